@@ -1,0 +1,10 @@
+//! Names and values that every other crate speaks in: trees of AWS fields, the tables that give them
+//! meaning, keys and ARNs, the document with its diagnostics, the world and memory.
+//!
+//! Nothing here does I/O, reads a clock or draws randomness.
+
+pub mod path;
+pub mod tree;
+
+pub use path::Path;
+pub use tree::{Name, Tree};
