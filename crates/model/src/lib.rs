@@ -3,8 +3,11 @@
 //!
 //! Nothing here does I/O, reads a clock or draws randomness.
 
+pub mod key;
+pub mod memory;
 pub mod path;
 pub mod tree;
+pub mod world;
 
 pub use path::Path;
 pub use tree::{Name, Tree};
