@@ -177,10 +177,7 @@ pub fn run(args: &Args) -> Result<()> {
         );
     } else {
         std::fs::write(&target, &text).context(TARGET)?;
-        println!(
-            "{TARGET}: botocore {version}, {} lines",
-            text.lines().count()
-        );
+        println!("{TARGET}: botocore {version}, {} lines", text.lines().count());
     }
     Ok(())
 }
@@ -192,15 +189,7 @@ fn download(folder: &Path, version: Option<&str>) -> Result<(PathBuf, String)> {
     }
     let requirement = version.map_or_else(|| "botocore".to_owned(), |v| format!("botocore=={v}"));
     let status = Command::new("python3")
-        .args([
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--no-deps",
-            "--only-binary=:all:",
-            "-d",
-        ])
+        .args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "-d"])
         .arg(folder)
         .arg(&requirement)
         .status()
@@ -208,11 +197,7 @@ fn download(folder: &Path, version: Option<&str>) -> Result<(PathBuf, String)> {
     ensure!(status.success(), "pip could not download {requirement}");
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if let Some(rest) = name.strip_prefix("botocore-")
             && let Some((version, _)) = rest.split_once('-')
         {
@@ -255,26 +240,19 @@ impl Tables {
         let mut tables = Tables::default();
         for wanted in &SERVICES {
             let model = model(&mut wheel, wanted.model)?;
-            tables
-                .add(wanted, &model)
-                .with_context(|| format!("the model of {}", wanted.model))?;
+            tables.add(wanted, &model).with_context(|| format!("the model of {}", wanted.model))?;
         }
         Ok(tables)
     }
 
     fn add(&mut self, wanted: &Wanted, model: &Value) -> Result<()> {
         let service = wanted.variant;
-        let fact = |name: &str| {
-            model["metadata"][name]
-                .as_str()
-                .with_context(|| format!("no metadata {name}"))
-        };
+        let fact =
+            |name: &str| model["metadata"][name].as_str().with_context(|| format!("no metadata {name}"));
         let protocol = match fact("protocol")? {
-            "json" => format!(
-                "Json {{ version: {:?}, target: {:?} }}",
-                fact("jsonVersion")?,
-                fact("targetPrefix")?
-            ),
+            "json" => {
+                format!("Json {{ version: {:?}, target: {:?} }}", fact("jsonVersion")?, fact("targetPrefix")?)
+            }
             "query" => format!("Query {{ version: {:?} }}", fact("apiVersion")?),
             other => bail!("protocol {other} is not known here"),
         };
@@ -294,10 +272,7 @@ impl Tables {
             let output = operation["output"]["shape"].as_str();
             // The decoder of replies counts on this.
             if let Some(wrapper) = operation["output"]["resultWrapper"].as_str() {
-                ensure!(
-                    wrapper == format!("{name}Result"),
-                    "{name} answers in {wrapper}"
-                );
+                ensure!(wrapper == format!("{name}Result"), "{name} answers in {wrapper}");
             }
             reach(model, input, &mut reached)?;
             let output = match output {
@@ -319,10 +294,7 @@ impl Tables {
         let mut names = BTreeMap::new();
         for name in &reached {
             let variant = variant(service, name);
-            ensure!(
-                names.insert(variant.clone(), name).is_none(),
-                "two shapes would be called {variant}"
-            );
+            ensure!(names.insert(variant.clone(), name).is_none(), "two shapes would be called {variant}");
             let kind = kind(service, &model["shapes"][name]).with_context(|| name.clone())?;
             let row = format!(
                 "    Shape {{ id: S::{variant}, service: Service::{service}, name: {name:?}, kind: {kind} }},\n"
@@ -354,14 +326,8 @@ impl Tables {
             "Op",
             self.operations.iter().map(|(name, _)| &**name),
         )?;
-        writeln!(
-            out,
-            "pub(super) static OPS: [OpFacts; {}] = [",
-            self.operations.len()
-        )?;
-        self.operations
-            .iter()
-            .for_each(|(_, row)| out.push_str(row));
+        writeln!(out, "pub(super) static OPS: [OpFacts; {}] = [", self.operations.len())?;
+        self.operations.iter().for_each(|(_, row)| out.push_str(row));
         writeln!(
             out,
             "];\n\nimpl Op {{\n    /// Every operation, by service and name.\n    pub const ALL: [Op; {}] = [",
@@ -377,11 +343,7 @@ impl Tables {
             "ShapeId",
             self.shapes.iter().map(|(name, _)| &**name),
         )?;
-        writeln!(
-            out,
-            "pub(super) static SHAPES: [Shape; {}] = [",
-            self.shapes.len()
-        )?;
+        writeln!(out, "pub(super) static SHAPES: [Shape; {}] = [", self.shapes.len())?;
         self.shapes.iter().for_each(|(_, row)| out.push_str(row));
         writeln!(out, "];")?;
         Ok(out)
@@ -395,11 +357,7 @@ fn reach(model: &Value, name: &str, reached: &mut BTreeSet<String>) -> Result<()
     }
     let shape = &model["shapes"][name];
     ensure!(shape.is_object(), "shape {name} is gone");
-    let members = shape["members"]
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(_, m)| m);
+    let members = shape["members"].as_object().into_iter().flatten().map(|(_, m)| m);
     for target in members.chain([&shape["member"], &shape["key"], &shape["value"]]) {
         // No model here renames or flattens; the codecs would have to learn it.
         ensure!(
@@ -435,36 +393,21 @@ fn kind(service: &str, shape: &Value) -> Result<String> {
         "structure" if shape["document"] == true => "Kind::Document".to_owned(),
         "structure" => {
             let union = shape["union"] == true;
-            let required: BTreeSet<&str> = shape["required"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str)
-                .collect();
+            let required: BTreeSet<&str> =
+                shape["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
             let mut members = BTreeMap::new();
             for (wire, at) in shape["members"].as_object().context("no members")? {
                 let name = canonical(wire);
                 let call = if required.contains(&**wire) { "r" } else { "o" };
                 let row = format!("        {call}({name:?}, {wire:?}, {}),\n", target(at)?);
-                ensure!(
-                    members.insert(name, row).is_none(),
-                    "{wire} stands there in both cases"
-                );
+                ensure!(members.insert(name, row).is_none(), "{wire} stands there in both cases");
             }
             let rows: String = members.into_values().collect();
-            let rows = if rows.is_empty() {
-                rows
-            } else {
-                format!("\n{rows}    ")
-            };
+            let rows = if rows.is_empty() { rows } else { format!("\n{rows}    ") };
             format!("Kind::Structure {{ union: {union}, members: &[{rows}] }}")
         }
         "list" => {
-            format!(
-                "Kind::List {{ item: {}, {} }}",
-                target(&shape["member"])?,
-                limits(false)
-            )
+            format!("Kind::List {{ item: {}, {} }}", target(&shape["member"])?, limits(false))
         }
         "map" => format!(
             "Kind::Map {{ key: {}, value: {}, {} }}",
@@ -473,9 +416,7 @@ fn kind(service: &str, shape: &Value) -> Result<String> {
             limits(false)
         ),
         "string" => {
-            let pattern = shape["pattern"]
-                .as_str()
-                .filter(|p| p.len() <= LONGEST_PATTERN);
+            let pattern = shape["pattern"].as_str().filter(|p| p.len() <= LONGEST_PATTERN);
             format!(
                 "Kind::String {{ enums: &[{}], {}, pattern: {pattern:?} }}",
                 enums(&shape["enum"]),
@@ -497,12 +438,7 @@ fn kind(service: &str, shape: &Value) -> Result<String> {
 fn enums(values: &Value) -> String {
     let mut out = String::new();
     let mut width = 0;
-    for value in values
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-    {
+    for value in values.as_array().into_iter().flatten().filter_map(Value::as_str) {
         let text = format!("{value:?}, ");
         if width + text.len() > 90 {
             out.push_str("\n        ");
@@ -515,12 +451,7 @@ fn enums(values: &Value) -> String {
 }
 
 /// An enum of names as Rust text.
-fn variants<'n>(
-    out: &mut String,
-    doc: &str,
-    name: &str,
-    names: impl Iterator<Item = &'n str>,
-) -> Result<()> {
+fn variants<'n>(out: &mut String, doc: &str, name: &str, names: impl Iterator<Item = &'n str>) -> Result<()> {
     writeln!(
         out,
         "/// {doc}\n\
@@ -539,22 +470,14 @@ fn variants<'n>(
 fn variant(service: &str, shape: &str) -> String {
     let mut letters = shape.chars();
     let first = letters.next().map(|c| c.to_ascii_uppercase());
-    format!(
-        "{service}{}{}",
-        first.into_iter().collect::<String>(),
-        letters.as_str()
-    )
+    format!("{service}{}{}", first.into_iter().collect::<String>(), letters.as_str())
 }
 
 /// A member's name inside Evenkeel: its wire name with the first letter in lower case.
 fn canonical(wire: &str) -> String {
     let mut letters = wire.chars();
     let first = letters.next().map(|c| c.to_ascii_lowercase());
-    format!(
-        "{}{}",
-        first.into_iter().collect::<String>(),
-        letters.as_str()
-    )
+    format!("{}{}", first.into_iter().collect::<String>(), letters.as_str())
 }
 
 /// `CreateService` as the AWS CLI writes it, `create-service`.

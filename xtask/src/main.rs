@@ -5,10 +5,7 @@ mod gen_shapes;
 use clap::Parser;
 
 #[derive(Parser)]
-#[command(
-    name = "cargo xtask",
-    about = "Automation for Evenkeel's own developers"
-)]
+#[command(name = "cargo xtask", about = "Automation for Evenkeel's own developers")]
 enum Command {
     /// Write the shape tables of `evenkeel-model` from the AWS service models in botocore (network)
     GenShapes(gen_shapes::Args),

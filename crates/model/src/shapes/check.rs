@@ -76,9 +76,7 @@ pub enum Problem {
 }
 
 fn meant(nearest: &Option<&str>) -> String {
-    nearest
-        .map(|n| format!("; did you mean `{n}`?"))
-        .unwrap_or_default()
+    nearest.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default()
 }
 
 fn outside(min: Option<f64>, max: Option<f64>) -> String {
@@ -106,15 +104,7 @@ fn walk(tree: &Tree, shape: ShapeId, path: &mut Path, report: &mut dyn FnMut(&Pa
                 below(i.to_string(), value, item, path, report);
             }
         }
-        (
-            Kind::Map {
-                key,
-                value,
-                min,
-                max,
-            },
-            Tree::Map(map),
-        ) => {
+        (Kind::Map { key, value, min, max }, Tree::Map(map)) => {
             length(map.len(), min, max, path, report);
             for (name, entry) in map.iter() {
                 path.push(name);
@@ -130,14 +120,7 @@ fn walk(tree: &Tree, shape: ShapeId, path: &mut Path, report: &mut dyn FnMut(&Pa
             let found = tree.as_int().unwrap_or_default();
             if min.is_some_and(|m| found < m) || max.is_some_and(|m| found > m) {
                 let [min, max] = [min, max].map(|m| m.map(|m| m as f64));
-                report(
-                    path,
-                    Problem::OutOfRange {
-                        min,
-                        max,
-                        found: found as f64,
-                    },
-                );
+                report(path, Problem::OutOfRange { min, max, found: found as f64 });
             }
         }
         (Kind::Float { min, max } | Kind::Double { min, max }, Tree::Int(_) | Tree::Num(_)) => {
@@ -180,10 +163,7 @@ fn structure(map: &Map, shape: ShapeId, path: &mut Path, report: &mut dyn FnMut(
     for (name, value) in map.iter().filter(|(_, v)| **v != Tree::Null) {
         let Some(member) = shape.member(name) else {
             path.push(name);
-            let problem = Problem::UnknownMember {
-                name: name.to_string(),
-                nearest: shape.nearest(name),
-            };
+            let problem = Problem::UnknownMember { name: name.to_string(), nearest: shape.nearest(name) };
             report(path, problem);
             path.pop();
             continue;
@@ -194,32 +174,18 @@ fn structure(map: &Map, shape: ShapeId, path: &mut Path, report: &mut dyn FnMut(
         given.push(member.name);
         below(name, value, member.shape, path, report);
     }
-    for member in shape
-        .members()
-        .iter()
-        .filter(|m| m.required && !given.contains(&m.name))
-    {
+    for member in shape.members().iter().filter(|m| m.required && !given.contains(&m.name)) {
         report(path, Problem::MissingRequired { name: member.name });
     }
 }
 
 fn text(found: &str, shape: ShapeId, path: &Path, report: &mut dyn FnMut(&Path, Problem)) {
-    let Kind::String {
-        enums, min, max, ..
-    } = shape.kind()
-    else {
+    let Kind::String { enums, min, max, .. } = shape.kind() else {
         return;
     };
     if !enums.is_empty() && !enums.contains(&found) {
         let nearest = nearest(found, enums.iter().copied());
-        report(
-            path,
-            Problem::NotInEnum {
-                found: found.to_owned(),
-                values: enums,
-                nearest,
-            },
-        );
+        report(path, Problem::NotInEnum { found: found.to_owned(), values: enums, nearest });
     }
     length(found.chars().count(), min, max, path, report);
 }
@@ -247,14 +213,10 @@ pub fn coerce(tree: &Tree, shape: ShapeId) -> Option<Tree> {
         (Kind::String { .. }, Tree::Int(_) | Tree::Num(_) | Tree::Bool(_)) => {
             Some(Tree::from(tree.to_json()))
         }
-        (Kind::Integer { .. } | Kind::Long { .. }, Tree::Str(text)) => {
-            text.parse().ok().map(Tree::Int)
+        (Kind::Integer { .. } | Kind::Long { .. }, Tree::Str(text)) => text.parse().ok().map(Tree::Int),
+        (Kind::Float { .. } | Kind::Double { .. }, Tree::Str(text)) => {
+            text.parse().ok().filter(|n: &f64| n.is_finite()).map(Tree::Num)
         }
-        (Kind::Float { .. } | Kind::Double { .. }, Tree::Str(text)) => text
-            .parse()
-            .ok()
-            .filter(|n: &f64| n.is_finite())
-            .map(Tree::Num),
         (Kind::Boolean, Tree::Str(text)) => text.parse().ok().map(Tree::Bool),
         _ => None,
     }

@@ -4,9 +4,8 @@ use super::{Kind, Protocol, ShapeId};
 use crate::tree::Tree;
 
 /// Letters of generated text: what codecs must escape is among them.
-const LETTERS: [char; 16] = [
-    'a', 'Z', '0', '-', '.', '/', ' ', '&', '<', '"', '\'', '\\', '+', '%', 'é', '→',
-];
+const LETTERS: [char; 16] =
+    ['a', 'Z', '0', '-', '.', '/', ' ', '&', '<', '"', '\'', '\\', '+', '%', 'é', '→'];
 
 /// A tree that fits `shape` within its limits, in canonical form. The tape decides which optional
 /// members are there and what the values are; once it ends only required members follow, so a shorter
@@ -31,12 +30,7 @@ pub fn grow(shape: ShapeId, tape: &mut dyn Iterator<Item = u32>) -> Tree {
             let count = count(tape, min, max, 3);
             Tree::list((0..count).map(|_| grow(item, tape)))
         }
-        Kind::Map {
-            key,
-            value,
-            min,
-            max,
-        } => {
+        Kind::Map { key, value, min, max } => {
             let count = count(tape, min, max, 3);
             Tree::of((0..count).map(|i| {
                 let name = match grow(key, tape) {
@@ -49,16 +43,9 @@ pub fn grow(shape: ShapeId, tape: &mut dyn Iterator<Item = u32>) -> Tree {
                 (name, grow(value, tape))
             }))
         }
-        Kind::String {
-            enums: [],
-            min,
-            max,
-            ..
-        } => {
+        Kind::String { enums: [], min, max, .. } => {
             let count = count(tape, min, max, 6);
-            let text: String = (0..count)
-                .map(|_| LETTERS[next(tape) as usize % LETTERS.len()])
-                .collect();
+            let text: String = (0..count).map(|_| LETTERS[next(tape) as usize % LETTERS.len()]).collect();
             Tree::from(text)
         }
         Kind::String { enums, .. } => Tree::from(enums[next(tape) as usize % enums.len()]),
@@ -76,11 +63,9 @@ pub fn grow(shape: ShapeId, tape: &mut dyn Iterator<Item = u32>) -> Tree {
             let seconds = i64::from(next(tape));
             match shape.service().protocol() {
                 Protocol::Json { .. } => Tree::Int(seconds),
-                Protocol::Query { .. } => Tree::from(
-                    jiff::Timestamp::from_second(seconds)
-                        .unwrap_or_default()
-                        .to_string(),
-                ),
+                Protocol::Query { .. } => {
+                    Tree::from(jiff::Timestamp::from_second(seconds).unwrap_or_default().to_string())
+                }
             }
         }
         Kind::Blob => Tree::from("AAAA"),
@@ -93,12 +78,7 @@ fn next(tape: &mut dyn Iterator<Item = u32>) -> u32 {
 }
 
 /// How many: at least one more than nothing where the limits leave it open and the tape goes on.
-fn count(
-    tape: &mut dyn Iterator<Item = u32>,
-    min: Option<u64>,
-    max: Option<u64>,
-    usual: u64,
-) -> u64 {
+fn count(tape: &mut dyn Iterator<Item = u32>, min: Option<u64>, max: Option<u64>, usual: u64) -> u64 {
     let least = min.unwrap_or(0);
     let most = max.unwrap_or(u64::MAX).min(least + usual);
     least + u64::from(next(tape)) % (most.saturating_sub(least) + 1)

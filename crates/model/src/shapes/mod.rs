@@ -166,32 +166,17 @@ struct Shape {
 }
 
 const fn optional(name: &'static str, wire: &'static str, shape: ShapeId) -> Member {
-    Member {
-        name,
-        wire,
-        shape,
-        required: false,
-    }
+    Member { name, wire, shape, required: false }
 }
 
 const fn required(name: &'static str, wire: &'static str, shape: ShapeId) -> Member {
-    Member {
-        name,
-        wire,
-        shape,
-        required: true,
-    }
+    Member { name, wire, shape, required: true }
 }
 
 impl Service {
     /// Every service.
-    pub const ALL: [Service; 5] = [
-        Service::Ecs,
-        Service::Elbv2,
-        Service::Scaling,
-        Service::Ecr,
-        Service::Logs,
-    ];
+    pub const ALL: [Service; 5] =
+        [Service::Ecs, Service::Elbv2, Service::Scaling, Service::Ecr, Service::Logs];
 
     fn facts(self) -> &'static ServiceFacts {
         &generated::SERVICES[self as usize]
@@ -307,14 +292,12 @@ impl ShapeId {
     /// The shape at a path below this one: members by name, any segment for the elements of a list
     /// (an index or a set's key) and for the values of a map.
     pub fn at<'s>(self, segments: impl IntoIterator<Item = &'s str>) -> Option<ShapeId> {
-        segments
-            .into_iter()
-            .try_fold(self, |shape, segment| match shape.kind() {
-                Kind::Structure { .. } => shape.member(segment).map(|m| m.shape),
-                Kind::List { item, .. } => Some(item),
-                Kind::Map { value, .. } => Some(value),
-                _ => None,
-            })
+        segments.into_iter().try_fold(self, |shape, segment| match shape.kind() {
+            Kind::Structure { .. } => shape.member(segment).map(|m| m.shape),
+            Kind::List { item, .. } => Some(item),
+            Kind::Map { value, .. } => Some(value),
+            _ => None,
+        })
     }
 
     /// The member that somebody who wrote `name` most likely meant.
@@ -362,36 +345,23 @@ pub fn canonical(tree: Tree, shape: ShapeId) -> Tree {
             for (name, value) in map {
                 match shape.member(&name) {
                     Some(member) => {
-                        let name = if *name == *member.name {
-                            name
-                        } else {
-                            member.name.into()
-                        };
+                        let name = if *name == *member.name { name } else { member.name.into() };
                         named.push((name, canonical(value, member.shape)));
                     }
                     None => named.push((name, value)),
                 }
             }
             let given = |n: &Name| named.iter().any(|(m, v)| m == n && *v != Tree::Null);
-            let nulls: Vec<bool> = named
-                .iter()
-                .map(|(n, v)| *v == Tree::Null && given(n))
-                .collect();
-            let kept = named
-                .into_iter()
-                .zip(nulls)
-                .filter(|(_, null)| !null)
-                .map(|(e, _)| e);
+            let nulls: Vec<bool> = named.iter().map(|(n, v)| *v == Tree::Null && given(n)).collect();
+            let kept = named.into_iter().zip(nulls).filter(|(_, null)| !null).map(|(e, _)| e);
             Tree::Map(kept.collect::<Map>())
         }
         (Kind::List { item, .. }, Tree::List(items)) => {
             Tree::list(items.into_iter().map(|v| canonical(v, item)))
         }
-        (Kind::Map { value, .. }, Tree::Map(map)) => Tree::Map(
-            map.into_iter()
-                .map(|(n, v)| (n, canonical(v, value)))
-                .collect(),
-        ),
+        (Kind::Map { value, .. }, Tree::Map(map)) => {
+            Tree::Map(map.into_iter().map(|(n, v)| (n, canonical(v, value))).collect())
+        }
         (Kind::Integer { .. } | Kind::Long { .. }, Tree::Num(n)) => {
             Tree::Num(n).as_int().map_or(Tree::Num(n), Tree::Int)
         }
