@@ -6,6 +6,7 @@
 pub mod key;
 pub mod memory;
 pub mod path;
+pub mod shapes;
 pub mod tree;
 pub mod world;
 
