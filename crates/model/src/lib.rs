@@ -3,6 +3,7 @@
 //!
 //! Nothing here does I/O, reads a clock or draws randomness.
 
+pub mod document;
 pub mod key;
 pub mod memory;
 pub mod path;
@@ -11,4 +12,4 @@ pub mod tree;
 pub mod world;
 
 pub use path::Path;
-pub use tree::{Name, Tree};
+pub use tree::{Map, Name, Tree};
