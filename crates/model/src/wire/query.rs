@@ -103,7 +103,7 @@ pub fn decode(bytes: &[u8], op: Op) -> Result<Tree, DecodeError> {
     loop {
         match reply.reader.read_event()? {
             Event::Start(start) if start.local_name().as_ref() == result => {
-                tree = reply.element(&result, op.output().map_or(Place::Unknown, Place::Of), 1)?;
+                tree = reply.element(&result, op.output(), 1)?;
             }
             Event::Start(start) => {
                 reply.reader.read_to_end(start.name())?;
@@ -113,15 +113,6 @@ pub fn decode(bytes: &[u8], op: Op) -> Result<Tree, DecodeError> {
             _ => {}
         }
     }
-}
-
-/// What an element is.
-#[derive(Clone, Copy)]
-enum Place {
-    Of(ShapeId),
-    /// An entry of a map, with the shape of its value.
-    Entry(ShapeId),
-    Unknown,
 }
 
 struct Reply<'x> {
@@ -146,32 +137,26 @@ impl Reply<'_> {
     }
 
     /// Reads an element whose start has been read, and its end.
-    fn element(&mut self, element: &str, place: Place, depth: usize) -> Result<Tree, DecodeError> {
+    fn element(&mut self, element: &str, shape: Option<ShapeId>, depth: usize) -> Result<Tree, DecodeError> {
         if depth > DEEPEST {
             return Err(DecodeError::TooDeep);
         }
-        let kind = match place {
-            Place::Of(shape) => Some(shape.kind()),
-            _ => None,
-        };
+        let kind = shape.map(ShapeId::kind);
         let mut text = String::new();
         let mut children: Vec<(Name, Tree)> = Vec::new();
         loop {
             match self.reader.read_event()? {
                 Event::Start(start) => {
-                    let name = start.local_name();
-                    let name = name.as_ref();
-                    let (canonical, below) = match (place, kind) {
-                        (Place::Of(_), Some(Kind::List { item, .. })) => (name, Place::Of(item)),
-                        (Place::Of(_), Some(Kind::Map { value, .. })) => (name, Place::Entry(value)),
-                        (Place::Of(shape), _) => shape
-                            .member(name)
-                            .map_or((name, Place::Unknown), |m| (m.name, Place::Of(m.shape))),
-                        (Place::Entry(value), _) if name == "value" => (name, Place::Of(value)),
-                        _ => (name, Place::Unknown),
+                    let wire = start.local_name();
+                    let wire = wire.as_ref();
+                    let (name, below) = match (kind, shape.and_then(|s| s.member(wire))) {
+                        (Some(Kind::List { item, .. }), _) => (wire, Some(item)),
+                        (_, Some(member)) => (member.name, Some(member.shape)),
+                        // Entries of maps too: keys and values are text here.
+                        _ => (wire, None),
                     };
-                    let value = self.element(name, below, depth + 1)?;
-                    children.push((self.names.intern(canonical), value));
+                    let value = self.element(wire, below, depth + 1)?;
+                    children.push((self.names.intern(name), value));
                 }
                 Event::End(_) => break,
                 Event::Text(part) => text.push_str(&part.xml10_content()),
@@ -187,13 +172,11 @@ impl Reply<'_> {
                 _ => {}
             }
         }
-        let parts = matches!(kind, Some(Kind::Structure { .. } | Kind::List { .. } | Kind::Map { .. }));
-        if parts && !text.trim().is_empty() {
-            let expected = match place {
-                Place::Of(shape) => shape.words(),
-                _ => "an object",
-            };
-            return Err(DecodeError::Misfit { element: element.to_owned(), expected });
+        if let (Some(Kind::Structure { .. } | Kind::List { .. } | Kind::Map { .. }), Some(shape)) =
+            (kind, shape)
+            && !text.trim().is_empty()
+        {
+            return Err(DecodeError::Misfit { element: element.to_owned(), expected: shape.words() });
         }
         Ok(match kind {
             Some(Kind::Structure { .. }) => structure(children),

@@ -261,6 +261,16 @@ fn an_xml_reply_is_typed_by_its_shape_and_keeps_strangers() {
     );
 }
 
+/// What the decoder counts on.
+#[test]
+fn maps_of_the_query_protocol_hold_text() {
+    for shape in ShapeId::all().filter(|s| s.service() == Service::Elbv2) {
+        if let Kind::Map { value, .. } = shape.kind() {
+            assert!(matches!(value.kind(), Kind::String { .. }), "{shape:?}");
+        }
+    }
+}
+
 #[test]
 fn an_xml_map_has_entries_and_its_keys_are_not_names() {
     let reply = b"<CreateRuleResponse><CreateRuleResult><Rules><member><Actions><member><AuthenticateOidcConfig>\
