@@ -9,6 +9,7 @@ pub mod memory;
 pub mod path;
 pub mod shapes;
 pub mod tree;
+pub mod wire;
 pub mod world;
 
 pub use path::Path;
