@@ -3,8 +3,11 @@
 //!
 //! Nothing here does I/O, reads a clock or draws randomness.
 
+pub mod diagnostic;
 pub mod path;
+pub mod text;
 pub mod tree;
 
+pub use diagnostic::{Diagnostic, Position, Severity};
 pub use path::Path;
 pub use tree::{Name, Tree};
