@@ -19,11 +19,7 @@ pub(super) struct Findings<'t> {
 
 impl<'t> Findings<'t> {
     pub fn new(text: &'t Text) -> Self {
-        Findings {
-            text,
-            found: Vec::new(),
-            counts: [0; 3],
-        }
+        Findings { text, found: Vec::new(), counts: [0; 3] }
     }
 
     pub fn text(&self) -> &'t Text {
@@ -42,9 +38,7 @@ impl<'t> Findings<'t> {
 
     /// True where another finding of this severity would only be counted.
     pub fn is_full(&self, severity: Severity) -> bool {
-        self.counts
-            .get(severity as usize)
-            .is_some_and(|count| *count >= MOST_FINDINGS)
+        self.counts.get(severity as usize).is_some_and(|count| *count >= MOST_FINDINGS)
     }
 
     pub fn count(&mut self, severity: Severity) {
@@ -60,18 +54,14 @@ impl<'t> Findings<'t> {
 
     pub fn position(&self, offset: usize, length: usize) -> Position {
         // Texts of 4 GiB and more never get here.
-        self.text.position(
-            u32::try_from(offset).unwrap_or(u32::MAX),
-            u32::try_from(length).unwrap_or(u32::MAX),
-        )
+        self.text
+            .position(u32::try_from(offset).unwrap_or(u32::MAX), u32::try_from(length).unwrap_or(u32::MAX))
     }
 
     /// True where the newest finding is of this kind and ends at this offset.
     pub fn last_ends_at(&self, code: &str, offset: usize) -> bool {
         self.found.last().is_some_and(|d| {
-            d.code == code
-                && d.at
-                    .is_some_and(|at| (at.offset + at.length) as usize == offset)
+            d.code == code && d.at.is_some_and(|at| (at.offset + at.length) as usize == offset)
         })
     }
 
@@ -86,20 +76,14 @@ impl<'t> Findings<'t> {
             return;
         }
         let line = self.line(first as usize);
-        let length = self
-            .text
-            .source()
-            .get(second as usize..)
-            .map_or(0, super::literal::key_length);
+        let length = self.text.source().get(second as usize..).map_or(0, super::literal::key_length);
         self.add(
             Diagnostic::error(
                 "duplicate-key",
                 path,
                 format!("`{name}` is written twice; the last one would silently win"),
             )
-            .with_hint(format!(
-                "the first one is on line {line}; remove one of them"
-            ))
+            .with_hint(format!("the first one is on line {line}; remove one of them"))
             .at_key(),
             second as usize,
             length,
@@ -111,9 +95,7 @@ impl<'t> Findings<'t> {
             Diagnostic::error(
                 "too-deep",
                 path,
-                format!(
-                    "values are nested more than {MAX_DEPTH} levels deep here; the rest is not read"
-                ),
+                format!("values are nested more than {MAX_DEPTH} levels deep here; the rest is not read"),
             ),
             offset,
             1,
@@ -122,15 +104,10 @@ impl<'t> Findings<'t> {
 
     /// All findings, and how many more there are of a severity that has too many.
     pub fn finish(mut self) -> Vec<Diagnostic> {
-        let more: usize = self
-            .counts
-            .iter()
-            .map(|c| c.saturating_sub(MOST_FINDINGS))
-            .sum();
+        let more: usize = self.counts.iter().map(|c| c.saturating_sub(MOST_FINDINGS)).sum();
         if more > 0 {
             let message = format!("{more} more findings are not shown");
-            self.found
-                .push(Diagnostic::note("more-findings", Path::root(), message));
+            self.found.push(Diagnostic::note("more-findings", Path::root(), message));
         }
         self.found
     }
@@ -191,9 +168,7 @@ impl Marking {
         rearrange: bool,
         mut duplicate: impl FnMut(&Name, u32, u32),
     ) -> Map {
-        let sorted = entries
-            .get(base..)
-            .is_some_and(|e| e.is_sorted_by(|a, b| a.name < b.name));
+        let sorted = entries.get(base..).is_some_and(|e| e.is_sorted_by(|a, b| a.name < b.name));
         if !sorted || rearrange {
             let mut tail = entries.split_off(base);
             tail.sort_by(|a, b| a.name.cmp(&b.name));
@@ -210,10 +185,7 @@ impl Marking {
             tail.reverse();
             self.scratch.clear();
             for entry in &tail {
-                let length = self
-                    .nodes
-                    .get(entry.start)
-                    .map_or(0, |m| size(m, &entry.value));
+                let length = self.nodes.get(entry.start).map_or(0, |m| size(m, &entry.value));
                 if let Some(marks) = self.nodes.get(entry.start..entry.start + length) {
                     self.scratch.extend_from_slice(marks);
                 }
@@ -234,8 +206,7 @@ impl Marking {
     /// Repeats the marks of a value for an alias at `offset`, which has `key` and this extent of its own.
     pub fn repeat(&mut self, marks: &[Mark], offset: usize, key: u32, extent: usize) {
         self.push(offset, key, extent);
-        self.nodes
-            .extend_from_slice(marks.get(1..).unwrap_or_default());
+        self.nodes.extend_from_slice(marks.get(1..).unwrap_or_default());
     }
 
     pub fn into_nodes(self) -> Vec<Mark> {

@@ -27,9 +27,7 @@ pub(super) const REACH: usize = 1024;
 
 /// The first [`REACH`] bytes of a text, or a few less.
 pub(super) fn head(text: &str) -> &str {
-    (0..4)
-        .find_map(|less| text.get(..REACH - less))
-        .unwrap_or(text)
+    (0..4).find_map(|less| text.get(..REACH - less)).unwrap_or(text)
 }
 
 /// The length in bytes of the placeholder that `text` begins with.
@@ -64,10 +62,8 @@ pub(super) fn placeholder(text: &str) -> Option<usize> {
             }
             let length = closed_by("<", ">")?;
             let name = text.get(1..length - 1)?;
-            let plain =
-                |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ' | ':' | '/');
-            (name.starts_with(|c: char| c.is_alphabetic()) && name.chars().all(plain))
-                .then_some(length)
+            let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ' | ':' | '/');
+            (name.starts_with(|c: char| c.is_alphabetic()) && name.chars().all(plain)).then_some(length)
         }
         _ => None,
     }

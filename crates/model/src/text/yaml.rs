@@ -78,13 +78,7 @@ impl<'t> Reader<'t, '_> {
                 Event::StreamEnd => {
                     let at = self.cursor.offset(span.start);
                     let message = "the text is empty";
-                    self.error(
-                        "empty-document",
-                        at,
-                        0,
-                        message,
-                        "an empty document is written `{}`",
-                    );
+                    self.error("empty-document", at, 0, message, "an empty document is written `{}`");
                     return Err(Stop);
                 }
                 _ => {}
@@ -100,13 +94,7 @@ impl<'t> Reader<'t, '_> {
                     let at = self.cursor.offset(span.start);
                     let length = span.len();
                     let message = "a second document begins here";
-                    self.error(
-                        "several-documents",
-                        at,
-                        length,
-                        message,
-                        "write one document in each file",
-                    );
+                    self.error("several-documents", at, length, message, "write one document in each file");
                     return Err(Stop);
                 }
                 _ => {}
@@ -141,13 +129,7 @@ impl<'t> Reader<'t, '_> {
     }
 
     /// Reads the value that `event` begins.
-    fn value(
-        &mut self,
-        event: Event<'t>,
-        span: Span,
-        key: u32,
-        depth: usize,
-    ) -> Result<Tree, Stop> {
+    fn value(&mut self, event: Event<'t>, span: Span, key: u32, depth: usize) -> Result<Tree, Stop> {
         let start = self.cursor.offset(span.start);
         let first = self.marks.len();
         if depth >= MAX_DEPTH {
@@ -158,10 +140,7 @@ impl<'t> Reader<'t, '_> {
             Event::Scalar(text, style, anchor, tag) => {
                 let length = self.scalar_length(start, span, style);
                 self.marks.push(start, key, length);
-                (
-                    self.scalar(&text, style, tag.as_deref(), start, length),
-                    anchor,
-                )
+                (self.scalar(&text, style, tag.as_deref(), start, length), anchor)
             }
             Event::Alias(id) => (self.alias(id, start, span.len(), key)?, 0),
             Event::SequenceStart(anchor, tag) => {
@@ -180,14 +159,7 @@ impl<'t> Reader<'t, '_> {
             self.spend(weight, start)?;
             let marks = self.marks.copy(first);
             let tree = tree.clone();
-            self.anchors.insert(
-                anchor,
-                Anchored {
-                    tree,
-                    marks,
-                    weight,
-                },
-            );
+            self.anchors.insert(anchor, Anchored { tree, marks, weight });
         }
         Ok(tree)
     }
@@ -218,8 +190,7 @@ impl<'t> Reader<'t, '_> {
             if event == Event::MappingEnd {
                 break;
             }
-            let merges =
-                matches!(&event, Event::Scalar(text, ScalarStyle::Plain, ..) if text == "<<");
+            let merges = matches!(&event, Event::Scalar(text, ScalarStyle::Plain, ..) if text == "<<");
             let (name, key) = self.key(event, span, depth)?;
             let (event, span) = self.next()?;
             let start = self.marks.len();
@@ -245,25 +216,17 @@ impl<'t> Reader<'t, '_> {
             }
         }
         let mut repeated = Vec::new();
-        let map = self
-            .marks
-            .close_map(mark, &mut entries, 0, rearrange, |name, first, second| {
-                repeated.push((name.clone(), first, second));
-            });
+        let map = self.marks.close_map(mark, &mut entries, 0, rearrange, |name, first, second| {
+            repeated.push((name.clone(), first, second));
+        });
         for (name, first, second) in repeated {
-            self.findings
-                .duplicate(self.path.child(&*name), &name, first, second);
+            self.findings.duplicate(self.path.child(&*name), &name, first, second);
         }
         Ok(Tree::Map(map))
     }
 
     /// The name that a key gives, `None` where it is no text, and where it begins.
-    fn key(
-        &mut self,
-        event: Event<'t>,
-        span: Span,
-        depth: usize,
-    ) -> Result<(Option<Name>, u32), Stop> {
+    fn key(&mut self, event: Event<'t>, span: Span, depth: usize) -> Result<(Option<Name>, u32), Stop> {
         let start = self.cursor.offset(span.start);
         let offset = u32::try_from(start).unwrap_or(NO_KEY);
         let alias = match event {
@@ -271,41 +234,21 @@ impl<'t> Reader<'t, '_> {
                 if anchor != 0 {
                     let tree = Tree::from(&*text);
                     let length = self.scalar_length(start, span, style);
-                    let marks = vec![Mark {
-                        offset,
-                        key: NO_KEY,
-                        extent: u32::try_from(length).unwrap_or(0),
-                    }];
-                    self.anchors.insert(
-                        anchor,
-                        Anchored {
-                            weight: weight(&tree),
-                            tree,
-                            marks,
-                        },
-                    );
+                    let marks =
+                        vec![Mark { offset, key: NO_KEY, extent: u32::try_from(length).unwrap_or(0) }];
+                    self.anchors.insert(anchor, Anchored { weight: weight(&tree), tree, marks });
                 }
                 return Ok((Some(self.names.intern(&text)), offset));
             }
-            Event::Alias(id) => self
-                .anchors
-                .get(&id)
-                .and_then(|a| a.tree.as_str())
-                .map(ToOwned::to_owned),
+            Event::Alias(id) => self.anchors.get(&id).and_then(|a| a.tree.as_str()).map(ToOwned::to_owned),
             event => {
                 let rest = self.source.get(start..).unwrap_or_default();
-                let template = rest.starts_with('{')
-                    && self.source.get(..start).is_some_and(|s| s.ends_with('{'));
+                let template =
+                    rest.starts_with('{') && self.source.get(..start).is_some_and(|s| s.ends_with('{'));
                 if template {
                     self.template(start - 1);
                 } else {
-                    self.error(
-                        "complex-key",
-                        start,
-                        1,
-                        "a key must be text, not a list or an object",
-                        "",
-                    );
+                    self.error("complex-key", start, 1, "a key must be text, not a list or an object", "");
                     self.refused = true;
                 }
                 // Whatever the key holds is neither shown nor kept.
@@ -314,13 +257,7 @@ impl<'t> Reader<'t, '_> {
             }
         };
         if alias.is_none() {
-            self.error(
-                "complex-key",
-                start,
-                1,
-                "a key must be text, and this alias stands for none",
-                "",
-            );
+            self.error("complex-key", start, 1, "a key must be text, and this alias stands for none", "");
             self.refused = true;
         }
         Ok((alias.map(|text| self.names.intern(&text)), offset))
@@ -354,13 +291,7 @@ impl<'t> Reader<'t, '_> {
     fn alias(&mut self, id: usize, start: usize, length: usize, key: u32) -> Result<Tree, Stop> {
         let Some(anchored) = self.anchors.get(&id) else {
             let message = "this alias stands inside what it stands for";
-            self.error(
-                "recursive-alias",
-                start,
-                length,
-                message,
-                "write the value out",
-            );
+            self.error("recursive-alias", start, length, message, "write the value out");
             self.refused = true;
             self.marks.push(start, key, length);
             return Ok(Tree::Null);
@@ -370,8 +301,7 @@ impl<'t> Reader<'t, '_> {
         let Some(anchored) = self.anchors.get(&id) else {
             return Err(Stop);
         };
-        let scalar =
-            anchored.marks.len() == 1 && !matches!(anchored.tree, Tree::List(_) | Tree::Map(_));
+        let scalar = anchored.marks.len() == 1 && !matches!(anchored.tree, Tree::List(_) | Tree::Map(_));
         let length = if scalar { length } else { anchored.marks.len() };
         let tree = anchored.tree.clone();
         self.marks.repeat(&anchored.marks, start, key, length);
@@ -381,15 +311,8 @@ impl<'t> Reader<'t, '_> {
     fn spend(&mut self, weight: usize, start: usize) -> Result<(), Stop> {
         self.copied = self.copied.saturating_add(weight);
         if self.copied > MOST_COPIED {
-            let message =
-                "the aliases up to here stand for more than 64 MiB of values; the rest is not read";
-            self.error(
-                "too-many-aliases",
-                start,
-                1,
-                message,
-                "write the values out, or use fewer aliases",
-            );
+            let message = "the aliases up to here stand for more than 64 MiB of values; the rest is not read";
+            self.error("too-many-aliases", start, 1, message, "write the values out, or use fewer aliases");
             return Err(Stop);
         }
         Ok(())
@@ -421,11 +344,7 @@ impl<'t> Reader<'t, '_> {
             for (name, value) in map {
                 let size = self.marks.get(at).map_or(0, |m| size(m, &value));
                 if !merged.iter().any(|e| e.name == name) {
-                    merged.push(Entry {
-                        name,
-                        value,
-                        start: at,
-                    });
+                    merged.push(Entry { name, value, start: at });
                 }
                 at += size;
             }
@@ -463,18 +382,10 @@ impl<'t> Cursor<'t> {
             bytes
                 .iter()
                 .enumerate()
-                .filter(|&(at, &byte)| {
-                    byte == b'\n' || (byte == b'\r' && bytes.get(at + 1) != Some(&b'\n'))
-                })
+                .filter(|&(at, &byte)| byte == b'\n' || (byte == b'\r' && bytes.get(at + 1) != Some(&b'\n')))
                 .filter_map(|(at, _)| u32::try_from(at + 1).ok()),
         );
-        Cursor {
-            source: text.source(),
-            lines,
-            line: 0,
-            column: 0,
-            at: text.content(),
-        }
+        Cursor { source: text.source(), lines, line: 0, column: 0, at: text.content() }
     }
 
     fn offset(&mut self, marker: Marker) -> usize {
@@ -482,17 +393,11 @@ impl<'t> Cursor<'t> {
         if line != self.line || marker.col() < self.column {
             self.line = line;
             self.column = 0;
-            self.at = self
-                .lines
-                .get(line)
-                .map_or(self.source.len(), |at| *at as usize);
+            self.at = self.lines.get(line).map_or(self.source.len(), |at| *at as usize);
         }
         let rest = self.source.get(self.at..).unwrap_or_default();
         let ahead = marker.col() - self.column;
-        self.at += rest
-            .char_indices()
-            .nth(ahead)
-            .map_or(rest.len(), |(at, _)| at);
+        self.at += rest.char_indices().nth(ahead).map_or(rest.len(), |(at, _)| at);
         self.column = marker.col();
         self.at
     }

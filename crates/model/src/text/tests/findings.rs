@@ -823,3 +823,110 @@ fn a_byte_order_mark_is_noted() {
         "#]],
     );
 }
+#[test]
+fn a_yaml_key_written_twice() {
+    check(Format::Yaml, "a: 1\nb:\n  c: 1\n  \"c\": 2\na: 3\n", expect![[""]]);
+}
+
+#[test]
+fn words_of_yaml_1_1_are_text_and_noted() {
+    check(Format::Yaml, "heal: on\nx: [Yes, 'no', off]\n", expect![[""]]);
+}
+
+#[test]
+fn leading_zeros_in_yaml_are_lost_with_a_warning() {
+    check(Format::Yaml, "account: 012345678901\nport: 0o17\ntext: '010'\n", expect![[""]]);
+}
+
+#[test]
+fn keys_of_any_scalar_are_text() {
+    check(Format::Yaml, "8000: a\nnull: b\n1.5: c\ntrue: d\n", expect![[""]]);
+}
+
+#[test]
+fn a_key_that_is_no_text() {
+    check(Format::Yaml, "? [a, b]\n: 1\nc: 2\n", expect![[""]]);
+}
+
+#[test]
+fn anchors_aliases_and_merge_keys() {
+    check(
+        Format::Yaml,
+        "base: &b {cpu: 1, memory: 2}\nname: &n api\nx:\n  <<: *b\n  memory: 3\n  n: *n\n  *n : 5\nlist:\n  - *b\n  - <<: [*b, {cpu: 9, disk: 4}]\n    z: 1\n",
+        expect![[""]],
+    );
+}
+
+#[test]
+fn a_merge_key_that_holds_no_map() {
+    check(Format::Yaml, "a:\n  <<: 1\n  b: 2\n", expect![[""]]);
+}
+
+#[test]
+fn an_alias_of_nothing() {
+    check(Format::Yaml, "a: *b\n", expect![[""]]);
+}
+
+#[test]
+fn an_alias_inside_its_own_value() {
+    check(Format::Yaml, "a: &a\n  b: *a\n", expect![[""]]);
+}
+
+#[test]
+fn tags_are_refused() {
+    check(Format::Yaml, "a: !Ref x\nb: !!str 8000\nc: !!int '8'\nd: !Sub [x]\ne: ! f\n", expect![[""]]);
+}
+
+#[test]
+fn more_than_one_yaml_document() {
+    check(Format::Yaml, "a: 1\n---\nb: 2\n", expect![[""]]);
+}
+
+#[test]
+fn an_empty_yaml_text() {
+    check(Format::Yaml, "# nothing\n", expect![[""]]);
+}
+
+#[test]
+fn a_tab_that_indents() {
+    check(Format::Yaml, "a:\n\tb: 1\n", expect![[""]]);
+}
+
+#[test]
+fn templates_in_yaml() {
+    check(Format::Yaml, "image: {{ IMAGE }}\nports: {{ PORTS }}\ncpu: ${CPU}\n", expect![[""]]);
+}
+
+#[test]
+fn a_template_statement_in_yaml() {
+    check(Format::Yaml, "a: 1\n{% if x %}\nb: 2\n{% endif %}\n", expect![[""]]);
+}
+
+#[test]
+fn wrong_indentation_in_yaml() {
+    check(Format::Yaml, "a:\n  b: 1\n c: 2\n", expect![[""]]);
+}
+
+#[test]
+fn a_colon_in_a_plain_value() {
+    check(Format::Yaml, "image: repo: tag\n", expect![[""]]);
+}
+
+#[test]
+fn an_unclosed_quote_in_yaml() {
+    check(Format::Yaml, "a: \"x\nb: 1\n", expect![[""]]);
+}
+
+#[test]
+fn numbers_that_aws_cannot_take() {
+    check(Format::Yaml, "a: .inf\nb: .nan\n", expect![[""]]);
+}
+
+#[test]
+fn secrets_in_yaml_are_not_shown() {
+    check(
+        Format::Yaml,
+        "environment:\n  - name: A\n    value: yes\n    value: hunter2\n  - name: B\n    value: !x hunter2 hunter3\n  - {name: C, value: 0123, value: hunter2}\n",
+        expect![[""]],
+    );
+}

@@ -34,8 +34,7 @@ impl Reader<'_, '_> {
         }
         match tree {
             Tree::Num(n) if !n.is_finite() => {
-                let (message, hint) =
-                    ("AWS takes no such number", "put it in quotes if it is text");
+                let (message, hint) = ("AWS takes no such number", "put it in quotes if it is text");
                 self.error("not-a-number", start, length, message, hint);
                 text.into()
             }
@@ -72,8 +71,7 @@ impl Reader<'_, '_> {
 
     fn tag(&mut self, tag: &Tag, start: usize) {
         // The non-specific tag `!` asks for nothing.
-        if tag.handle.is_empty() && tag.suffix == "!" || tag.handle == "!" && tag.suffix.is_empty()
-        {
+        if tag.handle.is_empty() && tag.suffix == "!" || tag.handle == "!" && tag.suffix.is_empty() {
             return;
         }
         let message = "a tag stands before this value, and tags mean nothing here";
@@ -98,9 +96,7 @@ fn core(tag: &Tag) -> Option<&str> {
 
 /// True for the booleans of YAML 1.1 that 1.2 does not know.
 fn is_word_of_1_1(text: &str) -> bool {
-    ["yes", "no", "on", "off"]
-        .iter()
-        .any(|word| text.eq_ignore_ascii_case(word))
+    ["yes", "no", "on", "off"].iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 fn leading_zero(text: &str) -> bool {
@@ -194,10 +190,7 @@ mod tests {
             ("nan", "nan".into()),
             ("+", "+".into()),
             ("1e5", Tree::Num(100_000.0)),
-            (
-                "18446744073709551615",
-                Tree::Num(18_446_744_073_709_551_615.0),
-            ),
+            ("18446744073709551615", Tree::Num(18_446_744_073_709_551_615.0)),
         ] {
             assert_eq!(plain_value(text), value, "{text}");
         }

@@ -5,26 +5,14 @@ use super::{Reader, ScanError, placeholder};
 /// A part of what the parser says, our sentence for it, and a hint. The first that fits is used.
 const SENTENCES: [(&str, &str, &str); 19] = [
     ("tab", "a tab must not indent YAML", "indent with spaces"),
-    (
-        "unknown anchor",
-        "this alias stands for nothing: no anchor of that name stands before it",
-        "",
-    ),
+    ("unknown anchor", "this alias stands for nothing: no anchor of that name stands before it", ""),
     (
         "mapping values are not allowed",
         "a `:` must not stand in the middle of a plain value",
         "put the value in quotes",
     ),
-    (
-        "unexpected end of stream",
-        "the text ends inside a quoted value",
-        "put the closing quote behind it",
-    ),
-    (
-        "document indicator",
-        "the document ends inside a quoted value",
-        "put the closing quote behind it",
-    ),
+    ("unexpected end of stream", "the text ends inside a quoted value", "put the closing quote behind it"),
+    ("document indicator", "the document ends inside a quoted value", "put the closing quote behind it"),
     (
         "invalid trailing content",
         "something stands behind a quoted value",
@@ -36,11 +24,7 @@ const SENTENCES: [(&str, &str, &str); 19] = [
         "a backslash itself is written `\\\\`, or use single quotes",
     ),
     ("hexadecimal", "an escape lacks its hexadecimal digits", ""),
-    (
-        "Unicode character escape",
-        "this escape stands for no character",
-        "",
-    ),
+    ("Unicode character escape", "this escape stands for no character", ""),
     (
         "simple key expect",
         "this line is neither `key: value` nor part of what stands before it",
@@ -60,48 +44,25 @@ const SENTENCES: [(&str, &str, &str); 19] = [
         "an element of a list must begin with `-` here",
         "indent it like the elements before it",
     ),
-    (
-        "expected key",
-        "this does not belong to what stands before it",
-        "indent it like the lines around it",
-    ),
-    (
-        "indent",
-        "this line is not indented like the lines around it",
-        "indent it like the lines around it",
-    ),
-    (
-        "unexpected character",
-        "this character must not begin a plain value",
-        "put the value in quotes",
-    ),
+    ("expected key", "this does not belong to what stands before it", "indent it like the lines around it"),
+    ("indent", "this line is not indented like the lines around it", "indent it like the lines around it"),
+    ("unexpected character", "this character must not begin a plain value", "put the value in quotes"),
 ];
 
 impl Reader<'_, '_> {
     /// Reports the error at which the parser stopped.
     pub(super) fn syntax(&mut self, error: &ScanError) {
         let at = self.cursor.offset(*error.marker());
-        let line_start = self
-            .source
-            .get(..at)
-            .and_then(|s| s.rfind('\n'))
-            .map_or(0, |at| at + 1);
-        let line = self
-            .source
-            .get(line_start..)
-            .and_then(|s| s.lines().next())
-            .unwrap_or_default();
+        let line_start = self.source.get(..at).and_then(|s| s.rfind('\n')).map_or(0, |at| at + 1);
+        let line = self.source.get(line_start..).and_then(|s| s.lines().next()).unwrap_or_default();
         let rest = self.source.get(at..).unwrap_or_default();
         let template = if placeholder(rest).is_some() {
             Some(at)
         } else {
-            ["{{", "{%", "${{"]
-                .iter()
-                .find_map(|open| line.find(open))
-                .map(|open| line_start + open)
+            ["{{", "{%", "${{"].iter().find_map(|open| line.find(open)).map(|open| line_start + open)
         };
-        if let Some(start) = template
-            .filter(|start| placeholder(self.source.get(*start..).unwrap_or_default()).is_some())
+        if let Some(start) =
+            template.filter(|start| placeholder(self.source.get(*start..).unwrap_or_default()).is_some())
         {
             self.template(start);
             return;
@@ -111,14 +72,8 @@ impl Reader<'_, '_> {
         let (message, hint) = SENTENCES
             .iter()
             .find(|(part, ..)| said.contains(part))
-            .map_or(("this is not YAML", ""), |(_, message, hint)| {
-                (*message, *hint)
-            });
-        let length = rest
-            .chars()
-            .next()
-            .filter(|c| *c != '\n')
-            .map_or(0, char::len_utf8);
+            .map_or(("this is not YAML", ""), |(_, message, hint)| (*message, *hint));
+        let length = rest.chars().next().filter(|c| *c != '\n').map_or(0, char::len_utf8);
         self.error("yaml-syntax", at, length, message, hint);
     }
 }
