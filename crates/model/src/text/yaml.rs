@@ -1,7 +1,7 @@
 //! Reads YAML 1.2 in its core schema, as JSON with another syntax: one document of maps with text keys,
 //! lists and scalars. Aliases and merge keys are expanded; other tags than the schema's are refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 
@@ -210,10 +210,9 @@ impl<'t> Reader<'t, '_> {
             }
             self.path.pop();
         }
-        for entry in merged {
-            if !entries.iter().any(|e: &Entry| e.name == entry.name) {
-                entries.push(entry);
-            }
+        if !merged.is_empty() {
+            let mut seen: BTreeSet<Name> = entries.iter().map(|e: &Entry| e.name.clone()).collect();
+            entries.extend(merged.into_iter().filter(|e| seen.insert(e.name.clone())));
         }
         let mut repeated = Vec::new();
         let map = self.marks.close_map(mark, &mut entries, 0, rearrange, |name, first, second| {
@@ -343,9 +342,7 @@ impl<'t> Reader<'t, '_> {
             let mut at = start + 1;
             for (name, value) in map {
                 let size = self.marks.get(at).map_or(0, |m| size(m, &value));
-                if !merged.iter().any(|e| e.name == name) {
-                    merged.push(Entry { name, value, start: at });
-                }
+                merged.push(Entry { name, value, start: at });
                 at += size;
             }
         }

@@ -45,12 +45,10 @@ impl Reader<'_, '_> {
     /// Says where YAML 1.1, which many tools still speak, would read something else.
     fn surprises(&mut self, text: &str, tree: &Tree, start: usize, length: usize) {
         let finding = match tree {
-            Tree::Str(_) if is_word_of_1_1(text) => Diagnostic::note(
-                "yaml-word",
-                self.path.clone(),
-                format!("`{text}` is text in YAML 1.2, not a boolean"),
-            )
-            .with_hint("put it in quotes if text is meant, or else write `true` or `false`"),
+            Tree::Str(_) if is_word_of_1_1(text) => {
+                Diagnostic::note("yaml-word", self.path.clone(), "this is text in YAML 1.2, not a boolean")
+                    .with_hint("put it in quotes if text is meant, or else write `true` or `false`")
+            }
             Tree::Int(_) if leading_zero(text) => Diagnostic::warning(
                 "leading-zero",
                 self.path.clone(),

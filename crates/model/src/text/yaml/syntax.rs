@@ -3,7 +3,12 @@
 use super::{Reader, ScanError, placeholder};
 
 /// A part of what the parser says, our sentence for it, and a hint. The first that fits is used.
-const SENTENCES: [(&str, &str, &str); 19] = [
+const SENTENCES: [(&str, &str, &str); 20] = [
+    (
+        "indentation in quoted scalar",
+        "this quoted value is not closed, or goes on in lines that are not indented",
+        "put the closing quote behind it",
+    ),
     ("tab", "a tab must not indent YAML", "indent with spaces"),
     ("unknown anchor", "this alias stands for nothing: no anchor of that name stands before it", ""),
     (
