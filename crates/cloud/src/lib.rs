@@ -1,0 +1,9 @@
+//! Everything that touches AWS: the calls themselves and what Evenkeel keeps in S3.
+//!
+//! The one seam for tests is HTTP: no trait wraps an AWS service.
+
+pub mod calls;
+pub mod store;
+mod stub;
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,1 @@
+//! What is read from and kept in S3.
