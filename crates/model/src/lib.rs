@@ -3,8 +3,13 @@
 //!
 //! Nothing here does I/O, reads a clock or draws randomness.
 
+pub mod key;
+pub mod memory;
 pub mod path;
+pub mod shapes;
 pub mod tree;
+pub mod wire;
+pub mod world;
 
 pub use path::Path;
 pub use tree::{Name, Tree};
