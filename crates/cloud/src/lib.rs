@@ -4,6 +4,5 @@
 
 pub mod calls;
 pub mod store;
-mod stub;
 #[cfg(test)]
 mod testing;

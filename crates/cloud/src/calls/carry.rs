@@ -29,12 +29,13 @@ use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::date_time::{DateTime, Format};
 use bytes::Bytes;
 use evenkeel_model::Tree;
+use evenkeel_model::shapes::{Op, Protocol};
+use evenkeel_model::wire::{DecodeError, json, query};
 
 use super::error::{
-    CallError, Class, Fault, FaultKind, class_of_answer, class_of_silence, sentence,
+    CallError, Class, Fault, FaultKind, chain, class_of_answer, class_of_silence, sentence,
 };
 use super::{Pace, Permit};
-use crate::stub::{self, Op};
 
 /// How long a connection may take, TLS included.
 pub(crate) const CONNECT: Duration = Duration::from_secs(3);
@@ -87,7 +88,7 @@ impl Clients {
     /// passed nothing is sent. Errors: see [`Class`].
     pub async fn carry(&self, op: Op, input: &Tree, permit: Option<&Permit>) -> Carried {
         let exchange = Exchange(Arc::new(Shared {
-            body: stub::encode(op, input).into(),
+            body: encode(op, input).into(),
             permit: permit.cloned(),
             left: AtomicBool::new(false),
             refused: AtomicBool::new(false),
@@ -187,6 +188,20 @@ impl Intercept for Exchange {
     }
 }
 
+fn encode(op: Op, input: &Tree) -> String {
+    match op.service().protocol() {
+        Protocol::Json { .. } => json::encode(input, op.input()),
+        Protocol::Query { .. } => query::encode(op, input),
+    }
+}
+
+fn decode(op: Op, body: &[u8]) -> Result<Tree, DecodeError> {
+    match op.service().protocol() {
+        Protocol::Json { .. } => json::decode(body, op.output()),
+        Protocol::Query { .. } => query::decode(body, op),
+    }
+}
+
 /// An HTTP date as seconds since 1970.
 pub(crate) fn seconds_of(date: &str) -> Option<i64> {
     Some(DateTime::from_str(date, Format::HttpDate).ok()?.secs())
@@ -235,9 +250,9 @@ impl Exchange {
         let body = answer.as_ref().and_then(|answer| answer.body.as_ref());
         if let (true, Some(body)) = (success, body) {
             // Our codec decides, not the SDK's: what the SDK's types cannot take may still be a good answer.
-            return stub::decode(op, body).map_err(|fault| {
+            return decode(op, body).map_err(|fault| {
                 let class = class_of_silence(op, FaultKind::Unreadable, left);
-                error(class, None, format!("the answer cannot be read: {fault}"))
+                error(class, None, format!("the answer cannot be read: {}", chain(&fault)))
             });
         }
         let fault = match sent {

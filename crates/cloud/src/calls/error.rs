@@ -7,7 +7,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::operations::{Effect, row};
-use crate::stub::{Op, Service};
+use evenkeel_model::shapes::{Op, Service};
 
 /// What a failure means for whoever made the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,7 +4,7 @@
 //! The call path, budgets, metric labels and the IAM policy come from here, one row for each [`Op`].
 
 use super::budget::Bucket;
-use crate::stub::Op;
+use evenkeel_model::shapes::Op;
 
 /// Whether a call changes the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
