@@ -61,6 +61,11 @@ mod tests {
         let body = "<ErrorResponse><Error><Type>Sender</Type><Code>ExpiredToken</Code><Message>The security token included in the request is expired</Message></Error><RequestId>r</RequestId></ErrorResponse>";
         let aws = Canned::turns([answer(403, body)]);
         let error = account(&aws.sdk(), Pace::REAL).await.unwrap_err();
-        assert!(error.to_string().ends_with("ExpiredToken: The security token included in the request is expired"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .ends_with("ExpiredToken: The security token included in the request is expired"),
+            "{error}"
+        );
     }
 }

@@ -127,9 +127,7 @@ impl Bucket {
     /// The bucket that calls of this one draw on as well.
     const fn account(self) -> Option<Bucket> {
         match self {
-            Bucket::ElbRead | Bucket::ElbModify | Bucket::ElbResourceIntensive => {
-                Some(Bucket::ElbAccount)
-            }
+            Bucket::ElbRead | Bucket::ElbModify | Bucket::ElbResourceIntensive => Some(Bucket::ElbAccount),
             _ => None,
         }
     }
@@ -146,10 +144,7 @@ pub struct Shares {
 
 impl Default for Shares {
     fn default() -> Self {
-        Shares {
-            general: 0.5,
-            registering: 0.9,
-        }
+        Shares { general: 0.5, registering: 0.9 }
     }
 }
 
@@ -232,12 +227,7 @@ impl Queue {
             burst,
             rate: rate / pace.real(Duration::from_secs(1)).as_secs_f64(),
             pace,
-            level: Mutex::new(Level {
-                tokens: burst,
-                factor: 1.0,
-                at: Instant::now(),
-                slowed_at: None,
-            }),
+            level: Mutex::new(Level { tokens: burst, factor: 1.0, at: Instant::now(), slowed_at: None }),
             reads: tokio::sync::Mutex::default(),
             writes: tokio::sync::Mutex::default(),
             waiting_writes: AtomicUsize::new(0),

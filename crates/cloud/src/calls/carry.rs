@@ -32,13 +32,11 @@ use evenkeel_model::Tree;
 use evenkeel_model::shapes::{Op, Protocol};
 use evenkeel_model::wire::{DecodeError, json, query};
 
-use super::error::{
-    CallError, Class, Fault, FaultKind, chain, class_of_answer, class_of_silence, sentence,
-};
+use super::error::{CallError, Class, Fault, FaultKind, chain, class_of_answer, class_of_silence, sentence};
 use super::{Pace, Permit};
 
 /// How long a connection may take, TLS included.
-pub(crate) const CONNECT: Duration = Duration::from_secs(3);
+const CONNECT: Duration = Duration::from_secs(3);
 /// How long a call may take, from its first byte out to its last byte in. The lease counts on it.
 pub const LONGEST_REQUEST: Duration = Duration::from_secs(20);
 
@@ -147,9 +145,7 @@ impl Intercept for Exchange {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let request = context.request_mut();
-        request
-            .headers_mut()
-            .insert("content-length", self.0.body.len().to_string());
+        request.headers_mut().insert("content-length", self.0.body.len().to_string());
         *request.body_mut() = SdkBody::from(self.0.body.clone());
         Ok(())
     }
@@ -203,31 +199,18 @@ fn decode(op: Op, body: &[u8]) -> Result<Tree, DecodeError> {
 }
 
 /// An HTTP date as seconds since 1970.
-pub(crate) fn seconds_of(date: &str) -> Option<i64> {
+fn seconds_of(date: &str) -> Option<i64> {
     Some(DateTime::from_str(date, Format::HttpDate).ok()?.secs())
 }
 
 impl Exchange {
     fn finish(&self, op: Op, sent: Result<(), Fault>) -> Carried {
-        let answer = self
-            .0
-            .answer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let answer = self.0.answer.lock().unwrap_or_else(PoisonError::into_inner).take();
         let date = answer.as_ref().and_then(|answer| answer.date);
-        Carried {
-            result: self.outcome(op, sent, answer),
-            date,
-        }
+        Carried { result: self.outcome(op, sent, answer), date }
     }
 
-    fn outcome(
-        &self,
-        op: Op,
-        sent: Result<(), Fault>,
-        answer: Option<Answer>,
-    ) -> Result<Tree, CallError> {
+    fn outcome(&self, op: Op, sent: Result<(), Fault>, answer: Option<Answer>) -> Result<Tree, CallError> {
         let left = self.0.left.load(Ordering::SeqCst);
         let error = |class, code, message| CallError {
             op,
@@ -244,9 +227,7 @@ impl Exchange {
                 "the lease is not ours any more, so the write was not sent".to_owned(),
             ));
         }
-        let success = answer
-            .as_ref()
-            .is_some_and(|answer| (200..300).contains(&answer.status));
+        let success = answer.as_ref().is_some_and(|answer| (200..300).contains(&answer.status));
         let body = answer.as_ref().and_then(|answer| answer.body.as_ref());
         if let (true, Some(body)) = (success, body) {
             // Our codec decides, not the SDK's: what the SDK's types cannot take may still be a good answer.
@@ -424,21 +405,14 @@ mod tests {
     }
 
     fn input() -> Tree {
-        Tree::map()
-            .with("maxResults", 100_i64)
-            .with("ofTomorrow", "x")
+        Tree::map().with("maxResults", 100_i64).with("ofTomorrow", "x")
     }
 
     #[tokio::test]
     async fn our_body_is_sent_and_signed_and_members_the_sdk_does_not_know_come_back() {
         let aws = Canned::turns([answer(200, r#"{"clusterArns":["a"],"ofTomorrow":{"x":1}}"#)]);
-        let carried = clients(&aws)
-            .carry(Op::EcsListClusters, &input(), None)
-            .await;
-        assert_eq!(
-            carried.result.unwrap().to_json(),
-            r#"{"clusterArns":["a"],"ofTomorrow":{"x":1}}"#
-        );
+        let carried = clients(&aws).carry(Op::EcsListClusters, &input(), None).await;
+        assert_eq!(carried.result.unwrap().to_json(), r#"{"clusterArns":["a"],"ofTomorrow":{"x":1}}"#);
         assert_eq!(carried.date, Some(1_795_255_200));
         let seen = aws.seen();
         let request = &seen[0];
@@ -446,30 +420,16 @@ mod tests {
         let header = |name| request.headers().get(name).unwrap().to_str().unwrap();
         assert_eq!(header("content-length"), request.body().len().to_string());
         assert_eq!(header("content-type"), "application/x-amz-json-1.1");
-        assert_eq!(
-            header("x-amz-target"),
-            "AmazonEC2ContainerServiceV20141113.ListClusters"
-        );
-        assert!(
-            header("authorization").contains("content-length"),
-            "{}",
-            header("authorization")
-        );
+        assert_eq!(header("x-amz-target"), "AmazonEC2ContainerServiceV20141113.ListClusters");
+        assert!(header("authorization").contains("content-length"), "{}", header("authorization"));
     }
 
     #[tokio::test]
     async fn an_answer_in_chunks_over_a_socket_is_read_whole() {
-        let port = chunked(
-            &[r#"{"clusterArns":["#, r#""a"],"ofTomo"#, r#"rrow":1}"#],
-            true,
-        )
-        .await;
+        let port = chunked(&[r#"{"clusterArns":["#, r#""a"],"ofTomo"#, r#"rrow":1}"#], true).await;
         let clients = Clients::new(&sdk_over_tcp(port), Pace::REAL);
         let carried = clients.carry(Op::EcsListClusters, &input(), None).await;
-        assert_eq!(
-            carried.result.unwrap().to_json(),
-            r#"{"clusterArns":["a"],"ofTomorrow":1}"#
-        );
+        assert_eq!(carried.result.unwrap().to_json(), r#"{"clusterArns":["a"],"ofTomorrow":1}"#);
         assert_eq!(carried.date, Some(1_795_255_200));
     }
 
@@ -489,15 +449,8 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         drop(listener);
         let clients = Clients::new(&sdk_over_tcp(port), Pace::REAL);
-        let error = clients
-            .carry(Op::EcsCreateCluster, &input(), None)
-            .await
-            .result
-            .unwrap_err();
+        let error = clients.carry(Op::EcsCreateCluster, &input(), None).await.result.unwrap_err();
         assert_eq!(error.class, Class::Transient, "{error}");
-        assert!(
-            error.message.starts_with("no connection to AWS: "),
-            "{error}"
-        );
+        assert!(error.message.starts_with("no connection to AWS: "), "{error}");
     }
 }

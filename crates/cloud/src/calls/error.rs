@@ -138,12 +138,8 @@ pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
     parts.join(": ")
 }
 
-fn causes<'e>(
-    error: &'e (dyn StdError + 'static),
-) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |cause: &&'e (dyn StdError + 'static)| {
-        (*cause).source()
-    })
+fn causes<'e>(error: &'e (dyn StdError + 'static)) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |cause: &&'e (dyn StdError + 'static)| (*cause).source())
 }
 
 /// True where no byte can have left: the connection (name lookup, TCP, TLS) was never made.
@@ -261,28 +257,14 @@ const BY_SERVICE: &[(Service, Class, &[&str])] = &[
     (
         Service::Elbv2,
         Class::NotFound,
-        &[
-            "ListenerNotFound",
-            "LoadBalancerNotFound",
-            "RuleNotFound",
-            "TargetGroupNotFound",
-        ],
+        &["ListenerNotFound", "LoadBalancerNotFound", "RuleNotFound", "TargetGroupNotFound"],
     ),
     (
         Service::Elbv2,
         Class::Conflict,
-        &[
-            "DuplicateListener",
-            "DuplicateLoadBalancerName",
-            "DuplicateTargetGroupName",
-            "PriorityInUse",
-        ],
+        &["DuplicateListener", "DuplicateLoadBalancerName", "DuplicateTargetGroupName", "PriorityInUse"],
     ),
-    (
-        Service::Scaling,
-        Class::NotFound,
-        &["ObjectNotFoundException"],
-    ),
+    (Service::Scaling, Class::NotFound, &["ObjectNotFoundException"]),
     (
         Service::Ecr,
         Class::NotFound,
@@ -293,42 +275,15 @@ const BY_SERVICE: &[(Service, Class, &[&str])] = &[
             "RepositoryPolicyNotFoundException",
         ],
     ),
-    (
-        Service::Ecr,
-        Class::Conflict,
-        &[
-            "RepositoryAlreadyExistsException",
-            "RepositoryNotEmptyException",
-        ],
-    ),
+    (Service::Ecr, Class::Conflict, &["RepositoryAlreadyExistsException", "RepositoryNotEmptyException"]),
 ];
 
 /// Where a code alone says too little: operation, code, what its message contains.
 const BY_MESSAGE: &[(Op, &str, &str, Class)] = &[
-    (
-        Op::EcsRegisterTaskDefinition,
-        "ClientException",
-        "Too many concurrent attempts",
-        Class::Conflict,
-    ),
-    (
-        Op::EcsDescribeTaskDefinition,
-        "ClientException",
-        "Unable to describe task definition",
-        Class::NotFound,
-    ),
-    (
-        Op::EcsDeregisterTaskDefinition,
-        "ClientException",
-        "does not exist",
-        Class::NotFound,
-    ),
-    (
-        Op::EcsCreateService,
-        "InvalidParameterException",
-        "was not idempotent",
-        Class::Conflict,
-    ),
+    (Op::EcsRegisterTaskDefinition, "ClientException", "Too many concurrent attempts", Class::Conflict),
+    (Op::EcsDescribeTaskDefinition, "ClientException", "Unable to describe task definition", Class::NotFound),
+    (Op::EcsDeregisterTaskDefinition, "ClientException", "does not exist", Class::NotFound),
+    (Op::EcsCreateService, "InvalidParameterException", "was not idempotent", Class::Conflict),
     (
         Op::EcsCreateService,
         "InvalidParameterException",
@@ -354,17 +309,10 @@ pub(super) fn class_of_answer(op: Op, code: Option<&str>, message: &str, status:
                 .or_else(|| {
                     BY_SERVICE
                         .iter()
-                        .find(|(service, _, codes)| {
-                            *service == op.service() && codes.contains(&code)
-                        })
+                        .find(|(service, _, codes)| *service == op.service() && codes.contains(&code))
                         .map(|(_, class, _)| *class)
                 })
-                .or_else(|| {
-                    COMMON
-                        .iter()
-                        .find(|(_, codes)| codes.contains(&code))
-                        .map(|(class, _)| *class)
-                })
+                .or_else(|| COMMON.iter().find(|(_, codes)| codes.contains(&code)).map(|(class, _)| *class))
         })
         .unwrap_or(match status {
             429 => Class::Throttled,

@@ -58,11 +58,7 @@ impl CallMetrics {
         for bucket in Bucket::ALL {
             wait.with_label_values(&[bucket.name()]);
         }
-        Ok(CallMetrics {
-            requests,
-            duration,
-            wait,
-        })
+        Ok(CallMetrics { requests, duration, wait })
     }
 
     pub(super) fn waited(&self, bucket: Bucket, wait: Duration) {
@@ -73,9 +69,7 @@ impl CallMetrics {
         let (service, operation) = (op.service().name(), op.name());
         let class = class.map_or(OK, Class::name);
         self.requests.with_label_values(&[service, operation, class]).inc();
-        self.duration
-            .with_label_values(&[service, operation])
-            .observe(duration.as_secs_f64());
+        self.duration.with_label_values(&[service, operation]).observe(duration.as_secs_f64());
     }
 
     /// The calls so far, without zeros.

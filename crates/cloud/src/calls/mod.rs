@@ -25,7 +25,7 @@ use tokio::time::Instant;
 pub use account::{Account, AccountError, account};
 pub use budget::{Allowance, Bucket, Shares};
 pub use carry::LONGEST_REQUEST;
-pub(crate) use carry::{seconds_of, settings};
+pub(crate) use carry::settings;
 pub use error::{CallError, Class};
 pub(crate) use error::{chain, never_connected, no_credentials};
 pub use metrics::{CallMetrics, Counts};
@@ -73,12 +73,7 @@ pub struct CallsOptions {
 impl CallsOptions {
     /// Production's options.
     pub fn new(metrics: CallMetrics) -> Self {
-        CallsOptions {
-            seed: 0,
-            pace: Pace::REAL,
-            shares: Shares::default(),
-            metrics,
-        }
+        CallsOptions { seed: 0, pace: Pace::REAL, shares: Shares::default(), metrics }
     }
 }
 
@@ -143,12 +138,7 @@ impl Calls {
     /// Caveat: a listing is no snapshot; what moves while it is read may be missed or come twice.
     /// Errors: as [`Calls::read`]; [`Class::Transient`] where AWS repeats a token or never ends.
     pub async fn pages(&self, op: Op, input: Tree) -> Result<Vec<Tree>, CallError> {
-        let Row {
-            page: Some(page),
-            batch,
-            ..
-        } = row(op)
-        else {
+        let Row { page: Some(page), batch, .. } = row(op) else {
             return Err(refused(op, "it has no pages"));
         };
         let mut input = input;
@@ -161,7 +151,7 @@ impl Calls {
         loop {
             let mut output = self.read(op, input.clone()).await?;
             if let Some(Tree::List(list)) = output.take(page.items) {
-                items.extend(list.into_iter());
+                items.extend(list);
             }
             let Some(token) = output.str(page.token_out).filter(|token| !token.is_empty()) else {
                 return Ok(items);
@@ -203,18 +193,11 @@ impl Calls {
             | Class::Refused => false,
         };
         let attempt = || self.attempt(op, input, permit);
-        self.0.jitter.retry(op.verb(), self.0.pace, again, attempt).await
+        self.0.jitter.retry(row(op).iam, self.0.pace, again, attempt).await
     }
 
     async fn attempt(&self, op: Op, input: &Tree, permit: Option<&Permit>) -> Result<Tree, CallError> {
-        let Shared {
-            clients,
-            budgets,
-            metrics,
-            pace,
-            date,
-            ..
-        } = &*self.0;
+        let Shared { clients, budgets, metrics, pace, date, .. } = &*self.0;
         let row = row(op);
         let asked = Instant::now();
         budgets.pass(row.bucket, row.effect).await;

@@ -67,14 +67,7 @@ pub fn rows() -> &'static [Row] {
 }
 
 const fn new(op: Op, effect: Effect, bucket: Bucket, iam: &'static str) -> Row {
-    Row {
-        op,
-        effect,
-        bucket,
-        batch: None,
-        page: None,
-        iam,
-    }
+    Row { op, effect, bucket, batch: None, page: None, iam }
 }
 
 const fn read(op: Op, bucket: Bucket, iam: &'static str) -> Row {
@@ -99,13 +92,7 @@ impl Row {
         size: &'static str,
         max: i64,
     ) -> Row {
-        self.page = Some(Page {
-            token_in,
-            token_out,
-            items,
-            size,
-            max,
-        });
+        self.page = Some(Page { token_in, token_out, items, size, max });
         self
     }
 }
@@ -210,6 +197,8 @@ static ROWS: [Row; Op::ALL.len()] = [
 
 #[cfg(test)]
 mod tests {
+    use evenkeel_model::shapes::{Kind, ShapeId};
+
     use super::*;
 
     #[test]
@@ -222,11 +211,33 @@ mod tests {
     }
 
     #[test]
+    fn members_of_batches_and_pages_are_members_of_the_shapes() {
+        let list = |shape: Option<ShapeId>, name| {
+            let member = shape.and_then(|shape| shape.member(name)).unwrap();
+            matches!(member.shape.kind(), Kind::List { .. })
+        };
+        for row in rows() {
+            let (input, output) = (Some(row.op.input()), row.op.output());
+            if let Some(batch) = row.batch {
+                assert!(list(input, batch.member), "{}", row.op);
+            }
+            if let Some(page) = row.page {
+                assert!(list(output, page.items), "{}", row.op);
+                assert!(
+                    !list(input, page.token_in) && !list(output, page.token_out) && !list(input, page.size)
+                );
+            }
+            let paged = output
+                .is_some_and(|shape| shape.member("nextToken").or(shape.member("nextMarker")).is_some());
+            assert_eq!(row.page.is_some(), paged, "{}", row.op);
+        }
+    }
+
+    #[test]
     fn what_only_reads_is_told_from_what_writes_by_its_verb() {
         for row in rows() {
-            let reads = ["Describe", "List", "Get", "BatchGet"]
-                .iter()
-                .any(|verb| row.op.name().starts_with(verb));
+            let reads =
+                ["Describe", "List", "Get", "BatchGet"].iter().any(|verb| row.op.name().starts_with(verb));
             assert_eq!(row.effect == Effect::Read, reads, "{:?}", row.op);
         }
     }

@@ -22,18 +22,13 @@ struct Shared {
 impl Deadline {
     /// A deadline that has passed: nothing may leave until [`Deadline::extend_to`] is called.
     pub fn passed() -> Self {
-        Deadline(Arc::new(Shared {
-            anchor: Instant::now(),
-            until: AtomicU64::new(0),
-        }))
+        Deadline(Arc::new(Shared { anchor: Instant::now(), until: AtomicU64::new(0) }))
     }
 
     /// Writes may leave until `instant`; never moves the deadline to an earlier time.
     pub fn extend_to(&self, instant: Instant) {
         let micros = instant.saturating_duration_since(self.0.anchor).as_micros();
-        self.0
-            .until
-            .fetch_max(u64::try_from(micros).unwrap_or(u64::MAX), Ordering::SeqCst);
+        self.0.until.fetch_max(u64::try_from(micros).unwrap_or(u64::MAX), Ordering::SeqCst);
     }
 
     /// Nothing may leave from now on: the lease was lost or given back.
@@ -44,9 +39,7 @@ impl Deadline {
     /// How much time is left; `None` once it has passed.
     pub fn left(&self) -> Option<Duration> {
         let until = Duration::from_micros(self.0.until.load(Ordering::SeqCst));
-        until
-            .checked_sub(self.0.anchor.elapsed())
-            .filter(|left| !left.is_zero())
+        until.checked_sub(self.0.anchor.elapsed()).filter(|left| !left.is_zero())
     }
 
     /// True while writes may leave.
@@ -70,10 +63,7 @@ impl Permit {
     /// A permit for one subject under a lease.
     #[allow(dead_code, reason = "granted by `execute`")]
     pub(crate) fn new(subject: impl Into<Arc<str>>, deadline: Deadline) -> Self {
-        Permit {
-            subject: subject.into(),
-            deadline,
-        }
+        Permit { subject: subject.into(), deadline }
     }
 
     /// What may be written, as it is printed in plans.

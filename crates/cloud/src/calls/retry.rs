@@ -14,7 +14,7 @@ use super::Pace;
 
 /// How often one call is tried.
 const ATTEMPTS: u32 = 4;
-/// No further attempt begins this long after the first.
+/// No further attempt begins this long after the first one failed.
 const LONGEST: Duration = Duration::from_secs(20);
 /// The wait before the second attempt, and the longest; before jitter.
 const FIRST_WAIT: Duration = Duration::from_millis(400);
@@ -29,10 +29,7 @@ pub(crate) struct Jitter {
 
 impl Jitter {
     pub fn new(seed: u64) -> Self {
-        Jitter {
-            seed,
-            streams: Arc::default(),
-        }
+        Jitter { seed, streams: Arc::default() }
     }
 
     /// The next number of a stream, from 0 up to 1. The generator is SplitMix64.
@@ -64,7 +61,9 @@ impl Jitter {
     {
         let mut growth = growth();
         let mut begun: Option<Instant> = None;
-        for turn in 1.. {
+        let mut turn = 0;
+        loop {
+            turn += 1;
             let error = match attempt().await {
                 Err(error) if turn < ATTEMPTS && again(&error) => error,
                 result => return result,
@@ -78,7 +77,6 @@ impl Jitter {
             }
             tokio::time::sleep(wait).await;
         }
-        unreachable!("the loop ends by its number of attempts")
     }
 }
 
@@ -101,13 +99,18 @@ mod tests {
         let start = Instant::now();
         let mut attempts = 0;
         let result: Result<(), ()> = jitter
-            .retry("s", Pace::REAL, |()| true, || {
-                attempts += 1;
-                async move {
-                    tokio::time::sleep(lasting).await;
-                    Err(())
-                }
-            })
+            .retry(
+                "s",
+                Pace::REAL,
+                |()| true,
+                || {
+                    attempts += 1;
+                    async move {
+                        tokio::time::sleep(lasting).await;
+                        Err(())
+                    }
+                },
+            )
             .await;
         assert!(result.is_err());
         (attempts, start.elapsed())
@@ -134,10 +137,15 @@ mod tests {
     async fn what_will_not_help_is_not_tried_again() {
         let mut attempts = 0;
         let result: Result<(), &str> = Jitter::new(7)
-            .retry("s", Pace::REAL, |_| false, || {
-                attempts += 1;
-                async { Err("invalid") }
-            })
+            .retry(
+                "s",
+                Pace::REAL,
+                |_| false,
+                || {
+                    attempts += 1;
+                    async { Err("invalid") }
+                },
+            )
             .await;
         assert_eq!((result, attempts), (Err("invalid"), 1));
     }
