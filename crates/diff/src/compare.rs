@@ -25,7 +25,7 @@ pub struct FieldDiff {
 /// shape does not know is compared only where the document declares it: what AWS alone sends and no
 /// table knows is never a difference.
 pub fn compare(kind: Kind, want: &Tree, live: &Tree) -> Vec<FieldDiff> {
-    let mut walk = Walk { kind, want_root: want, live_root: live, path: Path::root(), found: Vec::new() };
+    let mut walk = Walk { want_root: want, live_root: live, path: Path::root(), found: Vec::new() };
     let sides = Sides { want: Some(want), live: Some(live), want_parent: None, live_parent: None };
     walk.node(compiled(kind), Some(kind.shape()), sides);
     walk.found
@@ -82,7 +82,6 @@ fn default_of(rules: &[Rule], place: &Place<'_>) -> Option<Tree> {
 }
 
 struct Walk<'a> {
-    kind: Kind,
     want_root: &'a Tree,
     live_root: &'a Tree,
     path: Path,
@@ -250,12 +249,6 @@ impl Walk<'_> {
     }
 }
 
-impl Node {
-    const fn empty() -> Node {
-        Node { children: BTreeMap::new(), rules: Vec::new() }
-    }
-}
-
 /// The key of a set's element: its key members joined by `:`, or its whole value.
 fn element_key(element: &Node, keys: &[&str], item: &Tree) -> String {
     if keys.is_empty() {
@@ -338,9 +331,7 @@ fn same_as(sameness: Sameness, want: &Tree, live: &Tree) -> bool {
 }
 
 fn json(text: &str) -> Option<Tree> {
-    evenkeel_model::text::parse(text.as_bytes(), Some(evenkeel_model::text::Format::Json))
-        .ok()
-        .map(|parsed| parsed.tree)
+    serde_json::from_str::<serde_json::Value>(text).ok().map(Tree::from)
 }
 
 /// CPU units or MiB from a number, or from text such as `256`, `.5 vCPU`, `2 GB`.

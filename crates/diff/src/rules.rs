@@ -175,6 +175,10 @@ pub(crate) struct Node {
 }
 
 impl Node {
+    pub(crate) const fn empty() -> Node {
+        Node { children: BTreeMap::new(), rules: Vec::new() }
+    }
+
     pub(crate) fn child(&self, segment: &str) -> Option<&Node> {
         self.children.get(segment).or_else(|| self.children.get("*"))
     }
@@ -203,7 +207,7 @@ pub(crate) fn compiled(kind: Kind) -> &'static Node {
             })
             .collect()
     });
-    static EMPTY: Node = Node { children: BTreeMap::new(), rules: Vec::new() };
+    static EMPTY: Node = Node::empty();
     tables.get(&kind).unwrap_or(&EMPTY)
 }
 
