@@ -3,6 +3,8 @@
 //! The one seam for tests is HTTP: no trait wraps an AWS service.
 
 pub mod calls;
+#[cfg(test)]
+mod sim_tests;
 pub mod store;
 #[cfg(test)]
 mod testing;

@@ -82,6 +82,18 @@ impl HttpConnector for Canned {
     }
 }
 
+/// Settings for an AWS that never answers.
+pub fn silent_sdk() -> SdkConfig {
+    #[derive(Debug)]
+    struct Silent;
+    impl HttpConnector for Silent {
+        fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+            HttpConnectorFuture::new(std::future::pending())
+        }
+    }
+    sdk(http_client_fn(|_, _| SharedHttpConnector::new(Silent)))
+}
+
 /// Settings for an AWS behind `client`.
 pub fn sdk(client: SharedHttpClient) -> SdkConfig {
     SdkConfig::builder()

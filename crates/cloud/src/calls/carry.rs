@@ -45,7 +45,7 @@ pub const LONGEST_REQUEST: Duration = Duration::from_secs(20);
 pub(crate) fn settings(sdk: &SdkConfig, pace: Pace) -> SdkConfig {
     let longest = pace.real(LONGEST_REQUEST);
     sdk.to_builder()
-        .behavior_version(aws_config::BehaviorVersion::v2026_01_12())
+        .behavior_version(super::connect::behavior())
         .retry_config(RetryConfig::disabled())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(

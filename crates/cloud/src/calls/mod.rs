@@ -6,6 +6,7 @@
 mod account;
 mod budget;
 mod carry;
+mod connect;
 mod error;
 mod metrics;
 pub mod operations;
@@ -26,6 +27,7 @@ pub use account::{Account, AccountError, account};
 pub use budget::{Allowance, Bucket, Shares};
 pub use carry::LONGEST_REQUEST;
 pub(crate) use carry::settings;
+pub use connect::connect;
 pub use error::{CallError, Class};
 pub(crate) use error::{chain, never_connected, no_credentials};
 pub use metrics::{CallMetrics, Counts};

@@ -1,7 +1,9 @@
 //! Calls against canned answers: budgets, retries, pages, permits, classes.
 
 use super::*;
-use crate::testing::{Canned, Response, answer};
+use crate::testing::{Canned, Response, answer, silent_sdk};
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use prometheus::Registry;
 
@@ -14,6 +16,18 @@ fn permit() -> Permit {
     let deadline = Deadline::passed();
     deadline.extend_to(Instant::now() + Duration::from_secs(40));
     Permit::new("main/api", deadline)
+}
+
+#[derive(Debug)]
+struct Nobody;
+
+impl ProvideCredentials for Nobody {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::ready(Err(CredentialsError::not_loaded("no role here")))
+    }
 }
 
 fn json_error(status: u16, code: &str, message: &str) -> Response {
@@ -83,6 +97,36 @@ async fn a_lost_answer_leaves_a_write_unknown_and_a_missing_connection_does_not(
     let nobody = Canned::new(move |_| Err(ConnectorError::io(refusal().into())));
     let error = calls(&nobody).write(&permit(), Op::EcsUpdateService, service("api")).await.unwrap_err();
     assert_eq!((error.class, nobody.seen().len()), (Class::Transient, 4), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_ends_after_twenty_seconds_of_the_worlds_time() {
+    for (pace, seconds) in [(1.0, 20.0), (10.0, 2.0)] {
+        let metrics = CallMetrics::register(&Registry::new()).unwrap();
+        let options = CallsOptions { pace: Pace::new(pace).unwrap(), ..CallsOptions::new(metrics) };
+        let calls = Calls::new(&silent_sdk(), options);
+        let start = Instant::now();
+        let error = calls.write(&permit(), Op::EcsUpdateService, service("api")).await.unwrap_err();
+        assert_eq!((error.class, error.message.as_str()), (Class::UnknownEffect, "no answer in time"));
+        let passed = start.elapsed().as_secs_f64();
+        assert!((seconds..seconds + 0.1).contains(&passed), "{passed}");
+        let error = calls.read(Op::EcsDescribeServices, service("api")).await.unwrap_err();
+        assert_eq!(error.class, Class::Transient);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_credentials_nothing_is_sent_and_the_error_says_so() {
+    let aws = Canned::turns([answer(200, "{}")]);
+    let mut sdk = aws.sdk().into_builder();
+    sdk.set_credentials_provider(Some(SharedCredentialsProvider::new(Nobody)));
+    let metrics = CallMetrics::register(&Registry::new()).unwrap();
+    let calls = Calls::new(&sdk.build(), CallsOptions::new(metrics));
+    let error = calls.write(&permit(), Op::EcsUpdateService, service("api")).await.unwrap_err();
+    assert_eq!(error.class, Class::Denied, "{error}");
+    assert!(error.to_string().contains("no AWS credentials: "), "{error}");
+    assert!(error.to_string().contains("no role here"), "{error}");
+    assert!(aws.seen().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

@@ -25,6 +25,10 @@ pub use memory::Records;
 
 use crate::calls::{Jitter, LONGEST_REQUEST, Pace, settings};
 
+/// The IAM actions that documents and state need on their bucket and its objects.
+pub const IAM_ACTIONS: [&str; 5] =
+    ["s3:DeleteObject", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:PutObject"];
+
 /// The way to S3. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct S3 {
