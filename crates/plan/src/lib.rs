@@ -19,7 +19,13 @@ mod service;
 mod tagging;
 mod target_group;
 mod task_definition;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod turn;
 mod unit;
+mod update;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -222,24 +228,42 @@ pub fn plan(input: &Input<'_>) -> Planned {
     planner.task_definitions();
     planner.services();
     let mut planned = planner.planned;
-    planned.plan.units.retain(|_, unit| !unit.steps.is_empty());
+    let units = std::mem::take(&mut planned.plan.units);
+    let (changing, quiet): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        units.into_iter().partition(|(_, unit)| !unit.steps.is_empty());
+    planned.plan.units = changing;
     for finding in check::check(input, &planned) {
         let report = planned.report.units.entry(finding.unit.clone()).or_default();
         report.refused.push(Refusal::new(finding.message));
         planned.plan.units.remove(&finding.unit);
     }
-    for (key, unit) in &planned.plan.units {
-        report::conclude(planned.report.units.entry(key.clone()).or_default(), Some(unit), input, key);
+    for (key, report) in &mut planned.report.units {
+        report::conclude(report, planned.plan.units.get(key), input, key);
     }
-    let idle: Vec<UnitKey> =
-        planned.report.units.keys().filter(|k| !planned.plan.units.contains_key(k)).cloned().collect();
-    for key in idle {
-        if let Some(report) = planned.report.units.get_mut(&key) {
-            report::conclude(report, None, input, &key);
-        }
+    for (key, unit) in quiet {
+        remember(input, &mut planned, &key, unit);
     }
     planned.plan.id = hash::plan_id(&planned.plan);
     planned
+}
+
+/// Remembers a unit that is as the document wants it without our having written it: after memory was lost,
+/// and where somebody else made the change. Else a later difference could not be told from a new document.
+fn remember(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: Unit) {
+    let settled = planned
+        .report
+        .units
+        .get(key)
+        .is_some_and(|report| matches!(report.state, State::Synced | State::Rolling));
+    let before = input.memory.unit(key);
+    let observing = input.mode == Mode::Observe || input.document.settings.mode == Mode::Observe;
+    if !settled || observing || before.applied == unit.applied {
+        return;
+    }
+    let remembered = planned.remember.entry(key.clone()).or_insert_with(|| before.clone());
+    remembered.applied = unit.applied;
+    remembered.restart = unit.restart;
+    remembered.task_definition = unit.task_definition.or(remembered.task_definition.take());
 }
 
 /// A decision in the making.

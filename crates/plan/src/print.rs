@@ -14,9 +14,13 @@ use crate::{Because, Need, Planned, Step, Unit, dotted};
 const WIDTH: usize = 100;
 
 /// The sign of a step: `+` makes, `~` changes, `-` removes.
-fn sign(op: Op) -> char {
+fn sign(step: &Step) -> char {
+    let op = step.action.op;
     let name = op.name();
-    if name.starts_with("Create") || op == Op::EcsRegisterTaskDefinition {
+    if name.starts_with("Create")
+        || op == Op::EcsRegisterTaskDefinition
+        || step.because.contains(&Because::Missing)
+    {
         '+'
     } else if name.starts_with("Delete") || name.starts_with("Deregister") {
         '-'
@@ -33,7 +37,13 @@ pub fn print(planned: &Planned, document: &str, version: &str) -> String {
     let mut unchanged = 0;
     for (key, report) in &planned.report.units {
         let unit = planned.plan.units.get(key);
-        let left: Vec<&Drift> = report.drift.iter().filter(|d| !d.acted_on).collect();
+        let shown = |d: &Drift| {
+            unit.into_iter().flat_map(|u| &u.steps).flat_map(|s| &s.because).any(|b| {
+                matches!(b, Because::Field(f) if f.part == d.part && f.path == d.path)
+                    || (d.path.is_root() && *b == Because::Missing)
+            })
+        };
+        let left: Vec<&Drift> = report.drift.iter().filter(|d| !d.acted_on && !shown(d)).collect();
         let quiet = unit.is_none()
             && report.waiting.is_empty()
             && report.refused.is_empty()
@@ -78,7 +88,7 @@ fn steps(out: &mut String, unit: &Unit) {
             }
         }
         let rest = if reasons.is_empty() { about.to_owned() } else { reasons.join(", ") };
-        line(out, &format!("  {} {verb:<26} {rest}", sign(step.action.op)));
+        line(out, &format!("  {} {verb:<26} {rest}", sign(step)));
         for drift in fields {
             line(out, &format!("      {}", field(drift)));
         }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use evenkeel_model::Tree;
-use evenkeel_model::document::Mode;
 use evenkeel_model::key::{Subject, UnitKey};
 use evenkeel_model::path::Path;
 
@@ -123,6 +122,8 @@ pub enum WaitingOn {
     },
     /// The service is being deleted.
     Draining,
+    /// The mode says that nothing is written.
+    Observing,
 }
 
 impl fmt::Display for WaitingOn {
@@ -138,6 +139,7 @@ impl fmt::Display for WaitingOn {
             WaitingOn::BackOff { failure, seconds } => {
                 write!(f, "next try in {seconds} s, after: {failure}")
             }
+            WaitingOn::Observing => f.write_str("for mode enforce: mode observe writes nothing"),
             WaitingOn::Draining => f.write_str("for its deletion to end: tasks are draining"),
         }
     }
@@ -260,13 +262,13 @@ pub(crate) fn conclude(report: &mut UnitReport, unit: Option<&Unit>, input: &Inp
         return;
     }
     let changes = unit.is_some_and(|u| u.ready() > 0) || input.in_flight.contains(key);
-    let observing = input.mode == Mode::Observe || input.document.settings.mode == Mode::Observe;
+    let observing = report.waiting.contains(&WaitingOn::Observing);
     let unseen = report.waiting.iter().any(|w| matches!(w, WaitingOn::Seen(_)));
     report.state = if !report.refused.is_empty() {
         State::Refused
     } else if report.held.is_some() {
         State::Held
-    } else if changes && !observing {
+    } else if changes {
         State::Changing
     } else if unseen && unit.is_none() {
         State::Unknown
@@ -274,10 +276,10 @@ pub(crate) fn conclude(report: &mut UnitReport, unit: Option<&Unit>, input: &Inp
         State::Drifted
     } else if unit.is_some() {
         State::Waiting
+    } else if report.waiting.iter().any(|w| !matches!(w, WaitingOn::Rollout(_))) {
+        State::Waiting
     } else if report.rollout.is_some() {
         State::Rolling
-    } else if !report.waiting.is_empty() {
-        State::Waiting
     } else if report.drift.iter().any(|d| matches!(d.owner, Owner::Document | Owner::Human)) {
         State::Drifted
     } else {
