@@ -31,7 +31,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use evenkeel_model::Tree;
 use evenkeel_model::document::{Document, Mode};
-use evenkeel_model::key::{Subject, UnitKey};
+use evenkeel_model::key::{Subject, UnitKey, arn_tail};
 use evenkeel_model::memory::{Memory, Remembered};
 use evenkeel_model::path::Path;
 use evenkeel_model::shapes::Op;
@@ -290,13 +290,14 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// The path of a field within its part, for people: `containerDefinitions[api].image`.
+/// The path of a field within its part, for people: `containerDefinitions[api].image`. Elements of sets stand
+/// in brackets, ARNs without what is the same in all of them.
 pub(crate) fn dotted(path: &Path) -> String {
     let mut out = String::new();
     let mut in_set = false;
     for segment in path.segments() {
         if in_set || segment.parse::<usize>().is_ok() || segment.contains(['.', ':', '/']) {
-            out.push_str(&format!("[{segment}]"));
+            out.push_str(&format!("[{}]", arn_tail(segment)));
             in_set = false;
             continue;
         }
@@ -304,31 +305,7 @@ pub(crate) fn dotted(path: &Path) -> String {
             out.push('.');
         }
         out.push_str(segment);
-        in_set = SETS.contains(&segment);
+        in_set = evenkeel_diff::rules::names_a_set(segment);
     }
     out
 }
-
-/// Members whose elements are named by key.
-const SETS: [&str; 20] = [
-    "containerDefinitions",
-    "environment",
-    "secrets",
-    "portMappings",
-    "mountPoints",
-    "volumes",
-    "volumesFrom",
-    "links",
-    "dependsOn",
-    "ulimits",
-    "systemControls",
-    "subnets",
-    "securityGroups",
-    "loadBalancers",
-    "targetGroups",
-    "capacityProviderStrategy",
-    "serviceRegistries",
-    "requiresCompatibilities",
-    "certificates",
-    "conditions",
-];

@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 use evenkeel_model::Tree;
 use evenkeel_model::key::UnitKey;
 use evenkeel_model::shapes::Op;
-use evenkeel_model::tree::MASKED;
+use evenkeel_model::tree::is_masked;
 
-use crate::report::{Drift, State, UnitReport};
+use crate::report::{Drift, Owner, State, UnitReport};
 use crate::{Because, Need, Planned, Step, Unit, dotted};
 
 const WIDTH: usize = 100;
@@ -49,7 +49,8 @@ pub fn print(planned: &Planned, document: &str, version: &str) -> String {
             && report.refused.is_empty()
             && report.held.is_none()
             && report.notes.is_empty()
-            && left.is_empty()
+            // An autoscaler at work is nothing that anybody needs to look at.
+            && left.iter().all(|d| d.owner == Owner::Autoscaler)
             && report.state != State::Suspended;
         if quiet {
             unchanged += 1;
@@ -133,8 +134,11 @@ fn lines(out: &mut String, report: &UnitReport, left: &[&Drift]) {
 /// One difference: `path   live -> want`.
 fn field(drift: &Drift) -> String {
     let path = dotted(&drift.path);
-    let place = if path.is_empty() { drift.part.clone() } else { path };
-    let masked = drift.path.segments().any(|s| MASKED.contains(&s));
+    let place = match path.chars().next() {
+        None | Some('[') => format!("{}{path}", drift.part),
+        Some(_) => path,
+    };
+    let masked = is_masked(&drift.path);
     let live = value(drift.live.as_ref(), masked);
     let want = value(drift.want.as_ref(), masked);
     format!("{place}   {live} -> {want}")
@@ -202,7 +206,7 @@ fn wrapped(out: &mut String, first: &str, text: &str) {
 }
 
 fn drift_json(drift: &Drift) -> serde_json::Value {
-    let masked = drift.path.segments().any(|s| MASKED.contains(&s));
+    let masked = is_masked(&drift.path);
     let shown = |tree: &Option<Tree>| match tree {
         None => serde_json::Value::Null,
         Some(_) if masked => "(hidden)".into(),

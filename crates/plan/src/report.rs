@@ -6,6 +6,7 @@ use std::fmt;
 use evenkeel_model::Tree;
 use evenkeel_model::key::{Subject, UnitKey};
 use evenkeel_model::path::Path;
+use evenkeel_model::tree::is_masked;
 
 use crate::{Input, Unit};
 
@@ -134,12 +135,13 @@ impl fmt::Display for WaitingOn {
             WaitingOn::Attached(name) => write!(f, "for target group {name} to be on a listener or rule"),
             WaitingOn::Rollout(rollout) => write!(f, "{rollout}"),
             WaitingOn::DependsOn(services) => write!(f, "for {} to be stable", services.join(", ")),
-            WaitingOn::Rollouts(most) => write!(f, "its turn: {most} rollouts are under way"),
+            WaitingOn::Rollouts(1) => f.write_str("its turn: 1 rollout at a time"),
+            WaitingOn::Rollouts(most) => write!(f, "its turn: {most} rollouts at a time"),
             WaitingOn::Executing => f.write_str("executing"),
             WaitingOn::BackOff { failure, seconds } => {
                 write!(f, "next try in {seconds} s, after: {failure}")
             }
-            WaitingOn::Observing => f.write_str("for mode enforce: mode observe writes nothing"),
+            WaitingOn::Observing => f.write_str("for mode enforce: in mode observe nothing is written"),
             WaitingOn::Draining => f.write_str("for its deletion to end: tasks are draining"),
         }
     }
@@ -237,7 +239,7 @@ impl Owner {
 }
 
 /// One difference with its owner.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Drift {
     /// Which part of the unit: `taskDefinition`, `service`, `scaling`, …
     pub part: String,
@@ -251,6 +253,23 @@ pub struct Drift {
     pub owner: Owner,
     /// True where something is done about it.
     pub acted_on: bool,
+}
+
+/// Masks what may be secret.
+impl fmt::Debug for Drift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hidden = is_masked(&self.path);
+        let side =
+            |tree: &Option<Tree>| tree.as_ref().map(|t| if hidden { Tree::from("…") } else { t.clone() });
+        f.debug_struct("Drift")
+            .field("part", &self.part)
+            .field("path", &self.path.to_string())
+            .field("want", &side(&self.want))
+            .field("live", &side(&self.live))
+            .field("owner", &self.owner)
+            .field("acted_on", &self.acted_on)
+            .finish()
+    }
 }
 
 /// Gives a unit's report its state, once all is known.
@@ -274,9 +293,7 @@ pub(crate) fn conclude(report: &mut UnitReport, unit: Option<&Unit>, input: &Inp
         State::Unknown
     } else if unit.is_some() && observing {
         State::Drifted
-    } else if unit.is_some() {
-        State::Waiting
-    } else if report.waiting.iter().any(|w| !matches!(w, WaitingOn::Rollout(_))) {
+    } else if unit.is_some() || report.waiting.iter().any(|w| !matches!(w, WaitingOn::Rollout(_))) {
         State::Waiting
     } else if report.rollout.is_some() {
         State::Rolling

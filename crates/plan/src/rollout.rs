@@ -55,12 +55,16 @@ pub(crate) fn failed(service: &Tree, memory: &Remembered) -> Option<HeldDeployme
         return (own.str("rolloutState") == Some("FAILED"))
             .then(|| HeldDeployment { key, reason: reason(own) });
     }
-    let rollback = deployments.iter().find(|d| {
-        d.str("status") == Some("PRIMARY")
-            // Going back to ours, it was another that failed.
-            && d.str("rolloutStateReason").is_some_and(|r| r.contains("rolling back") && !names(r, ours))
-    })?;
-    Some(HeldDeployment { key, reason: reason(rollback) })
+    // Going back to ours, it was another that failed.
+    let reason = rolled_back(service).filter(|r| !names(r, ours))?;
+    Some(HeldDeployment { key, reason: reason.to_owned() })
+}
+
+/// What ECS says of a rollback that is the newest deployment.
+pub(crate) fn rolled_back(service: &Tree) -> Option<&str> {
+    let deployments = service.list_of("deployments").iter();
+    let primary = deployments.filter(|d| d.str("status") == Some("PRIMARY"));
+    primary.filter_map(|d| d.str("rolloutStateReason")).find(|r| r.contains("rolling back"))
 }
 
 /// True where the sentence names the deployment; `ecs-svc/12` does not name `ecs-svc/1`.

@@ -166,7 +166,7 @@ fn target(
     let unseen = draft.world().seen(&Subject::ScheduledActions(key.clone())).is_unknown();
     let actions = draft.world().tree(&Subject::ScheduledActions(key.clone()));
     let scheduled = !scaling.scheduled_actions.is_empty() || actions.is_some_and(|a| !a.items().is_empty());
-    let last = draft.memory().applied.get("scaling").is_some();
+    let last = draft.memory().applied.contains_key("scaling");
     draft.applies("scaling", &scaling.target);
     if scheduled {
         // Without memory nobody can tell an action that fired from a document that changed.

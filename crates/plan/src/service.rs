@@ -4,6 +4,7 @@ use evenkeel_diff::{Kind, lift};
 use evenkeel_model::Tree;
 use evenkeel_model::document::Service;
 use evenkeel_model::key::{ServiceKey, Subject, UnitKey};
+use evenkeel_model::memory::{HeldDeployment, Remembered};
 use evenkeel_model::shapes::Op;
 use evenkeel_model::world::Seen;
 
@@ -72,7 +73,6 @@ impl Planner<'_> {
         let mut draft = Draft::new(self.input, UnitKey::Service(key.clone()));
         if service.suspend {
             draft.report.state = State::Suspended;
-            draft.note("the document suspends it: nothing is changed");
         }
         let lookup = Lookup { document, world: self.world(), service: Some(key) };
         let (task, mut waits) = lookup.resolve(&service.task_definition);
@@ -218,14 +218,33 @@ impl Planner<'_> {
         scaling::steps(draft, document, key, wanted.service, Some(live), None);
     }
 
+    /// With memory gone, a rollback from another revision than the wanted one to the one that runs tells that
+    /// the wanted one failed, as far as anybody can know.
+    fn failed_before_memory(
+        &self,
+        wanted: &Wanted<'_>,
+        live: &Tree,
+        memory: &Remembered,
+    ) -> Option<HeldDeployment> {
+        let forgotten = memory.applied.is_empty() && memory.deployment.is_none() && memory.held.is_none();
+        let reason = rollout::rolled_back(live).filter(|_| forgotten)?;
+        let arn = live.str("taskDefinition")?;
+        let current = self.world().tree(&Subject::TaskDefinition(arn.to_owned()))?;
+        (!task_definition::has_content(memory, &wanted.task, arn, current))
+            .then(|| HeldDeployment { key: wanted.deployment_key(), reason: reason.to_owned() })
+    }
+
     /// Notes a deployment that failed, and says whether the wanted one is it.
     fn hold(&mut self, draft: &mut Draft<'_>, wanted: &Wanted<'_>, live: &Tree) -> Option<Held> {
         let memory = draft.memory();
-        let held = match rollout::failed(live, memory) {
-            Some(failed) if memory.held.as_ref() != Some(&failed) => {
-                let mut remembered = memory.clone();
+        let failed =
+            rollout::failed(live, memory).or_else(|| self.failed_before_memory(wanted, live, memory));
+        let held = match failed {
+            // What was said first says most: later only the rollback shows.
+            Some(failed) if memory.held.as_ref().is_none_or(|h| h.key != failed.key) => {
+                let remembered =
+                    self.planned.remember.entry(draft.key.clone()).or_insert_with(|| memory.clone());
                 remembered.held = Some(failed.clone());
-                self.planned.remember.insert(draft.key.clone(), remembered);
                 Some(failed)
             }
             _ => memory.held.clone(),

@@ -295,7 +295,7 @@ impl<'a> Draft<'a> {
 
 /// Steps that have to wait, with all that need them, go behind those that need not: what waits for its turn
 /// must not keep healing from going on.
-fn arrange(steps: &mut Vec<Step>) {
+fn arrange(steps: &mut [Step]) {
     let mut waiting: BTreeSet<StepId> = BTreeSet::new();
     for step in steps.iter() {
         let waits = step.needs.iter().any(|need| match need {
