@@ -39,6 +39,27 @@ impl Ecr {
             .unwrap_or_else(|| digest(image))
     }
 
+    /// Every tag that an image reference answers to: its own, and the others on the same digest.
+    pub fn tags_of(&self, image: &str) -> Vec<String> {
+        let path = image
+            .split_once(".amazonaws.com/")
+            .map_or(image, |(_, path)| path);
+        let name = path.split(['@', ':']).next().unwrap_or_default();
+        let digest = self.digest_of(image);
+        let own = path.split('@').next().and_then(|it| it.split_once(':'));
+        let others = self.repositories.get(name).map(|it| &it.tags);
+        own.map(|(_, tag)| tag.to_owned())
+            .into_iter()
+            .chain(
+                others
+                    .into_iter()
+                    .flatten()
+                    .filter(|(_, of)| **of == digest)
+                    .map(|(tag, _)| tag.clone()),
+            )
+            .collect()
+    }
+
     /// Pushes an image: points a tag at a digest, which is made up where none is given.
     pub fn push(
         &mut self,
@@ -122,21 +143,12 @@ fn repository<'a>(sim: &'a mut Sim, input: &Value) -> Result<&'a mut Repository,
 
 fn create(sim: &mut Sim, input: &Value) -> Answer {
     let name = name(input)?;
-    if sim.ecr.repositories.contains_key(&name) {
-        return Err(ApiError::new(
-            "RepositoryAlreadyExistsException",
-            format!(
-                "The repository with name '{name}' already exists in the registry with id '{}'",
-                sim.config.account
-            ),
-        ));
+    refuse! {
+        sim.ecr.repositories.contains_key(&name) => ApiError::new("RepositoryAlreadyExistsException", format!("The repository with name '{name}' already exists in the registry with id '{}'", sim.config.account));
     }
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_./".contains(c);
-    if name.len() < 2 || name.len() > 256 || !name.chars().all(allowed) {
-        return Err(ApiError::new(
-            "InvalidParameterException",
-            "Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must satisfy regular expression '(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*''",
-        ));
+    refuse! {
+        name.len() < 2 || name.len() > 256 || !name.chars().all(allowed) => ApiError::new("InvalidParameterException", "Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must satisfy regular expression '(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*''");
     }
     let arn = sim.arn("ecr", &format!("repository/{name}"));
     TAGS.add(sim, &arn, input)?;
@@ -207,13 +219,8 @@ fn delete(sim: &mut Sim, input: &Value) -> Answer {
     let force = value::flag(input, "force") == Some(true);
     let account = sim.config.account.clone();
     let it = repository(sim, input)?;
-    if !it.images.is_empty() && !force {
-        return Err(ApiError::new(
-            "RepositoryNotEmptyException",
-            format!(
-                "The repository with name '{name}' in registry with id '{account}' cannot be deleted because it still contains images"
-            ),
-        ));
+    refuse! {
+        !it.images.is_empty() && !force => ApiError::new("RepositoryNotEmptyException", format!("The repository with name '{name}' in registry with id '{account}' cannot be deleted because it still contains images"));
     }
     let answer = json!({"repository": it.config});
     sim.tags

@@ -35,7 +35,7 @@ const VERSIONS: &[(&str, &str, &str)] = &[
 
 /// Answers one request.
 pub fn handle(sim: &mut Sim, request: &Request<Bytes>) -> Response<Bytes> {
-    let id = sim.uuid();
+    let id = sim.request_id();
     let caller = caller(request);
     let target = header(request.headers(), "x-amz-target");
     let form = header(request.headers(), "content-type")

@@ -69,20 +69,12 @@ fn name(input: &Value) -> Result<&str, ApiError> {
 
 fn create(sim: &mut Sim, input: &Value) -> Answer {
     let name = name(input)?.to_owned();
-    if sim.logs.has(&name) {
-        return Err(ApiError::new(
-            "ResourceAlreadyExistsException",
-            "The specified log group already exists",
-        ));
+    refuse! {
+        sim.logs.has(&name) => ApiError::new("ResourceAlreadyExistsException", "The specified log group already exists");
     }
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-_/.#".contains(c);
-    if name.len() > 512 || !name.chars().all(allowed) {
-        return Err(ApiError::new(
-            "InvalidParameterException",
-            format!(
-                "1 validation error detected: Value '{name}' at 'logGroupName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\.\\-_/#A-Za-z0-9]+"
-            ),
-        ));
+    refuse! {
+        name.len() > 512 || !name.chars().all(allowed) => ApiError::new("InvalidParameterException", format!("1 validation error detected: Value '{name}' at 'logGroupName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\.\\-_/#A-Za-z0-9]+"));
     }
     let arn = sim.arn("logs", &format!("log-group:{name}"));
     TAGS.add(sim, &arn, input)?;
@@ -126,13 +118,8 @@ fn delete(sim: &mut Sim, input: &Value) -> Answer {
 
 fn put_retention(sim: &mut Sim, input: &Value) -> Answer {
     let days = int(input, "retentionInDays").unwrap_or(0);
-    if !RETENTIONS.contains(&days) {
-        return Err(ApiError::new(
-            "InvalidParameterException",
-            format!(
-                "1 validation error detected: Value '{days}' at 'retentionInDays' failed to satisfy constraint: Member must satisfy enum value set: {RETENTIONS:?}"
-            ),
-        ));
+    refuse! {
+        !RETENTIONS.contains(&days) => ApiError::new("InvalidParameterException", format!("1 validation error detected: Value '{days}' at 'retentionInDays' failed to satisfy constraint: Member must satisfy enum value set: {RETENTIONS:?}"));
     }
     let group = sim.logs.groups.get_mut(name(input)?).ok_or_else(missing)?;
     set(group, "retentionInDays", json!(days));

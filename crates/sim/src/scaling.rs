@@ -119,16 +119,12 @@ fn register(sim: &mut Sim, input: &Value) -> Answer {
         })
         .ok_or_else(|| invalid(format!("ECS service doesn't exist: {id}")))?;
     let existing = sim.scaling.targets.get(&id).cloned();
-    if existing.is_some() && input.get("Tags").is_some() {
-        return Err(invalid(
-            "The scalable target that you tried to tag already exists. Please use TagResource API instead.",
-        ));
+    refuse! {
+        existing.is_some() && input.get("Tags").is_some() => invalid("The scalable target that you tried to tag already exists. Please use TagResource API instead.");
     }
     let fresh = existing.is_none();
-    if fresh && (!has(input, "MinCapacity") || !has(input, "MaxCapacity")) {
-        return Err(invalid(
-            "MinCapacity and MaxCapacity must be specified for a new scalable target.",
-        ));
+    refuse! {
+        fresh && (!has(input, "MinCapacity") || !has(input, "MaxCapacity")) => invalid("MinCapacity and MaxCapacity must be specified for a new scalable target.");
     }
     let mut target = existing.unwrap_or_else(|| json!({}));
     for name in ["MinCapacity", "MaxCapacity"] {
@@ -140,13 +136,10 @@ fn register(sim: &mut Sim, input: &Value) -> Answer {
         int(&target, "MinCapacity").unwrap_or(0),
         int(&target, "MaxCapacity").unwrap_or(0),
     );
-    if min < 0 || max < min {
-        return Err(invalid(
-            "Maximum capacity cannot be less than minimum capacity",
-        ));
+    refuse! {
+        min < 0 || max < min => invalid("Maximum capacity cannot be less than minimum capacity");
     }
-    fill(&mut target, "SuspendedState", json!({}));
-    let suspended = &mut target["SuspendedState"];
+    let suspended = value::object_mut(&mut target, "SuspendedState");
     for name in [
         "DynamicScalingInSuspended",
         "DynamicScalingOutSuspended",
@@ -221,8 +214,8 @@ pub fn forget(sim: &mut Sim, id: &str) {
 fn describe_targets(sim: &mut Sim, input: &Value) -> Answer {
     namespace(input)?;
     let ids = texts(input, "ResourceIds");
-    if ids.len() > 50 {
-        return Err(invalid("ResourceIds can have at most 50 items."));
+    refuse! {
+        ids.len() > 50 => invalid("ResourceIds can have at most 50 items.");
     }
     let items = sim
         .scaling
@@ -237,8 +230,8 @@ fn describe_targets(sim: &mut Sim, input: &Value) -> Answer {
 
 fn deregister(sim: &mut Sim, input: &Value) -> Answer {
     let id = resource(input)?;
-    if !sim.scaling.targets.contains_key(&id) {
-        return Err(missing("scalable target", &id));
+    refuse! {
+        !sim.scaling.targets.contains_key(&id) => missing("scalable target", &id);
     }
     forget(sim, &id);
     Ok(json!({}))
@@ -247,8 +240,8 @@ fn deregister(sim: &mut Sim, input: &Value) -> Answer {
 fn put_policy(sim: &mut Sim, input: &Value) -> Answer {
     let id = resource(input)?;
     let name = value::required(input, "PolicyName", "ValidationException")?.to_owned();
-    if !sim.scaling.targets.contains_key(&id) {
-        return Err(missing("scalable target", &id));
+    refuse! {
+        !sim.scaling.targets.contains_key(&id) => missing("scalable target", &id);
     }
     let key = (id.clone(), name.clone());
     let mut policy = sim
@@ -262,10 +255,8 @@ fn put_policy(sim: &mut Sim, input: &Value) -> Answer {
         .or(text(&policy, "PolicyType"))
         .unwrap_or("StepScaling")
         .to_owned();
-    if !fresh && text(&policy, "PolicyType") != Some(&kind) {
-        return Err(invalid(
-            "The policy type of a scaling policy cannot be changed",
-        ));
+    refuse! {
+        !fresh && text(&policy, "PolicyType") != Some(&kind) => invalid("The policy type of a scaling policy cannot be changed");
     }
     let member = match kind.as_str() {
         "TargetTrackingScaling" => "TargetTrackingScalingPolicyConfiguration",
@@ -281,14 +272,9 @@ fn put_policy(sim: &mut Sim, input: &Value) -> Answer {
             )));
         }
         (Some(it), _) if kind == "TargetTrackingScaling" => {
-            if !has(it, "TargetValue") {
-                return Err(invalid("TargetValue must be specified"));
-            }
-            if has(it, "PredefinedMetricSpecification") == has(it, "CustomizedMetricSpecification")
-            {
-                return Err(invalid(
-                    "Exactly one of PredefinedMetricSpecification and CustomizedMetricSpecification must be specified",
-                ));
+            refuse! {
+                !has(it, "TargetValue") => invalid("TargetValue must be specified");
+                has(it, "PredefinedMetricSpecification") == has(it, "CustomizedMetricSpecification") => invalid("Exactly one of PredefinedMetricSpecification and CustomizedMetricSpecification must be specified");
             }
         }
         _ => {}
@@ -385,8 +371,8 @@ fn delete_policy(sim: &mut Sim, input: &Value) -> Answer {
 fn put_scheduled(sim: &mut Sim, input: &Value) -> Answer {
     let id = resource(input)?;
     let name = value::required(input, "ScheduledActionName", "ValidationException")?.to_owned();
-    if !sim.scaling.targets.contains_key(&id) {
-        return Err(missing("scalable target", &id));
+    refuse! {
+        !sim.scaling.targets.contains_key(&id) => missing("scalable target", &id);
     }
     let key = (id.clone(), name.clone());
     let before = sim
@@ -417,10 +403,8 @@ fn put_scheduled(sim: &mut Sim, input: &Value) -> Answer {
             set(&mut action, name, new.clone());
         }
     }
-    if !has(&action, "Schedule") {
-        return Err(invalid(
-            "Schedule must be specified for a new scheduled action",
-        ));
+    refuse! {
+        !has(&action, "Schedule") => invalid("Schedule must be specified for a new scheduled action");
     }
     let uuid = sim.uuid();
     fill(

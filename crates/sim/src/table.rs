@@ -143,22 +143,15 @@ impl TagStyle {
             for tag in list(input, self.tags) {
                 let key = text(tag, self.key).unwrap_or_default().to_owned();
                 let value = text(tag, self.value).unwrap_or_default().to_owned();
-                if tags.insert(key, value).is_some() {
-                    return Err(self.error(
-                        "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
-                    ));
+                refuse! {
+                    tags.insert(key, value).is_some() => self.error("Duplicate tag keys found. Please note that Tag keys are case insensitive.");
                 }
             }
         }
         for (key, value) in &tags {
-            if key.to_ascii_lowercase().starts_with("aws:") {
-                return Err(
-                    self.error("aws: prefixed tag key names are not allowed for external use.")
-                );
-            }
-            if key.is_empty() || key.chars().count() > 128 || value.chars().count() > 256 {
-                return Err(self
-                    .error("A tag key is 1 to 128 characters long, and a tag value at most 256."));
+            refuse! {
+                key.to_ascii_lowercase().starts_with("aws:") => self.error("aws: prefixed tag key names are not allowed for external use.");
+                key.is_empty() || key.chars().count() > 128 || value.chars().count() > 256 => self.error("A tag key is 1 to 128 characters long, and a tag value at most 256.");
             }
         }
         self.limit(&tags)?;
@@ -170,11 +163,8 @@ impl TagStyle {
     }
 
     fn limit(&self, tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
-        if tags.len() > 50 {
-            return Err(ApiError::new(
-                self.too_many,
-                "The maximum number of tags for this resource is 50.",
-            ));
+        refuse! {
+            tags.len() > 50 => ApiError::new(self.too_many, "The maximum number of tags for this resource is 50.");
         }
         Ok(())
     }

@@ -26,14 +26,8 @@ pub fn arn(sim: &Sim, name: &str) -> String {
 
 pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
     let name = text(input, "clusterName").unwrap_or("default").to_owned();
-    if name.len() > 255
-        || !name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
-    {
-        return Err(invalid(
-            "Identifiers must contain only alphanumeric characters, hyphens and underscores, and be 255 characters or fewer.",
-        ));
+    refuse! {
+        name.len() > 255 || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) => invalid("Identifiers must contain only alphanumeric characters, hyphens and underscores, and be 255 characters or fewer.");
     }
     let arn = arn(sim, &name);
     // A cluster that is there is answered as it is.
@@ -77,8 +71,8 @@ pub(super) fn describe(sim: &mut Sim, input: &Value) -> Answer {
     if names.is_empty() {
         names.push("default");
     }
-    if names.len() > 100 {
-        return Err(invalid("Cluster ids length should be at most 100."));
+    refuse! {
+        names.len() > 100 => invalid("Cluster ids length should be at most 100.");
     }
     let (mut clusters, mut failures) = (Vec::new(), Vec::new());
     for name in names {
@@ -105,11 +99,8 @@ pub(super) fn list_clusters(sim: &mut Sim, input: &Value) -> Answer {
 pub(super) fn delete(sim: &mut Sim, input: &Value) -> Answer {
     let name = named(sim, input)?;
     let mut services = sim.ecs.services.range((name.clone(), String::new())..);
-    if services.any(|((cluster, _), service)| *cluster == name && service.status != "INACTIVE") {
-        return Err(ApiError::new(
-            "ClusterContainsServicesException",
-            "The Cluster cannot be deleted while Services are active.",
-        ));
+    refuse! {
+        services.any(|((cluster, _), service)| *cluster == name && service.status != "INACTIVE") => ApiError::new("ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active.");
     }
     if let Some(cluster) = sim.ecs.clusters.get_mut(&name) {
         set(cluster, "status", json!("INACTIVE"));

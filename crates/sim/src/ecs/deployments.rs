@@ -97,10 +97,8 @@ fn each(
     find: impl Fn(&Sim, &Service, &str) -> Option<Value>,
 ) -> Answer {
     let arns = texts(input, names);
-    if arns.is_empty() || arns.len() > 20 {
-        return Err(invalid(format!(
-            "{names} must have between 1 and 20 items."
-        )));
+    refuse! {
+        arns.is_empty() || arns.len() > 20 => invalid(format!("{names} must have between 1 and 20 items."));
     }
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for arn in arns {

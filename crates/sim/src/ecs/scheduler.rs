@@ -18,9 +18,22 @@ const LONGEST_DELAY: i64 = 27 * 60_000;
 /// How long an INACTIVE service can still be described.
 const REMEMBERED: i64 = 3_600_000;
 
+const IMPAIRED: &str = "is unable to consistently start tasks successfully. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.";
+
 /// Has the scheduler look at a service soon.
 pub fn soon(sim: &mut Sim, key: &Key) {
     let at = sim.now + NOTICE;
+    let Some(service) = sim.ecs.services.get_mut(key) else {
+        return;
+    };
+    // Each service is in the queue once.
+    if let Some(earlier) = service.wake {
+        if earlier <= at {
+            return;
+        }
+        sim.ecs.wakes.remove(&(earlier, key.clone()));
+    }
+    service.wake = Some(at);
     sim.ecs.wakes.insert((at, key.clone()));
 }
 
@@ -44,8 +57,9 @@ pub fn wake(sim: &mut Sim) {
     if gone {
         return;
     }
-    if let Some(at) = next(sim, &service) {
-        sim.ecs.wakes.insert((at.max(sim.now + 1), key.clone()));
+    service.wake = next(sim, &service).map(|at| at.max(sim.now + 1));
+    if let Some(at) = service.wake {
+        sim.ecs.wakes.insert((at, key.clone()));
     }
     sim.ecs.services.insert(key, service);
 }
@@ -60,7 +74,7 @@ fn next(sim: &Sim, service: &Service) -> Option<i64> {
         .iter()
         .flat_map(|task| [task.due, task.healthy_at, task.unhealthy_at]);
     let launch = (service.launch_after > sim.now).then_some(service.launch_after);
-    let steady = service.steady.then_some(sim.now + STEADY);
+    let steady = service.steady.map(|at| at + STEADY);
     tasks.flatten().chain(launch).chain(steady).min()
 }
 
@@ -153,7 +167,7 @@ fn begin(
             updated: sim.now,
         },
     );
-    service.steady = false;
+    service.steady = None;
     service.launch_after = sim.now;
 }
 
@@ -177,7 +191,14 @@ fn images(sim: &Sim, revision: &Value) -> Value {
 /// Lets happen to the tasks of a service what is due.
 fn progress(sim: &mut Sim, service: &mut Service) {
     let now = sim.now;
-    service.tasks.retain(|task| !tasks::expired(sim, task));
+    let (kept, gone) = std::mem::take(&mut service.tasks)
+        .into_iter()
+        .partition(|task| !tasks::expired(sim, task));
+    service.tasks = kept;
+    let gone: Vec<Task> = gone;
+    for task in gone {
+        sim.tags.remove(&task.arn);
+    }
     let mut all = std::mem::take(&mut service.tasks);
     for task in &mut all {
         while task.due.is_some_and(|at| at <= now) {
@@ -190,13 +211,9 @@ fn progress(sim: &mut Sim, service: &mut Service) {
                             group.remove(&task.address, *port);
                         }
                     }
-                    service.event(
+                    service.say(
                         sim,
-                        format!(
-                            "(service {}) has stopped 1 running tasks: (task {}).",
-                            short(service),
-                            task.id()
-                        ),
+                        &format!("has stopped 1 running tasks: (task {}).", task.id()),
                     );
                 }
                 Turn::None => {}
@@ -223,45 +240,31 @@ fn progress(sim: &mut Sim, service: &mut Service) {
     service.tasks = all;
 }
 
-fn short(service: &Service) -> String {
-    service.name().to_owned()
-}
-
 fn runs(sim: &mut Sim, service: &mut Service, task: &mut Task) {
     tasks::watch(sim, service, task);
     for (arn, _) in task.targets.clone() {
-        service.event(
+        service.say(
             sim,
-            format!(
-                "(service {}) registered 1 targets in (target-group {arn})",
-                short(service)
-            ),
+            &format!("registered 1 targets in (target-group {arn})"),
         );
     }
 }
 
 /// Stops a task that failed its health checks.
 fn replace(sim: &mut Sim, service: &mut Service, task: &mut Task) {
-    let reason = match task.targets.first() {
-        Some((arn, port)) => {
-            let message = format!(
-                "(service {}) (task {}) (port {port}) is unhealthy in (target-group {arn}) due to (reason Health checks failed).",
-                short(service),
-                task.id()
-            );
-            service.event(sim, message);
-            format!("Task failed ELB health checks in (target-group {arn})")
-        }
-        None => {
-            let message = format!(
-                "(service {}) (task {}) failed container health checks.",
-                short(service),
-                task.id()
-            );
-            service.event(sim, message);
-            "Task failed container health checks".to_owned()
-        }
+    let (message, reason) = match task.targets.first() {
+        Some((group, port)) => (
+            format!(
+                "(port {port}) is unhealthy in (target-group {group}) due to (reason Health checks failed)."
+            ),
+            format!("Task failed ELB health checks in (target-group {group})"),
+        ),
+        None => (
+            "failed container health checks.".to_owned(),
+            "Task failed container health checks".to_owned(),
+        ),
     };
+    service.say(sim, &format!("(task {}) {message}", task.id()));
     tasks::begin_stop(sim, task, "ServiceSchedulerInitiated", &reason);
     failed(sim, service, &task.deployment);
 }
@@ -309,7 +312,7 @@ fn failed(sim: &mut Sim, service: &mut Service, deployment: &str) {
     let delay = (10_000i64 << failures.clamp(1, 20).saturating_sub(1)).min(LONGEST_DELAY);
     service.launch_after = now + delay;
     if failures == 3 {
-        service.event(sim, format!("(service {}) is unable to consistently start tasks successfully. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.", short(service)));
+        service.say(sim, IMPAIRED);
     }
     if let Some(it) = service.service_deployment(&arn) {
         it.failed = failures;
@@ -322,12 +325,9 @@ fn failed(sim: &mut Sim, service: &mut Service, deployment: &str) {
     it.rollout = "FAILED";
     it.reason = "ECS deployment circuit breaker: tasks failed to start.".to_owned();
     let (failed_id, failed_revision) = (it.id.clone(), it.revision.clone());
-    service.event(
+    service.say(
         sim,
-        format!(
-            "(service {}) (deployment {failed_id}) deployment failed: tasks failed to start.",
-            short(service)
-        ),
+        &format!("(deployment {failed_id}) deployment failed: tasks failed to start."),
     );
     let target = service
         .completed
@@ -374,13 +374,7 @@ fn failed(sim: &mut Sim, service: &mut Service, deployment: &str) {
         .iter()
         .find(|it| it.revision == target)
         .map_or(failed_id, |it| it.id.clone());
-    service.event(
-        sim,
-        format!(
-            "(service {}) rolling back to deployment {completed_id}.",
-            short(service)
-        ),
-    );
+    service.say(sim, &format!("rolling back to deployment {completed_id}."));
     let reason =
         format!("ECS deployment circuit breaker: rolling back to deploymentId {completed_id}.");
     begin(sim, service, target, arn, Some(reason));
@@ -446,18 +440,14 @@ fn start(sim: &mut Sim, service: &mut Service, id: &str, revision: &str, count: 
         service.tasks.push(task);
     }
     if count > 0 {
-        service.event(
-            sim,
-            format!(
-                "(service {}) has started {count} tasks:{started}.",
-                short(service)
-            ),
-        );
+        service.say(sim, &format!("has started {count} tasks:{started}."));
     }
 }
 
 /// Stops up to `count` of the tasks chosen, those that serve nobody first, then the oldest.
 fn stop(sim: &mut Sim, service: &mut Service, count: i64, chosen: impl Fn(&Task) -> bool) {
+    let by = service.deployments.first().map_or("", |it| &it.id);
+    let reason = format!("Scaling activity initiated by (deployment {by})");
     let mut all = std::mem::take(&mut service.tasks);
     let mut order: Vec<usize> = (0..all.len())
         .filter(|at| !all[*at].stopping && chosen(&all[*at]))
@@ -465,10 +455,6 @@ fn stop(sim: &mut Sim, service: &mut Service, count: i64, chosen: impl Fn(&Task)
     order.sort_by_key(|at| (all[*at].healthy, all[*at].status == "RUNNING"));
     let mut draining = 0;
     for at in order.into_iter().take(count.max(0) as usize) {
-        let reason = format!(
-            "Scaling activity initiated by (deployment {})",
-            service.deployments[0].id
-        );
         draining += i64::from(tasks::begin_stop(
             sim,
             &mut all[at],
@@ -478,12 +464,9 @@ fn stop(sim: &mut Sim, service: &mut Service, count: i64, chosen: impl Fn(&Task)
     }
     service.tasks = all;
     if draining > 0 {
-        service.event(
+        service.say(
             sim,
-            format!(
-                "(service {}) has begun draining connections on {draining} tasks.",
-                short(service)
-            ),
+            &format!("has begun draining connections on {draining} tasks."),
         );
     }
 }
@@ -520,7 +503,7 @@ fn settle(sim: &mut Sim, service: &mut Service, id: &str) {
     service.deployments.retain(|it| kept.contains(&it.id));
     let primary = &mut service.deployments[0];
     if primary.rollout == "FAILED" || !done {
-        service.steady = false;
+        service.steady = None;
         return;
     }
     if primary.rollout == "IN_PROGRESS" {
@@ -539,27 +522,12 @@ fn settle(sim: &mut Sim, service: &mut Service, id: &str) {
             record.finished = Some(now);
             record.updated = now;
         }
-        service.event(
-            sim,
-            format!(
-                "(service {}) (deployment {id}) deployment completed.",
-                short(service)
-            ),
-        );
+        service.say(sim, &format!("(deployment {id}) deployment completed."));
     }
-    let last = service
-        .events
-        .front()
-        .and_then(|it| it["createdAt"].as_f64())
-        .unwrap_or(0.0);
-    let again = now as f64 - last * 1000.0 >= STEADY as f64;
-    if !service.steady || again {
-        service.event(
-            sim,
-            format!("(service {}) has reached a steady state.", short(service)),
-        );
+    if service.steady.is_none_or(|at| now - at >= STEADY) {
+        service.steady = Some(now);
+        service.say(sim, "has reached a steady state.");
     }
-    service.steady = true;
 }
 
 /// Stops what a deleted service still runs; once all is stopped, the service is INACTIVE.

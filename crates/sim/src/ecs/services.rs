@@ -5,7 +5,9 @@ use super::scheduler;
 use super::tasks::Task;
 use super::{Key, TAGS, includes, invalid, paging, short, task_definitions};
 use crate::sim::{Answer, ApiError, Sim};
-use crate::value::{self, fill, flag, has, int, list, list_mut, page, paged, set, text, texts};
+use crate::value::{
+    self, fill, flag, has, int, list, list_mut, object_mut, page, paged, set, text, texts,
+};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 
@@ -31,7 +33,10 @@ pub struct Service {
     pub revisions: Vec<Value>,
     /// The last revision whose deployment completed: where a rollback goes.
     pub(super) completed: Option<String>,
-    pub(super) steady: bool,
+    /// When it last said that it is steady, if it is.
+    pub(super) steady: Option<i64>,
+    /// When the scheduler looks at it next.
+    pub(super) wake: Option<i64>,
     /// No task is started before this.
     pub(super) launch_after: i64,
     created: i64,
@@ -161,7 +166,8 @@ impl Service {
     }
 
     /// Writes an event, newest first, at most a hundred.
-    pub fn event(&mut self, sim: &mut Sim, message: String) {
+    pub fn say(&mut self, sim: &mut Sim, what: &str) {
+        let message = format!("(service {}) {what}", self.name());
         let event =
             json!({"id": sim.uuid(), "createdAt": value::time(sim.now), "message": message});
         self.events.push_front(event);
@@ -205,14 +211,8 @@ fn key(sim: &Sim, input: &Value) -> Result<Key, ApiError> {
 pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
     let cluster = named(sim, input)?;
     let name = value::required(input, "serviceName", "InvalidParameterException")?.to_owned();
-    if name.len() > 255
-        || !name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
-    {
-        return Err(invalid(
-            "Identifiers must contain only alphanumeric characters, hyphens and underscores, and be 255 characters or fewer.",
-        ));
+    refuse! {
+        name.len() > 255 || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) => invalid("Identifiers must contain only alphanumeric characters, hyphens and underscores, and be 255 characters or fewer.");
     }
     let key = (cluster.clone(), name.clone());
     if let Some(service) = sim.ecs.services.get(&key) {
@@ -239,12 +239,6 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
     fill_in(sim, &mut config);
     let daemon = text(&config, "schedulingStrategy") == Some("DAEMON");
     let desired = match int(input, "desiredCount") {
-        Some(count) if count < 0 => return Err(invalid("desiredCount cannot be negative.")),
-        Some(_) if daemon => {
-            return Err(invalid(
-                "The daemon scheduling strategy does not support a desired count for services.",
-            ));
-        }
         Some(count) => count,
         None if daemon => 1,
         None => {
@@ -253,7 +247,7 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
             ));
         }
     };
-    validate(sim, &mut config, input)?;
+    validate(sim, &config, input)?;
     if let Some(role) = input.get("role") {
         set(&mut config, "roleArn", role.clone());
     }
@@ -271,7 +265,8 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
         service_deployments: Vec::new(),
         revisions: Vec::new(),
         completed: None,
-        steady: false,
+        steady: None,
+        wake: None,
         launch_after: sim.now,
         created: sim.now,
         created_by: task_definitions::principal(sim),
@@ -288,11 +283,8 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
 pub(super) fn update(sim: &mut Sim, input: &Value) -> Answer {
     let key = key(sim, input)?;
     let service = sim.ecs.services.get(&key).ok_or_else(not_found)?;
-    if service.status != "ACTIVE" {
-        return Err(ApiError::new(
-            "ServiceNotActiveException",
-            "Service was not ACTIVE.",
-        ));
+    refuse! {
+        service.status != "ACTIVE" => ApiError::new("ServiceNotActiveException", "Service was not ACTIVE.");
     }
     let before = service.config.clone();
     let mut config = before.clone();
@@ -309,7 +301,11 @@ pub(super) fn update(sim: &mut Sim, input: &Value) -> Answer {
         .and_then(Value::as_object)
     {
         for (name, new) in new {
-            set(&mut config["deploymentConfiguration"], name, new.clone());
+            set(
+                object_mut(&mut config, "deploymentConfiguration"),
+                name,
+                new.clone(),
+            );
         }
     }
     let strategy = list(&config, "capacityProviderStrategy").to_vec();
@@ -330,17 +326,12 @@ pub(super) fn update(sim: &mut Sim, input: &Value) -> Answer {
         resolve_task_definition(sim, &mut config)?;
     }
     fill_in(sim, &mut config);
-    validate(sim, &mut config, input)?;
+    validate(sim, &config, input)?;
     let force = flag(input, "forceNewDeployment") == Some(true);
-    if !force && config.get("capacityProviderStrategy") != before.get("capacityProviderStrategy") {
-        return Err(invalid(
-            "When switching from launch type to capacity provider strategy on an existing service, or making a change to a capacity provider strategy on a service that is already using one, you must force a new deployment.",
-        ));
+    refuse! {
+        !force && config.get("capacityProviderStrategy") != before.get("capacityProviderStrategy") => invalid("When switching from launch type to capacity provider strategy on an existing service, or making a change to a capacity provider strategy on a service that is already using one, you must force a new deployment.");
     }
     let desired = int(input, "desiredCount");
-    if desired.is_some_and(|count| count < 0) {
-        return Err(invalid("desiredCount cannot be negative."));
-    }
     let deploys = force
         || REVISION
             .iter()
@@ -397,11 +388,9 @@ pub(super) fn delete(sim: &mut Sim, input: &Value) -> Answer {
 pub(super) fn describe(sim: &mut Sim, input: &Value) -> Answer {
     let cluster = named(sim, input)?;
     let names = texts(input, "services");
-    if names.is_empty() {
-        return Err(invalid("Services cannot be empty."));
-    }
-    if names.len() > 10 {
-        return Err(invalid("Services can have at most 10 items."));
+    refuse! {
+        names.is_empty() => invalid("Services cannot be empty.");
+        names.len() > 10 => invalid("Services can have at most 10 items.");
     }
     let tags = includes(input, "TAGS");
     let (mut services, mut failures) = (Vec::new(), Vec::new());
@@ -441,8 +430,8 @@ fn resolve_task_definition(sim: &Sim, config: &mut Value) -> Result<(), ApiError
     let name = value::required(config, "taskDefinition", "InvalidParameterException")?;
     let definition = task_definitions::find(sim, name)
         .ok_or_else(|| super::client("TaskDefinition not found."))?;
-    if text(definition, "status") != Some("ACTIVE") {
-        return Err(super::client("TaskDefinition is inactive"));
+    refuse! {
+        text(definition, "status") != Some("ACTIVE") => super::client("TaskDefinition is inactive");
     }
     let arn = definition["taskDefinitionArn"].clone();
     set(config, "taskDefinition", arn);
@@ -450,92 +439,54 @@ fn resolve_task_definition(sim: &Sim, config: &mut Value) -> Result<(), ApiError
 }
 
 /// Refuses what AWS refuses. `input` is the request, `config` what the service would become.
-fn validate(sim: &mut Sim, config: &mut Value, input: &Value) -> Result<(), ApiError> {
+fn validate(sim: &Sim, config: &Value, input: &Value) -> Result<(), ApiError> {
     let deployment = &config["deploymentConfiguration"];
     let minimum = int(deployment, "minimumHealthyPercent").unwrap_or(100);
     let maximum = int(deployment, "maximumPercent").unwrap_or(200);
-    if minimum > 100 {
-        return Err(invalid("minimumHealthyPercent must be at most 100"));
-    }
-    if maximum < 100 {
-        return Err(invalid("maximumPercent must be at least 100"));
-    }
-    if minimum >= maximum {
-        return Err(invalid(
-            "Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments",
-        ));
-    }
     let daemon = text(config, "schedulingStrategy") == Some("DAEMON");
-    if text(input, "availabilityZoneRebalancing") == Some("ENABLED") {
-        if daemon {
-            return Err(invalid(
-                "Availability Zone Rebalancing does not support DAEMON services",
-            ));
-        }
-        if maximum <= 100 {
-            return Err(invalid(
-                "Availability Zone Rebalancing does not support maximumPercent <= 100 % as deployment configuration.",
-            ));
-        }
-    }
-    if has(input, "launchType") && !list(input, "capacityProviderStrategy").is_empty() {
-        return Err(invalid(
-            "Specifying both a launch type and capacity provider strategy is not supported",
-        ));
-    }
-    if daemon && text(config, "launchType") == Some("FARGATE") {
-        return Err(invalid(
-            "The daemon scheduling strategy is not supported for the Fargate launch type.",
-        ));
-    }
+    let rebalances = text(input, "availabilityZoneRebalancing") == Some("ENABLED");
+    let fargate = text(config, "launchType") == Some("FARGATE");
+    let desired = int(input, "desiredCount");
     let definition =
         task_definitions::find(sim, text(config, "taskDefinition").unwrap_or_default())
-            .ok_or_else(|| super::client("TaskDefinition not found."))?
-            .clone();
-    let awsvpc = text(&definition, "networkMode") == Some("awsvpc");
+            .ok_or_else(|| super::client("TaskDefinition not found."))?;
+    let awsvpc = text(definition, "networkMode") == Some("awsvpc");
     let network = config.get("networkConfiguration");
-    if awsvpc
-        && network
-            .and_then(|it| it.get("awsvpcConfiguration"))
-            .is_none_or(|it| list(it, "subnets").is_empty())
-    {
-        return Err(invalid(
-            "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
-        ));
-    }
-    if !awsvpc && network.is_some() {
-        return Err(invalid(
-            "Network Configuration is not valid for the given networkMode of this task definition.",
-        ));
-    }
-    if text(config, "launchType") == Some("FARGATE")
-        && !texts(&definition, "compatibilities").contains(&"FARGATE")
-    {
-        return Err(invalid(
-            "Task definition does not support launch_type FARGATE.",
-        ));
-    }
-    let balancers = list(config, "loadBalancers").to_vec();
-    let checked = list(&definition, "containerDefinitions")
+    let subnets = network
+        .and_then(|it| it.get("awsvpcConfiguration"))
+        .map_or(0, |it| list(it, "subnets").len());
+    let balancers = list(config, "loadBalancers");
+    let checked = list(definition, "containerDefinitions")
         .iter()
         .any(|it| has(it, "healthCheck"));
-    if balancers.is_empty()
-        && !checked
-        && int(input, "healthCheckGracePeriodSeconds").is_some_and(|it| it > 0)
-    {
-        return Err(invalid(
-            "Health check grace period is only valid for services configured to use load balancers",
-        ));
-    }
-    if balancers.len() > 5 {
-        return Err(invalid("load balancers can have at most 5 items."));
+    let grace = int(input, "healthCheckGracePeriodSeconds").unwrap_or(0);
+    refuse! {
+        desired.is_some_and(|it| it < 0) => invalid("desiredCount cannot be negative.");
+        desired.is_some_and(|it| it > 5_000) => invalid("The maximum number of tasks per service is 5000.");
+        desired.is_some() && daemon => invalid("The daemon scheduling strategy does not support a desired count for services.");
+        minimum > 100 => invalid("minimumHealthyPercent must be at most 100");
+        minimum < 0 => invalid("minimumHealthyPercent must be at least 0");
+        maximum < 100 => invalid("maximumPercent must be at least 100");
+        maximum > 10_000 => invalid("maximumPercent is too large");
+        minimum >= maximum => invalid("Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments");
+        rebalances && daemon => invalid("Availability Zone Rebalancing does not support DAEMON services");
+        rebalances && maximum <= 100 => invalid("Availability Zone Rebalancing does not support maximumPercent <= 100 % as deployment configuration.");
+        has(input, "launchType") && !list(input, "capacityProviderStrategy").is_empty() => invalid("Specifying both a launch type and capacity provider strategy is not supported");
+        daemon && fargate => invalid("The daemon scheduling strategy is not supported for the Fargate launch type.");
+        awsvpc && subnets == 0 => invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified.");
+        !awsvpc && network.is_some() => invalid("Network Configuration is not valid for the given networkMode of this task definition.");
+        subnets > 16 => invalid("subnets can have at most 16 items.");
+        fargate && !texts(definition, "compatibilities").contains(&"FARGATE") => invalid("Task definition does not support launch_type FARGATE.");
+        balancers.is_empty() && !checked && grace > 0 => invalid("Health check grace period is only valid for services configured to use load balancers");
+        !(0..=2_147_483_647).contains(&grace) => invalid("healthCheckGracePeriodSeconds is out of range");
+        balancers.len() > 5 => invalid("load balancers can have at most 5 items.");
     }
     // AWS looks at target groups when they are sent, not on every update.
     for balancer in balancers {
         validate_load_balancer(
             sim,
-            &balancer,
-            &definition,
+            balancer,
+            definition,
             awsvpc,
             has(input, "loadBalancers"),
         )?;
@@ -544,7 +495,7 @@ fn validate(sim: &mut Sim, config: &mut Value, input: &Value) -> Result<(), ApiE
 }
 
 fn validate_load_balancer(
-    sim: &mut Sim,
+    sim: &Sim,
     balancer: &Value,
     definition: &Value,
     awsvpc: bool,
@@ -557,13 +508,8 @@ fn validate_load_balancer(
         )));
     };
     let port = int(balancer, "containerPort").unwrap_or_default();
-    if !list(container, "portMappings")
-        .iter()
-        .any(|it| int(it, "containerPort") == Some(port))
-    {
-        return Err(invalid(format!(
-            "The container {name} did not have a container port {port} defined."
-        )));
+    refuse! {
+        !list(container, "portMappings").iter().any(|it| int(it, "containerPort") == Some(port)) => invalid(format!("The container {name} did not have a container port {port} defined."));
     }
     let (Some(arn), true) = (text(balancer, "targetGroupArn"), sent) else {
         return Ok(());
@@ -573,16 +519,9 @@ fn validate_load_balancer(
             "Unable to find target group with targetGroupArn {arn}."
         )));
     };
-    if awsvpc && text(&group.config, "TargetType") != Some("ip") {
-        return Err(invalid(format!(
-            "The provided target group {arn} has target type {}, which is incompatible with the awsvpc network mode specified in the task definition.",
-            text(&group.config, "TargetType").unwrap_or_default()
-        )));
-    }
-    if !sim.elb.in_use(arn) {
-        return Err(invalid(format!(
-            "The target group with targetGroupArn {arn} does not have an associated load balancer."
-        )));
+    refuse! {
+        awsvpc && text(&group.config, "TargetType") != Some("ip") => invalid(format!("The provided target group {arn} has target type {}, which is incompatible with the awsvpc network mode specified in the task definition.", text(&group.config, "TargetType").unwrap_or_default()));
+        !sim.elb.in_use(arn) => invalid(format!("The target group with targetGroupArn {arn} does not have an associated load balancer."));
     }
     Ok(())
 }
@@ -618,8 +557,7 @@ fn fill_in(sim: &Sim, config: &mut Value) {
     fill(config, "enableExecuteCommand", json!(false));
     fill(config, "enableECSManagedTags", json!(false));
     fill(config, "propagateTags", json!("NONE"));
-    fill(config, "deploymentConfiguration", json!({}));
-    let deployment = &mut config["deploymentConfiguration"];
+    let deployment = object_mut(config, "deploymentConfiguration");
     fill(
         deployment,
         "maximumPercent",
@@ -632,8 +570,7 @@ fn fill_in(sim: &Sim, config: &mut Value) {
     );
     fill(deployment, "strategy", json!("ROLLING"));
     fill(deployment, "bakeTimeInMinutes", json!(0));
-    fill(deployment, "deploymentCircuitBreaker", json!({}));
-    let breaker = &mut deployment["deploymentCircuitBreaker"];
+    let breaker = object_mut(deployment, "deploymentCircuitBreaker");
     fill(breaker, "enable", json!(false));
     fill(breaker, "rollback", json!(false));
     fill(breaker, "resetOnHealthyTask", json!(true));

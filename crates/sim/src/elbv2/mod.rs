@@ -179,20 +179,10 @@ fn no_load_balancer() -> ApiError {
 
 /// Refuses names that AWS refuses: up to 32 letters, digits and hyphens, none of these at an end.
 pub fn check_name(what: &str, name: &str) -> Result<(), ApiError> {
-    if name.len() > 32 {
-        return Err(invalid(format!(
-            "{what} name '{name}' cannot be longer than '32' characters"
-        )));
-    }
-    if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
-        return Err(invalid(format!(
-            "{what} name '{name}' can only contain characters that are alphanumeric characters and hyphens(-)"
-        )));
-    }
-    if name.starts_with('-') || name.ends_with('-') {
-        return Err(invalid(format!(
-            "{what} name '{name}' cannot begin or end with '-'"
-        )));
+    refuse! {
+        name.len() > 32 => invalid(format!("{what} name '{name}' cannot be longer than '32' characters"));
+        !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') => invalid(format!("{what} name '{name}' can only contain characters that are alphanumeric characters and hyphens(-)"));
+        name.starts_with('-') || name.ends_with('-') => invalid(format!("{what} name '{name}' cannot begin or end with '-'"));
     }
     Ok(())
 }
@@ -215,10 +205,8 @@ fn create_load_balancer(sim: &mut Sim, input: &Value) -> Answer {
             .filter_map(|it| text(it, "SubnetId")),
     );
     let kind = text(&config, "Type").unwrap_or_default().to_owned();
-    if subnets.is_empty() || (kind == "application" && subnets.len() < 2) {
-        return Err(invalid(
-            "At least two subnets in two different Availability Zones must be specified",
-        ));
+    refuse! {
+        subnets.is_empty() || (kind == "application" && subnets.len() < 2) => invalid("At least two subnets in two different Availability Zones must be specified");
     }
     if kind == "application" {
         fill(&mut config, "SecurityGroups", json!(["sg-0default"]));
@@ -340,10 +328,8 @@ fn describe_load_balancers(sim: &mut Sim, input: &Value) -> Answer {
         }
     };
     let asked = arns.len().max(names.len());
-    if asked > 20 {
-        return Err(invalid(
-            "You cannot describe more than '20' load balancers at a time",
-        ));
+    refuse! {
+        asked > 20 => invalid("You cannot describe more than '20' load balancers at a time");
     }
     let items: Vec<(String, Value)> = sim
         .elb
@@ -352,8 +338,8 @@ fn describe_load_balancers(sim: &mut Sim, input: &Value) -> Answer {
         .filter(|(arn, it)| wanted(arn, it))
         .map(|(arn, it)| (arn.clone(), show_load_balancer(sim, arn, it)))
         .collect();
-    if items.len() < asked {
-        return Err(no_load_balancer());
+    refuse! {
+        items.len() < asked => no_load_balancer();
     }
     let (page, next) = page(items, input, &PAGING)?;
     Ok(paged("LoadBalancers", page, next, &PAGING))
@@ -366,13 +352,8 @@ fn delete_load_balancer(sim: &mut Sim, input: &Value) -> Answer {
             .get("deletion_protection.enabled")
             .is_some_and(|on| on == "true")
     };
-    if sim.elb.load_balancers.get(arn).is_some_and(protected) {
-        return Err(ApiError::new(
-            "OperationNotPermitted",
-            format!(
-                "Load balancer '{arn}' cannot be deleted because deletion protection is enabled"
-            ),
-        ));
+    refuse! {
+        sim.elb.load_balancers.get(arn).is_some_and(protected) => ApiError::new("OperationNotPermitted", format!("Load balancer '{arn}' cannot be deleted because deletion protection is enabled"));
     }
     let own: Vec<String> = sim
         .elb
@@ -456,10 +437,8 @@ fn describe_tags(sim: &mut Sim, input: &Value) -> Answer {
 /// The ARNs a tag operation names; one that is missing fails it whole.
 fn existing(sim: &Sim, input: &Value) -> Result<Vec<String>, ApiError> {
     let arns = texts(input, "ResourceArns");
-    if arns.len() > 20 {
-        return Err(invalid(
-            "You cannot describe tags of more than '20' resources at a time",
-        ));
+    refuse! {
+        arns.len() > 20 => invalid("You cannot describe tags of more than '20' resources at a time");
     }
     for arn in &arns {
         let rule_listener = listeners::listener_of(arn);

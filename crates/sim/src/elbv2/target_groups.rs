@@ -123,11 +123,8 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
     fill_in(&mut config);
     let kind = text(&config, "TargetType").unwrap_or_default();
     for name in ["Protocol", "Port", "VpcId"] {
-        if kind != "lambda" && config.get(name).is_none() {
-            return Err(invalid(format!(
-                "A {} must be specified",
-                name.to_lowercase()
-            )));
+        refuse! {
+            kind != "lambda" && config.get(name).is_none() => invalid(format!("A {} must be specified", name.to_lowercase()));
         }
     }
     check(&config)?;
@@ -197,25 +194,14 @@ pub(super) fn modify(sim: &mut Sim, input: &Value) -> Answer {
 fn check(config: &Value) -> Result<(), ApiError> {
     let interval = int(config, "HealthCheckIntervalSeconds").unwrap_or(30);
     let timeout = int(config, "HealthCheckTimeoutSeconds").unwrap_or(5);
-    if !(5..=300).contains(&interval) {
-        return Err(invalid(
-            "Health check interval must be between 5 and 300 seconds",
-        ));
-    }
-    if !(2..=120).contains(&timeout) {
-        return Err(invalid(
-            "Health check timeout must be between 2 and 120 seconds",
-        ));
-    }
-    if timeout >= interval && matches!(text(config, "Protocol"), Some("HTTP" | "HTTPS")) {
-        return Err(invalid(
-            "Health check timeout must be smaller than the interval",
-        ));
-    }
-    for name in ["HealthyThresholdCount", "UnhealthyThresholdCount"] {
-        if int(config, name).is_some_and(|it| !(2..=10).contains(&it)) {
-            return Err(invalid("Health check thresholds must be between 2 and 10"));
-        }
+    let web = matches!(text(config, "Protocol"), Some("HTTP" | "HTTPS"));
+    let threshold = |name| int(config, name).is_some_and(|it| !(2..=10).contains(&it));
+    refuse! {
+        !(5..=300).contains(&interval) => invalid("Health check interval must be between 5 and 300 seconds");
+        !(2..=120).contains(&timeout) => invalid("Health check timeout must be between 2 and 120 seconds");
+        web && timeout >= interval => invalid("Health check timeout must be smaller than the interval");
+        threshold("HealthyThresholdCount") => invalid("Healthy threshold count must be between 2 and 10");
+        threshold("UnhealthyThresholdCount") => invalid("Unhealthy threshold count must be between 2 and 10");
     }
     Ok(())
 }
@@ -223,10 +209,8 @@ fn check(config: &Value) -> Result<(), ApiError> {
 pub(super) fn describe(sim: &mut Sim, input: &Value) -> Answer {
     let (arns, names) = (texts(input, "TargetGroupArns"), texts(input, "Names"));
     let asked = arns.len().max(names.len());
-    if asked > 20 {
-        return Err(invalid(
-            "You cannot describe more than '20' target groups at a time",
-        ));
+    refuse! {
+        asked > 20 => invalid("You cannot describe more than '20' target groups at a time");
     }
     let of = text(input, "LoadBalancerArn");
     let wanted = |arn: &str, group: &TargetGroup| match (of, arns.is_empty(), names.is_empty()) {
@@ -244,8 +228,8 @@ pub(super) fn describe(sim: &mut Sim, input: &Value) -> Answer {
         .filter(|(arn, group)| wanted(arn, group))
         .map(|(arn, group)| (arn.clone(), (arn, group)))
         .collect();
-    if items.len() < asked {
-        return Err(no_group());
+    refuse! {
+        items.len() < asked => no_group();
     }
     let (page, next) = page(items, input, &PAGING)?;
     let page = page
@@ -257,11 +241,8 @@ pub(super) fn describe(sim: &mut Sim, input: &Value) -> Answer {
 
 pub(super) fn delete(sim: &mut Sim, input: &Value) -> Answer {
     let arn = value::required(input, "TargetGroupArn", "ValidationError")?;
-    if sim.elb.in_use(arn) {
-        return Err(ApiError::new(
-            "ResourceInUse",
-            format!("Target group '{arn}' is currently in use by a listener or a rule"),
-        ));
+    refuse! {
+        sim.elb.in_use(arn) => ApiError::new("ResourceInUse", format!("Target group '{arn}' is currently in use by a listener or a rule"));
     }
     sim.elb.groups.remove(arn);
     sim.tags.remove(arn);
@@ -288,13 +269,8 @@ pub(super) fn modify_attributes(sim: &mut Sim, input: &Value) -> Answer {
         };
         let value = text(attribute, "Value").unwrap_or_default();
         let seconds = value.parse::<i64>().ok();
-        if key == "deregistration_delay.timeout_seconds"
-            && !seconds.is_some_and(|it| (0..=3600).contains(&it))
-        {
-            return Err(ApiError::new(
-                "InvalidConfigurationRequest",
-                format!("'{key}' must be between 0 and 3600"),
-            ));
+        refuse! {
+            key == "deregistration_delay.timeout_seconds" && !seconds.is_some_and(|it| (0..=3600).contains(&it)) => ApiError::new("InvalidConfigurationRequest", format!("'{key}' must be between 0 and 3600"));
         }
         value.clone_into(slot);
     }
