@@ -120,7 +120,7 @@ fn json_protocol(
             Some(error.code),
         ),
     };
-    let mut response = respond(status, "application/x-amz-json-1.1", body.to_string());
+    let mut response = respond(status, "application/x-amz-json-1.1", bytes(&body));
     if let Some(code) = code.and_then(|code| HeaderValue::from_str(&code).ok()) {
         response.headers_mut().insert("x-amzn-errortype", code);
     }
@@ -190,9 +190,15 @@ fn rest(sim: &mut Sim, request: &Request<Bytes>, caller: String, id: &str) -> Re
     s3::wire::respond(sim, request, operation, &input, answer, id)
 }
 
+/// A value as JSON.
+fn bytes(value: &Value) -> Vec<u8> {
+    // Writing a value into memory fails for no value there is.
+    serde_json::to_vec(value).unwrap_or_default()
+}
+
 /// A response with a body of this type.
-pub fn respond(status: u16, content_type: &'static str, body: String) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(body));
+pub fn respond(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Response<Bytes> {
+    let mut response = Response::new(body.into());
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response

@@ -16,6 +16,8 @@ use target_groups::TargetGroup;
 pub struct Elb {
     load_balancers: BTreeMap<String, LoadBalancer>,
     pub(super) groups: BTreeMap<String, TargetGroup>,
+    /// The ARNs of target groups by name.
+    pub(super) names: BTreeMap<String, String>,
     pub(super) listeners: BTreeMap<String, Listener>,
     /// For each target group: the rules that forward to it, with their load balancer.
     uses: BTreeMap<String, BTreeMap<String, String>>,

@@ -130,23 +130,18 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
     check(&config)?;
     let existing = sim
         .elb
-        .groups
-        .iter()
-        .find(|(_, it)| text(&it.config, "TargetGroupName") == Some(&name));
+        .names
+        .get(&name)
+        .and_then(|arn| Some((arn, sim.elb.groups.get(arn)?)));
     if let Some((arn, it)) = existing {
         let same = FIXED
             .iter()
             .chain(HEALTH)
             .all(|name| plain(&it.config, name) == plain(&config, name));
-        return match same {
-            true => Ok(json!({"TargetGroups": [show(sim, arn, it)]})),
-            false => Err(ApiError::new(
-                "DuplicateTargetGroupName",
-                format!(
-                    "A target group with the same name '{name}' exists, but with different settings"
-                ),
-            )),
-        };
+        refuse! {
+            !same => ApiError::new("DuplicateTargetGroupName", format!("A target group with the same name '{name}' exists, but with different settings"));
+        }
+        return Ok(json!({"TargetGroups": [show(sim, arn, it)]}));
     }
     let id = sim.hex(16);
     let arn = sim.arn("elasticloadbalancing", &format!("targetgroup/{name}/{id}"));
@@ -159,6 +154,7 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
         targets: BTreeMap::new(),
     };
     let shown = show(sim, &arn, &group);
+    sim.elb.names.insert(name, arn.clone());
     sim.elb.groups.insert(arn, group);
     Ok(json!({"TargetGroups": [shown]}))
 }
@@ -212,25 +208,31 @@ pub(super) fn describe(sim: &mut Sim, input: &Value) -> Answer {
     refuse! {
         asked > 20 => invalid("You cannot describe more than '20' target groups at a time");
     }
-    let of = text(input, "LoadBalancerArn");
-    let wanted = |arn: &str, group: &TargetGroup| match (of, arns.is_empty(), names.is_empty()) {
-        (Some(of), ..) => sim.elb.load_balancers_of(arn).contains(&of),
-        (None, true, true) => true,
-        (None, false, _) => arns.contains(&arn),
-        (None, true, false) => {
-            text(&group.config, "TargetGroupName").is_some_and(|name| names.contains(&name))
-        }
+    let mut wanted: Vec<&str> = match (text(input, "LoadBalancerArn"), asked) {
+        (Some(of), _) => sim
+            .elb
+            .groups
+            .keys()
+            .map(String::as_str)
+            .filter(|arn| sim.elb.load_balancers_of(arn).contains(&of))
+            .collect(),
+        (None, 0) => sim.elb.groups.keys().map(String::as_str).collect(),
+        (None, _) => arns
+            .into_iter()
+            .chain(
+                names
+                    .iter()
+                    .map(|name| sim.elb.names.get(*name).map_or("", String::as_str)),
+            )
+            .collect(),
     };
-    let items: Vec<(String, (&String, &TargetGroup))> = sim
-        .elb
-        .groups
-        .iter()
-        .filter(|(arn, group)| wanted(arn, group))
-        .map(|(arn, group)| (arn.clone(), (arn, group)))
+    wanted.sort_unstable();
+    wanted.dedup();
+    let found: Option<Vec<_>> = wanted
+        .into_iter()
+        .map(|arn| Some((arn.to_owned(), (arn, sim.elb.groups.get(arn)?))))
         .collect();
-    refuse! {
-        items.len() < asked => no_group();
-    }
+    let items = found.ok_or_else(no_group)?;
     let (page, next) = page(items, input, &PAGING)?;
     let page = page
         .into_iter()
@@ -244,7 +246,11 @@ pub(super) fn delete(sim: &mut Sim, input: &Value) -> Answer {
     refuse! {
         sim.elb.in_use(arn) => ApiError::new("ResourceInUse", format!("Target group '{arn}' is currently in use by a listener or a rule"));
     }
-    sim.elb.groups.remove(arn);
+    if let Some(group) = sim.elb.groups.remove(arn) {
+        sim.elb
+            .names
+            .remove(text(&group.config, "TargetGroupName").unwrap_or_default());
+    }
     sim.tags.remove(arn);
     Ok(json!({}))
 }

@@ -281,7 +281,11 @@ fn unhealthy_tasks_trip_the_breaker_and_without_a_completed_one_it_stalls() {
     input["healthCheckGracePeriodSeconds"] = json!(60);
     it.ecs("CreateService", input);
     it.wait(75);
-    assert_eq!(it.health(), ["unhealthy", "unhealthy"], "the grace period still runs");
+    assert_eq!(
+        it.health(),
+        ["unhealthy", "unhealthy"],
+        "the grace period still runs"
+    );
     it.wait(1800);
     let stalled = it.described("app");
     assert_eq!(deployments(&stalled), ["PRIMARY FAILED 0/2"]);
