@@ -1,7 +1,7 @@
 //! ECR: repositories, and images as far as a deployment asks for them.
 
 use crate::sim::{Answer, ApiError, Sim};
-use crate::table::{self, Operation, TagStyle, read, write};
+use crate::table::{Operation, TagStyle, TagVerb, read, tags, write};
 use crate::value::{self, Paging, fill, hex, list, page, paged, set, text, texts};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -97,9 +97,9 @@ pub const OPERATIONS: &[Operation] = &[
     write(SERVICE, "DeleteLifecyclePolicy", delete_lifecycle),
     read(SERVICE, "BatchGetImage", batch_get_image),
     read(SERVICE, "DescribeImages", describe_images),
-    write(SERVICE, "TagResource", tag),
-    write(SERVICE, "UntagResource", untag),
-    read(SERVICE, "ListTagsForResource", list_tags),
+    tags(SERVICE, "TagResource", &TAGS, TagVerb::Add),
+    tags(SERVICE, "UntagResource", &TAGS, TagVerb::Remove),
+    tags(SERVICE, "ListTagsForResource", &TAGS, TagVerb::List),
 ];
 
 const TAGS: TagStyle = TagStyle {
@@ -108,6 +108,8 @@ const TAGS: TagStyle = TagStyle {
     value: "Value",
     invalid: "InvalidTagParameterException",
     too_many: "TooManyTagsException",
+    keys: "tagKeys",
+    find: existing,
 };
 
 const PAGING: Paging = Paging {
@@ -359,28 +361,11 @@ fn describe_images(sim: &mut Sim, input: &Value) -> Answer {
     Ok(paged("imageDetails", page, next, &PAGING))
 }
 
-fn tag(sim: &mut Sim, input: &Value) -> Answer {
-    let arn = existing(sim, input)?;
-    TAGS.add(sim, &arn, input)?;
-    Ok(json!({}))
-}
-
-fn untag(sim: &mut Sim, input: &Value) -> Answer {
-    let arn = existing(sim, input)?;
-    table::untag(sim, &arn, input, "tagKeys");
-    Ok(json!({}))
-}
-
-fn list_tags(sim: &mut Sim, input: &Value) -> Answer {
-    let arn = existing(sim, input)?;
-    Ok(json!({"tags": TAGS.show(sim.tags.get(&arn))}))
-}
-
-fn existing(sim: &Sim, input: &Value) -> Result<String, ApiError> {
+fn existing(sim: &Sim, input: &Value) -> Result<Vec<String>, ApiError> {
     let arn = value::required(input, "resourceArn", "InvalidParameterException")?;
     let name = arn.split(":repository/").nth(1).unwrap_or_default();
     match sim.ecr.repositories.contains_key(name) {
-        true => Ok(arn.to_owned()),
+        true => Ok(vec![arn.to_owned()]),
         false => Err(missing(sim, name)),
     }
 }

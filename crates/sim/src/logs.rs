@@ -1,7 +1,7 @@
 //! CloudWatch Logs: groups and their retention.
 
 use crate::sim::{Answer, ApiError, Sim};
-use crate::table::{self, Operation, TagStyle, read, write};
+use crate::table::{Operation, TagStyle, TagVerb, read, tags, write};
 use crate::value::{self, Paging, int, page, paged, set, text};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -28,9 +28,9 @@ pub const OPERATIONS: &[Operation] = &[
     write(SERVICE, "DeleteLogGroup", delete),
     write(SERVICE, "PutRetentionPolicy", put_retention),
     write(SERVICE, "DeleteRetentionPolicy", delete_retention),
-    write(SERVICE, "TagResource", tag),
-    write(SERVICE, "UntagResource", untag),
-    read(SERVICE, "ListTagsForResource", list_tags),
+    tags(SERVICE, "TagResource", &TAGS, TagVerb::Add),
+    tags(SERVICE, "UntagResource", &TAGS, TagVerb::Remove),
+    tags(SERVICE, "ListTagsForResource", &TAGS, TagVerb::List),
 ];
 
 const TAGS: TagStyle = TagStyle {
@@ -39,6 +39,8 @@ const TAGS: TagStyle = TagStyle {
     value: "",
     invalid: "InvalidParameterException",
     too_many: "TooManyTagsException",
+    keys: "tagKeys",
+    find: existing,
 };
 
 const PAGING: Paging = Paging {
@@ -134,29 +136,12 @@ fn delete_retention(sim: &mut Sim, input: &Value) -> Answer {
     Ok(json!({}))
 }
 
-fn tag(sim: &mut Sim, input: &Value) -> Answer {
-    let arn = existing(sim, input)?;
-    TAGS.add(sim, &arn, input)?;
-    Ok(json!({}))
-}
-
-fn untag(sim: &mut Sim, input: &Value) -> Answer {
-    let arn = existing(sim, input)?;
-    table::untag(sim, &arn, input, "tagKeys");
-    Ok(json!({}))
-}
-
-fn list_tags(sim: &mut Sim, input: &Value) -> Answer {
-    let arn = existing(sim, input)?;
-    Ok(json!({"tags": TAGS.show(sim.tags.get(&arn))}))
-}
-
-fn existing(sim: &Sim, input: &Value) -> Result<String, ApiError> {
+fn existing(sim: &Sim, input: &Value) -> Result<Vec<String>, ApiError> {
     let arn = value::required(input, "resourceArn", "InvalidParameterException")?;
     let arn = arn.trim_end_matches(":*");
     let found = arn
         .split(":log-group:")
         .nth(1)
         .is_some_and(|name| sim.logs.has(name));
-    found.then(|| arn.to_owned()).ok_or_else(missing)
+    found.then(|| vec![arn.to_owned()]).ok_or_else(missing)
 }

@@ -4,7 +4,7 @@
 
 use crate::ecs::{Key, services};
 use crate::sim::{Answer, ApiError, Sim};
-use crate::table::{self, Operation, TagStyle, read, write};
+use crate::table::{Operation, TagStyle, TagVerb, read, tags, write};
 use crate::value::{self, Paging, fill, has, int, page, paged, set, text, texts};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
@@ -44,9 +44,9 @@ pub const OPERATIONS: &[Operation] = &[
     read(SERVICE, "DescribeScheduledActions", describe_scheduled),
     write(SERVICE, "DeleteScheduledAction", delete_scheduled),
     read(SERVICE, "DescribeScalingActivities", describe_activities),
-    write(SERVICE, "TagResource", tag),
-    write(SERVICE, "UntagResource", untag),
-    read(SERVICE, "ListTagsForResource", list_tags),
+    tags(SERVICE, "TagResource", &TAGS, TagVerb::Add),
+    tags(SERVICE, "UntagResource", &TAGS, TagVerb::Remove),
+    tags(SERVICE, "ListTagsForResource", &TAGS, TagVerb::List),
 ];
 
 const TAGS: TagStyle = TagStyle {
@@ -55,6 +55,8 @@ const TAGS: TagStyle = TagStyle {
     value: "",
     invalid: "ValidationException",
     too_many: "TooManyTagsException",
+    keys: "TagKeys",
+    find: existing,
 };
 
 const fn paging(max: usize) -> Paging {
@@ -452,28 +454,11 @@ fn describe_activities(sim: &mut Sim, input: &Value) -> Answer {
     Ok(paged("ScalingActivities", page, next, &paging(50)))
 }
 
-fn tag(sim: &mut Sim, input: &Value) -> Answer {
-    let arn = existing(sim, input)?;
-    TAGS.add(sim, &arn, input)?;
-    Ok(json!({}))
-}
-
-fn untag(sim: &mut Sim, input: &Value) -> Answer {
-    let arn = existing(sim, input)?;
-    table::untag(sim, &arn, input, "TagKeys");
-    Ok(json!({}))
-}
-
-fn list_tags(sim: &mut Sim, input: &Value) -> Answer {
-    let arn = existing(sim, input)?;
-    Ok(json!({"Tags": TAGS.show(sim.tags.get(&arn))}))
-}
-
-fn existing(sim: &Sim, input: &Value) -> Result<String, ApiError> {
+fn existing(sim: &Sim, input: &Value) -> Result<Vec<String>, ApiError> {
     let arn = value::required(input, "ResourceARN", "ValidationException")?;
     let known = |target: &Value| text(target, "ScalableTargetARN") == Some(arn);
     match sim.scaling.targets.values().any(known) {
-        true => Ok(arn.to_owned()),
+        true => Ok(vec![arn.to_owned()]),
         false => Err(ApiError::new(
             "ResourceNotFoundException",
             format!("The specified resource doesn't exist: {arn}"),

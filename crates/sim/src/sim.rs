@@ -162,6 +162,12 @@ impl Sim {
                 value,
                 body: Bytes::new(),
             }),
+            Some(Run::Tags(style, verb)) => {
+                style.run(*verb, self, &call.input).map(|value| Reply {
+                    value,
+                    body: Bytes::new(),
+                })
+            }
             Some(Run::Object(run)) => run(self, &call.input, &call.body),
             None => {
                 self.unknown_operations

@@ -13,6 +13,19 @@ pub enum Run {
     Plain(fn(&mut Sim, &Value) -> Answer),
     /// With the bytes of an object.
     Object(fn(&mut Sim, &Value, &Bytes) -> Result<Reply, ApiError>),
+    /// Adds, removes or lists the tags of a resource.
+    Tags(&'static TagStyle, TagVerb),
+}
+
+/// What an operation does with tags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TagVerb {
+    /// TagResource.
+    Add,
+    /// UntagResource.
+    Remove,
+    /// ListTagsForResource.
+    List,
 }
 
 /// One operation.
@@ -52,6 +65,21 @@ pub const fn write(
         name,
         write: true,
         run: Run::Plain(run),
+    }
+}
+
+/// A row for an operation on tags.
+pub const fn tags(
+    service: &'static str,
+    name: &'static str,
+    style: &'static TagStyle,
+    verb: TagVerb,
+) -> Operation {
+    Operation {
+        service,
+        name,
+        write: !matches!(verb, TagVerb::List),
+        run: Run::Tags(style, verb),
     }
 }
 
@@ -126,6 +154,10 @@ pub struct TagStyle {
     pub invalid: &'static str,
     /// The error code for too many tags.
     pub too_many: &'static str,
+    /// The member of a request that lists keys to remove.
+    pub keys: &'static str,
+    /// The ARNs of the resources that a request names, if what it names is there.
+    pub find: fn(&Sim, &Value) -> Result<Vec<String>, ApiError>,
 }
 
 impl TagStyle {
@@ -183,6 +215,23 @@ impl TagStyle {
             .collect()
     }
 
+    /// Carries out an operation on tags.
+    pub fn run(&self, verb: TagVerb, sim: &mut Sim, input: &Value) -> Answer {
+        for arn in (self.find)(sim, input)? {
+            match verb {
+                TagVerb::Add => self.add(sim, &arn, input)?,
+                TagVerb::List => return Ok(json!({ self.tags: self.show(sim.tags.get(&arn)) })),
+                TagVerb::Remove => {
+                    let tags = sim.tags.entry(arn).or_default();
+                    for key in value::texts(input, self.keys) {
+                        tags.remove(key);
+                    }
+                }
+            }
+        }
+        Ok(json!({}))
+    }
+
     /// Adds the tags of a request to a resource.
     pub fn add(&self, sim: &mut Sim, arn: &str, input: &Value) -> Result<(), ApiError> {
         let mut merged = sim.tags.get(arn).cloned().unwrap_or_default();
@@ -192,14 +241,5 @@ impl TagStyle {
             sim.tags.insert(arn.to_owned(), merged);
         }
         Ok(())
-    }
-}
-
-/// Removes the tags named in the list under `keys`.
-pub fn untag(sim: &mut Sim, arn: &str, input: &Value, keys: &str) {
-    if let Some(tags) = sim.tags.get_mut(arn) {
-        for key in value::texts(input, keys) {
-            tags.remove(key);
-        }
     }
 }

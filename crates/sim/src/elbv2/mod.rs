@@ -4,7 +4,7 @@ pub mod listeners;
 pub mod target_groups;
 
 use crate::sim::{Answer, ApiError, Sim};
-use crate::table::{self, Operation, TagStyle, read, write};
+use crate::table::{Operation, TagStyle, TagVerb, read, tags, write};
 use crate::value::{self, Paging, fill, list, page, paged, set, text, texts};
 use listeners::Listener;
 use serde_json::{Value, json};
@@ -138,8 +138,8 @@ pub const OPERATIONS: &[Operation] = &[
     read(SERVICE, "DescribeRules", listeners::describe_rules),
     write(SERVICE, "DeleteRule", listeners::delete_rule),
     write(SERVICE, "SetRulePriorities", listeners::set_priorities),
-    write(SERVICE, "AddTags", add_tags),
-    write(SERVICE, "RemoveTags", remove_tags),
+    tags(SERVICE, "AddTags", &TAGS, TagVerb::Add),
+    tags(SERVICE, "RemoveTags", &TAGS, TagVerb::Remove),
     read(SERVICE, "DescribeTags", describe_tags),
 ];
 
@@ -150,6 +150,8 @@ pub const TAGS: TagStyle = TagStyle {
     value: "Value",
     invalid: "ValidationError",
     too_many: "TooManyTags",
+    keys: "TagKeys",
+    find: existing,
 };
 
 /// Pages as ELBv2 pages them.
@@ -412,20 +414,6 @@ pub fn owned(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         .iter()
         .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
         .collect()
-}
-
-fn add_tags(sim: &mut Sim, input: &Value) -> Answer {
-    for arn in existing(sim, input)? {
-        TAGS.add(sim, &arn, input)?;
-    }
-    Ok(json!({}))
-}
-
-fn remove_tags(sim: &mut Sim, input: &Value) -> Answer {
-    for arn in existing(sim, input)? {
-        table::untag(sim, &arn, input, "TagKeys");
-    }
-    Ok(json!({}))
 }
 
 fn describe_tags(sim: &mut Sim, input: &Value) -> Answer {
