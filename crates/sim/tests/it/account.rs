@@ -50,17 +50,10 @@ pub fn service(name: &str, task_definition: &str) -> Value {
 impl Account {
     /// A cluster, a load balancer that forwards to a target group, and the task definition `app:1`.
     pub fn new() -> Self {
-        let mut it = Self {
-            sim: empty(),
-            group: String::new(),
-            balancer: String::new(),
-            listener: String::new(),
-        };
+        let mut it =
+            Self { sim: empty(), group: String::new(), balancer: String::new(), listener: String::new() };
         it.ecs("CreateCluster", json!({"clusterName": "main"}));
-        it.ecs(
-            "RegisterTaskDefinition",
-            task_definition("app", "repo/app:v1"),
-        );
+        it.ecs("RegisterTaskDefinition", task_definition("app", "repo/app:v1"));
         let group = json!({
             "Name": "app-tg", "Protocol": "HTTP", "Port": 8000, "VpcId": "vpc-1", "TargetType": "ip",
             "HealthCheckIntervalSeconds": 10, "HealthyThresholdCount": 2,
@@ -68,8 +61,7 @@ impl Account {
         it.group = arn(&it.elb("CreateTargetGroup", group)["TargetGroups"][0]["TargetGroupArn"]);
         let balancer =
             json!({"Name": "alb", "Subnets": ["subnet-1", "subnet-2"], "SecurityGroups": ["sg-1"]});
-        it.balancer =
-            arn(&it.elb("CreateLoadBalancer", balancer)["LoadBalancers"][0]["LoadBalancerArn"]);
+        it.balancer = arn(&it.elb("CreateLoadBalancer", balancer)["LoadBalancers"][0]["LoadBalancerArn"]);
         let listener = json!({
             "LoadBalancerArn": it.balancer, "Protocol": "HTTP", "Port": 80,
             "DefaultActions": [{"Type": "forward", "TargetGroupArn": it.group}],
@@ -124,31 +116,20 @@ impl Account {
 
     /// The tasks of a service that should run, or that should not.
     pub fn tasks(&self, name: &str, status: &str) -> Vec<Value> {
-        let listed = self.ecs(
-            "ListTasks",
-            json!({"cluster": "main", "serviceName": name, "desiredStatus": status}),
-        );
+        let listed =
+            self.ecs("ListTasks", json!({"cluster": "main", "serviceName": name, "desiredStatus": status}));
         if listed["taskArns"].as_array().unwrap().is_empty() {
             return Vec::new();
         }
-        let described = self.ecs(
-            "DescribeTasks",
-            json!({"cluster": "main", "tasks": listed["taskArns"]}),
-        );
+        let described = self.ecs("DescribeTasks", json!({"cluster": "main", "tasks": listed["taskArns"]}));
         described["tasks"].as_array().unwrap().clone()
     }
 
     /// The states of the example's targets.
     pub fn health(&self) -> Vec<String> {
-        let health = self.elb(
-            "DescribeTargetHealth",
-            json!({"TargetGroupArn": self.group}),
-        );
+        let health = self.elb("DescribeTargetHealth", json!({"TargetGroupArn": self.group}));
         let targets = health["TargetHealthDescriptions"].as_array().unwrap();
-        targets
-            .iter()
-            .map(|it| it["TargetHealth"]["State"].as_str().unwrap().to_owned())
-            .collect()
+        targets.iter().map(|it| it["TargetHealth"]["State"].as_str().unwrap().to_owned()).collect()
     }
 }
 

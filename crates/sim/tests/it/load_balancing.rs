@@ -15,30 +15,13 @@ fn fails(it: &Account, operation: &str, input: Value) -> String {
 fn health_checks_default_by_protocol_and_target() {
     let it = Account::new();
     for (change, expected) in [
-        (
-            json!({}),
-            json!(["HTTP", "traffic-port", 30, 5, "200", "/", "HTTP1"]),
-        ),
-        (
-            json!({"Protocol": "HTTPS"}),
-            json!(["HTTPS", "traffic-port", 30, 5, "200", "/", "HTTP1"]),
-        ),
+        (json!({}), json!(["HTTP", "traffic-port", 30, 5, "200", "/", "HTTP1"])),
+        (json!({"Protocol": "HTTPS"}), json!(["HTTPS", "traffic-port", 30, 5, "200", "/", "HTTP1"])),
         (
             json!({"ProtocolVersion": "GRPC"}),
-            json!([
-                "HTTP",
-                "traffic-port",
-                30,
-                5,
-                null,
-                "/AWS.ALB/healthcheck",
-                "GRPC"
-            ]),
+            json!(["HTTP", "traffic-port", 30, 5, null, "/AWS.ALB/healthcheck", "GRPC"]),
         ),
-        (
-            json!({"Protocol": "TCP"}),
-            json!(["TCP", "traffic-port", 30, 10, null, null, null]),
-        ),
+        (json!({"Protocol": "TCP"}), json!(["TCP", "traffic-port", 30, 10, null, null, null])),
         (
             json!({"Protocol": "TCP", "TargetType": "alb"}),
             json!(["HTTP", "traffic-port", 30, 6, "200-399", "/", null]),
@@ -47,10 +30,7 @@ fn health_checks_default_by_protocol_and_target() {
             json!({"Protocol": "GENEVE", "TargetType": "instance"}),
             json!(["TCP", "80", 10, 5, null, null, null]),
         ),
-        (
-            json!({"TargetType": "lambda"}),
-            json!([null, null, 35, 30, "200", "/", null]),
-        ),
+        (json!({"TargetType": "lambda"}), json!([null, null, 35, 30, "200", "/", null])),
     ] {
         let mut input = group("defaults");
         for (name, member) in change.as_object().unwrap() {
@@ -72,47 +52,27 @@ fn health_checks_default_by_protocol_and_target() {
             made["ProtocolVersion"],
         ]);
         assert_eq!(found, expected, "{change}");
-        it.elb(
-            "DeleteTargetGroup",
-            json!({"TargetGroupArn": made["TargetGroupArn"]}),
-        );
+        it.elb("DeleteTargetGroup", json!({"TargetGroupArn": made["TargetGroupArn"]}));
     }
 }
 
 #[test]
 fn attributes_are_those_of_the_kind() {
     let it = Account::new();
-    for (protocol, kind, count) in [
-        ("HTTP", "ip", 14),
-        ("TCP", "ip", 13),
-        ("TCP", "alb", 11),
-        ("GENEVE", "instance", 5),
-    ] {
+    for (protocol, kind, count) in
+        [("HTTP", "ip", 14), ("TCP", "ip", 13), ("TCP", "alb", 11), ("GENEVE", "instance", 5)]
+    {
         let mut input = group("attributes");
         input["Protocol"] = json!(protocol);
         input["TargetType"] = json!(kind);
         let made = arn(&it.elb("CreateTargetGroup", input)["TargetGroups"][0]["TargetGroupArn"]);
-        let attributes = it.elb(
-            "DescribeTargetGroupAttributes",
-            json!({"TargetGroupArn": made}),
-        );
-        assert_eq!(
-            attributes["Attributes"].as_array().unwrap().len(),
-            count,
-            "{protocol} {kind}"
-        );
+        let attributes = it.elb("DescribeTargetGroupAttributes", json!({"TargetGroupArn": made}));
+        assert_eq!(attributes["Attributes"].as_array().unwrap().len(), count, "{protocol} {kind}");
         it.elb("DeleteTargetGroup", json!({"TargetGroupArn": made}));
     }
     let modify = |key: &str, value: &str| json!({"TargetGroupArn": it.group, "Attributes": [{"Key": key, "Value": value}]});
-    it.elb(
-        "ModifyTargetGroupAttributes",
-        modify("deregistration_delay.timeout_seconds", "3600"),
-    );
-    fails(
-        &it,
-        "ModifyTargetGroupAttributes",
-        modify("deregistration_delay.timeout_seconds", "3601"),
-    );
+    it.elb("ModifyTargetGroupAttributes", modify("deregistration_delay.timeout_seconds", "3600"));
+    fails(&it, "ModifyTargetGroupAttributes", modify("deregistration_delay.timeout_seconds", "3601"));
     assert!(
         fails(&it, "ModifyTargetGroupAttributes", modify("made.up", "1"))
             .starts_with("InvalidConfigurationRequest")
@@ -131,13 +91,9 @@ fn creating_again_answers_what_is_there_or_refuses() {
         fails(&it, "CreateTargetGroup", other),
         "DuplicateTargetGroupName A target group with the same name 'twice' exists, but with different settings"
     );
-    let balancer =
-        json!({"Name": "alb", "Subnets": ["subnet-1", "subnet-2"], "SecurityGroups": ["sg-1"]});
+    let balancer = json!({"Name": "alb", "Subnets": ["subnet-1", "subnet-2"], "SecurityGroups": ["sg-1"]});
     let same = it.elb("CreateLoadBalancer", balancer.clone());
-    assert_eq!(
-        same["LoadBalancers"][0]["LoadBalancerArn"],
-        json!(it.balancer)
-    );
+    assert_eq!(same["LoadBalancers"][0]["LoadBalancerArn"], json!(it.balancer));
     let mut other = balancer;
     other["Scheme"] = json!("internal");
     assert!(fails(&it, "CreateLoadBalancer", other).starts_with("DuplicateLoadBalancerName"));
@@ -152,16 +108,8 @@ fn creating_again_answers_what_is_there_or_refuses() {
 #[test]
 fn names_are_refused() {
     let it = Account::new();
-    for name in [
-        "a-name-that-is-longer-than-32-chars",
-        "under_score",
-        "-edge",
-        "edge-",
-    ] {
-        assert!(
-            fails(&it, "CreateTargetGroup", group(name)).starts_with("ValidationError"),
-            "{name}"
-        );
+    for name in ["a-name-that-is-longer-than-32-chars", "under_score", "-edge", "edge-"] {
+        assert!(fails(&it, "CreateTargetGroup", group(name)).starts_with("ValidationError"), "{name}");
     }
 }
 
@@ -183,21 +131,11 @@ fn rules_come_back_as_aws_writes_them() {
         (&json!("120"), &json!(false), &json!([]))
     );
     let condition = |field: &str| {
-        made["Conditions"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|it| it["Field"] == field)
-            .unwrap()
-            .clone()
+        made["Conditions"].as_array().unwrap().iter().find(|it| it["Field"] == field).unwrap().clone()
     };
     let paths = condition("path-pattern");
     assert_eq!(paths["Values"], paths["PathPatternConfig"]["Values"]);
-    assert_ne!(
-        paths["Values"],
-        json!(["/a", "/b", "/c"]),
-        "values are reordered"
-    );
+    assert_ne!(paths["Values"], json!(["/a", "/b", "/c"]), "values are reordered");
     assert_eq!(
         condition("host-header")["Values"],
         json!(["x.example", "a.example"]),
@@ -210,20 +148,13 @@ fn rules_come_back_as_aws_writes_them() {
             "ForwardConfig": {"TargetGroups": [{"TargetGroupArn": it.group, "Weight": 1}], "TargetGroupStickinessConfig": {"Enabled": false}},
         }])
     );
-    let second =
-        arn(&it.elb("CreateTargetGroup", group("second"))["TargetGroups"][0]["TargetGroupArn"]);
+    let second = arn(&it.elb("CreateTargetGroup", group("second"))["TargetGroups"][0]["TargetGroupArn"]);
     let both = json!({"RuleArn": made["RuleArn"], "Actions": [{"Type": "forward", "ForwardConfig": {"TargetGroups": [
         {"TargetGroupArn": it.group, "Weight": 100}, {"TargetGroupArn": second, "Weight": 0}]}}]});
     let modified = it.elb("ModifyRule", both)["Rules"][0].clone();
     assert_eq!(modified["Actions"][0].get("TargetGroupArn"), None);
-    assert_eq!(
-        modified["Conditions"], made["Conditions"],
-        "what is not sent stays"
-    );
-    assert!(
-        fails(&it, "DeleteTargetGroup", json!({"TargetGroupArn": second}))
-            .starts_with("ResourceInUse")
-    );
+    assert_eq!(modified["Conditions"], made["Conditions"], "what is not sent stays");
+    assert!(fails(&it, "DeleteTargetGroup", json!({"TargetGroupArn": second})).starts_with("ResourceInUse"));
     it.elb("DeleteRule", json!({"RuleArn": made["RuleArn"]}));
     it.elb("DeleteTargetGroup", json!({"TargetGroupArn": second}));
     it.elb("DeleteTargetGroup", json!({"TargetGroupArn": second}));
@@ -239,28 +170,20 @@ fn priorities_are_unique_and_set_as_a_whole() {
         fails(&it, "CreateRule", rule(&it, 2, path("/3"))),
         "PriorityInUse Priority '2' is currently in use"
     );
-    it.elb("SetRulePriorities", json!({"RulePriorities": [{"RuleArn": one, "Priority": 2}, {"RuleArn": two, "Priority": 1}]}));
+    it.elb(
+        "SetRulePriorities",
+        json!({"RulePriorities": [{"RuleArn": one, "Priority": 2}, {"RuleArn": two, "Priority": 1}]}),
+    );
     let listed = it.elb("DescribeRules", json!({"ListenerArn": it.listener}));
-    let order: Vec<&Value> = listed["Rules"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|it| &it["RuleArn"])
-        .collect();
+    let order: Vec<&Value> = listed["Rules"].as_array().unwrap().iter().map(|it| &it["RuleArn"]).collect();
     assert_eq!(order[..2], [&two, &one]);
     assert_eq!(listed["Rules"][2]["Priority"], "default");
     assert!(
-        fails(
-            &it,
-            "SetRulePriorities",
-            json!({"RulePriorities": [{"RuleArn": one, "Priority": 1}]})
-        )
-        .starts_with("PriorityInUse")
+        fails(&it, "SetRulePriorities", json!({"RulePriorities": [{"RuleArn": one, "Priority": 1}]}))
+            .starts_with("PriorityInUse")
     );
     let default = listed["Rules"][2]["RuleArn"].clone();
-    assert!(
-        fails(&it, "DeleteRule", json!({"RuleArn": default})).starts_with("OperationNotPermitted")
-    );
+    assert!(fails(&it, "DeleteRule", json!({"RuleArn": default})).starts_with("OperationNotPermitted"));
     it.elb("DeleteRule", json!({"RuleArn": one}));
     assert!(fails(&it, "DeleteRule", json!({"RuleArn": one})).starts_with("RuleNotFound"));
 }
@@ -269,14 +192,17 @@ fn priorities_are_unique_and_set_as_a_whole() {
 fn what_is_missing_fails_the_whole_call() {
     let it = Account::new();
     assert_eq!(
-        fails(
-            &it,
-            "DescribeTargetGroups",
-            json!({"Names": ["app-tg", "none"]})
-        ),
+        fails(&it, "DescribeTargetGroups", json!({"Names": ["app-tg", "none"]})),
         "TargetGroupNotFound One or more target groups not found"
     );
-    assert!(fails(&it, "DescribeTags", json!({"ResourceArns": [it.group, "arn:aws:elasticloadbalancing:us-east-1:1:targetgroup/x/1"]})).starts_with("TargetGroupNotFound"));
+    assert!(
+        fails(
+            &it,
+            "DescribeTags",
+            json!({"ResourceArns": [it.group, "arn:aws:elasticloadbalancing:us-east-1:1:targetgroup/x/1"]})
+        )
+        .starts_with("TargetGroupNotFound")
+    );
     assert_eq!(
         fails(&it, "DescribeTargetGroups", json!({"Names": vec!["x"; 21]})),
         "ValidationError You cannot describe more than '20' target groups at a time"
@@ -290,30 +216,15 @@ fn what_is_missing_fails_the_whole_call() {
 #[test]
 fn a_group_belongs_to_one_load_balancer_and_knows_it() {
     let it = Account::new();
-    let described = it.elb(
-        "DescribeTargetGroups",
-        json!({"TargetGroupArns": [it.group]}),
-    );
-    assert_eq!(
-        described["TargetGroups"][0]["LoadBalancerArns"],
-        json!([it.balancer])
-    );
-    let other = it.elb(
-        "CreateLoadBalancer",
-        json!({"Name": "other", "Subnets": ["subnet-1", "subnet-2"]}),
-    );
+    let described = it.elb("DescribeTargetGroups", json!({"TargetGroupArns": [it.group]}));
+    assert_eq!(described["TargetGroups"][0]["LoadBalancerArns"], json!([it.balancer]));
+    let other = it.elb("CreateLoadBalancer", json!({"Name": "other", "Subnets": ["subnet-1", "subnet-2"]}));
     let other = other["LoadBalancers"][0]["LoadBalancerArn"].clone();
     let input = json!({"LoadBalancerArn": other, "Protocol": "HTTP", "Port": 80,
         "DefaultActions": [{"Type": "forward", "TargetGroupArn": it.group}]});
     assert!(fails(&it, "CreateListener", input).starts_with("TargetGroupAssociationLimit"));
-    it.elb(
-        "DeleteLoadBalancer",
-        json!({"LoadBalancerArn": it.balancer}),
-    );
-    let described = it.elb(
-        "DescribeTargetGroups",
-        json!({"TargetGroupArns": [it.group]}),
-    );
+    it.elb("DeleteLoadBalancer", json!({"LoadBalancerArn": it.balancer}));
+    let described = it.elb("DescribeTargetGroups", json!({"TargetGroupArns": [it.group]}));
     assert_eq!(described["TargetGroups"][0]["LoadBalancerArns"], json!([]));
 }
 
@@ -338,8 +249,5 @@ fn an_https_listener_needs_a_certificate_and_gets_a_policy() {
     input["Certificates"] = json!([{"CertificateArn": "arn:aws:acm:us-east-1:1:certificate/x"}]);
     let made = it.elb("CreateListener", input)["Listeners"][0].clone();
     assert_eq!(made["SslPolicy"], "ELBSecurityPolicy-2016-08");
-    assert_eq!(
-        made["DefaultActions"][0]["RedirectConfig"]["Host"],
-        "#{host}"
-    );
+    assert_eq!(made["DefaultActions"][0]["RedirectConfig"]["Host"], "#{host}");
 }

@@ -1,8 +1,5 @@
 //! The simulated account, tested against what AWS is known to do.
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on says where it stopped"
-)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where it stopped")]
 
 mod account;
 mod ecs_rules;

@@ -14,21 +14,11 @@ const SIGNED: (&str, &str) = (
 );
 
 fn target(name: &str) -> [(&str, &str); 3] {
-    [
-        ("x-amz-target", name),
-        ("content-type", "application/x-amz-json-1.1"),
-        SIGNED,
-    ]
+    [("x-amz-target", name), ("content-type", "application/x-amz-json-1.1"), SIGNED]
 }
 
 fn form() -> [(&'static str, &'static str); 2] {
-    [
-        (
-            "content-type",
-            "application/x-www-form-urlencoded; charset=utf-8",
-        ),
-        SIGNED,
-    ]
+    [("content-type", "application/x-www-form-urlencoded; charset=utf-8"), SIGNED]
 }
 
 fn read(sim: &SimHandle, path: &str) -> Value {
@@ -46,11 +36,7 @@ fn json_calls_are_answered_and_written_down() {
         br#"{"clusterName":"main","tags":null}"#,
     );
     assert_eq!(made.status(), 200);
-    assert_eq!(
-        made.headers()["date"],
-        "Fri, 15 Jan 2027 08:00:00 GMT",
-        "the date is virtual"
-    );
+    assert_eq!(made.headers()["date"], "Fri, 15 Jan 2027 08:00:00 GMT", "the date is virtual");
     assert!(made.headers().contains_key("x-amzn-requestid"));
     let refused = send(
         &sim,
@@ -60,46 +46,23 @@ fn json_calls_are_answered_and_written_down() {
         br#"{"cluster":"none","services":["a"]}"#,
     );
     assert_eq!(
-        (
-            refused.status().as_u16(),
-            refused.headers()["x-amzn-errortype"].to_str().unwrap()
-        ),
+        (refused.status().as_u16(), refused.headers()["x-amzn-errortype"].to_str().unwrap()),
         (400, "ClusterNotFoundException")
     );
     let body: Value = serde_json::from_slice(refused.body()).unwrap();
-    assert_eq!(
-        body,
-        json!({"__type": "ClusterNotFoundException", "message": "Cluster not found."})
-    );
+    assert_eq!(body, json!({"__type": "ClusterNotFoundException", "message": "Cluster not found."}));
     let rows = sim.audit(0);
     assert_eq!(
-        (
-            rows[0].caller.as_str(),
-            rows[0].operation.as_str(),
-            rows[0].write,
-            rows[0].error.as_deref()
-        ),
+        (rows[0].caller.as_str(), rows[0].operation.as_str(), rows[0].write, rows[0].error.as_deref()),
         ("controller", "CreateCluster", true, None)
     );
     assert_eq!(
         (rows[1].write, rows[1].error.as_deref(), rows[1].status),
         (false, Some("ClusterNotFoundException"), 400)
     );
-    assert_eq!(
-        read(&sim, "/_sim/audit?from=1")[0]["operation"],
-        "DescribeServices"
-    );
-    let broken = send(
-        &sim,
-        "POST",
-        "/",
-        &target("AmazonEC2ContainerServiceV20141113.CreateCluster"),
-        b"{",
-    );
-    assert_eq!(
-        broken.headers()["x-amzn-errortype"],
-        "SerializationException"
-    );
+    assert_eq!(read(&sim, "/_sim/audit?from=1")[0]["operation"], "DescribeServices");
+    let broken = send(&sim, "POST", "/", &target("AmazonEC2ContainerServiceV20141113.CreateCluster"), b"{");
+    assert_eq!(broken.headers()["x-amzn-errortype"], "SerializationException");
 }
 
 #[test]
@@ -123,104 +86,45 @@ fn query_calls_are_forms_in_and_xml_out() {
     let xml = String::from_utf8(refused.body().to_vec()).unwrap();
     assert_eq!(refused.status(), 400);
     assert!(xml.contains("<Error><Type>Sender</Type><Code>TargetGroupNotFound</Code><Message>One or more target groups not found</Message></Error>"));
-    let who = send(
-        &sim,
-        "POST",
-        "/",
-        &form(),
-        b"Action=GetCallerIdentity&Version=2011-06-15",
-    );
-    assert!(
-        String::from_utf8(who.body().to_vec())
-            .unwrap()
-            .contains("<Account>123456789012</Account>")
-    );
+    let who = send(&sim, "POST", "/", &form(), b"Action=GetCallerIdentity&Version=2011-06-15");
+    assert!(String::from_utf8(who.body().to_vec()).unwrap().contains("<Account>123456789012</Account>"));
 }
 
 #[test]
 fn what_does_not_exist_is_said_in_the_right_protocol_and_remembered() {
     let sim = empty();
-    let json = send(
-        &sim,
-        "POST",
-        "/",
-        &target("AmazonEC2ContainerServiceV20141113.RunTask"),
-        b"{}",
-    );
+    let json = send(&sim, "POST", "/", &target("AmazonEC2ContainerServiceV20141113.RunTask"), b"{}");
     assert_eq!(
-        (
-            json.status().as_u16(),
-            json.headers()["x-amzn-errortype"].to_str().unwrap()
-        ),
+        (json.status().as_u16(), json.headers()["x-amzn-errortype"].to_str().unwrap()),
         (400, "UnknownOperationException")
     );
-    let query = send(
-        &sim,
-        "POST",
-        "/",
-        &form(),
-        b"Action=DescribeAccountLimits&Version=2015-12-01",
-    );
-    assert!(
-        String::from_utf8(query.body().to_vec())
-            .unwrap()
-            .contains("<Code>InvalidAction</Code>")
-    );
+    let query = send(&sim, "POST", "/", &form(), b"Action=DescribeAccountLimits&Version=2015-12-01");
+    assert!(String::from_utf8(query.body().to_vec()).unwrap().contains("<Code>InvalidAction</Code>"));
     sim.put_bucket("desired", false);
     let s3 = send(&sim, "GET", "/desired?lifecycle", &[SIGNED], b"");
     assert_eq!(s3.status(), 501);
-    assert_eq!(
-        sim.unknown_operations(),
-        [
-            "ecs:RunTask",
-            "elbv2:DescribeAccountLimits",
-            "s3:Unsupported"
-        ]
-    );
+    assert_eq!(sim.unknown_operations(), ["ecs:RunTask", "elbv2:DescribeAccountLimits", "s3:Unsupported"]);
 }
 
 #[test]
 fn the_control_api_moves_time_and_pushes_images() {
     let it = Account::new();
     it.ecs("CreateService", service("app", "app"));
-    send(
-        &it.sim,
-        "POST",
-        "/_sim/advance",
-        &[],
-        br#"{"seconds": 200}"#,
-    );
+    send(&it.sim, "POST", "/_sim/advance", &[], br#"{"seconds": 200}"#);
     assert_eq!(read(&it.sim, "/_sim/state")["services"][0]["healthy"], 2);
-    it.sim
-        .call(
-            "tests",
-            "ecr",
-            "CreateRepository",
-            json!({"repositoryName": "app"}),
-        )
-        .unwrap();
-    let pushed = send(
-        &it.sim,
-        "POST",
-        "/_sim/image",
-        &[],
-        br#"{"repository": "app", "tag": "v1"}"#,
-    );
+    it.sim.call("tests", "ecr", "CreateRepository", json!({"repositoryName": "app"})).unwrap();
+    let pushed = send(&it.sim, "POST", "/_sim/image", &[], br#"{"repository": "app", "tag": "v1"}"#);
     let pushed: Value = serde_json::from_slice(pushed.body()).unwrap();
     assert!(pushed["digest"].as_str().unwrap().starts_with("sha256:"));
-    assert_eq!(
-        send(&it.sim, "POST", "/_sim/nothing", &[], b"").status(),
-        404
-    );
+    assert_eq!(send(&it.sim, "POST", "/_sim/nothing", &[], b"").status(), 404);
     send(&it.sim, "POST", "/_sim/reset", &[], b"");
     assert_eq!(read(&it.sim, "/_sim/state")["services"], json!([]));
 }
 
 #[test]
 fn every_operation_is_there_once() {
-    let mut names: Vec<(&str, &str)> = evenkeel_sim::table::operations()
-        .map(|it| (it.service, it.name))
-        .collect();
+    let mut names: Vec<(&str, &str)> =
+        evenkeel_sim::table::operations().map(|it| (it.service, it.name)).collect();
     let all = names.len();
     names.sort_unstable();
     names.dedup();
@@ -232,15 +136,9 @@ fn every_operation_is_there_once() {
 fn a_call_of_the_wrong_shape_is_no_reason_to_fall_over() {
     let it = Account::new();
     it.ecs("CreateService", it.balanced_service());
-    for nonsense in [
-        json!("x"),
-        json!(1),
-        json!([1]),
-        json!({"a": 1}),
-        json!([{"a": [1]}]),
-        json!(-1),
-        json!(i64::MAX),
-    ] {
+    for nonsense in
+        [json!("x"), json!(1), json!([1]), json!({"a": 1}), json!([{"a": [1]}]), json!(-1), json!(i64::MAX)]
+    {
         for operation in evenkeel_sim::table::operations() {
             let mut input = json!({});
             for name in [
@@ -280,11 +178,7 @@ fn a_call_of_the_wrong_shape_is_no_reason_to_fall_over() {
             ] {
                 let keeps = matches!(name, "cluster" | "service" | "taskDefinition" | "family")
                     && nonsense.is_object();
-                input[name] = if keeps {
-                    json!("app")
-                } else {
-                    nonsense.clone()
-                };
+                input[name] = if keeps { json!("app") } else { nonsense.clone() };
             }
             for (name, good) in [
                 ("cluster", json!("main")),
@@ -295,9 +189,7 @@ fn a_call_of_the_wrong_shape_is_no_reason_to_fall_over() {
             ] {
                 input[name] = good;
             }
-            let _ = it
-                .sim
-                .call("tests", operation.service, operation.name, input);
+            let _ = it.sim.call("tests", operation.service, operation.name, input);
         }
         it.wait(100);
     }
@@ -318,9 +210,7 @@ async fn answer(stream: &mut TcpStream) -> String {
             .to_lowercase()
             .split("content-length: ")
             .nth(1)
-            .map_or(0, |rest| {
-                rest.split("\r\n").next().unwrap().parse().unwrap()
-            });
+            .map_or(0, |rest| rest.split("\r\n").next().unwrap().parse().unwrap());
         if body.len() >= length {
             return text;
         }
@@ -342,26 +232,16 @@ async fn the_server_keeps_connections_and_says_continue() {
         "PUT /desired/a HTTP/1.1\r\nhost: {address}\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).await.unwrap();
-    assert!(
-        answer(&mut stream)
-            .await
-            .starts_with("HTTP/1.1 100 Continue")
-    );
+    assert!(answer(&mut stream).await.starts_with("HTTP/1.1 100 Continue"));
     stream.write_all(b"hello").await.unwrap();
     assert!(answer(&mut stream).await.starts_with("HTTP/1.1 200 OK"));
     let again = format!("GET /desired/a HTTP/1.1\r\nhost: {address}\r\n\r\n");
     stream.write_all(again.as_bytes()).await.unwrap();
     let got = answer(&mut stream).await;
-    assert!(
-        got.starts_with("HTTP/1.1 200 OK") && got.ends_with("hello"),
-        "on the same connection: {got}"
-    );
+    assert!(got.starts_with("HTTP/1.1 200 OK") && got.ends_with("hello"), "on the same connection: {got}");
     stop.send(()).unwrap();
     server.await.unwrap();
-    assert!(
-        TcpStream::connect(address).await.is_err(),
-        "the socket is closed"
-    );
+    assert!(TcpStream::connect(address).await.is_err(), "the socket is closed");
 }
 
 #[tokio::test(start_paused = true)]
