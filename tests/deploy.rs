@@ -67,7 +67,7 @@ fn the_task_definition_and_the_policy_name_one_bucket() {
     let policy = read("deploy/iam-policy.json");
     let resource = |sid: &str| {
         let statements = policy["Statement"].as_array().unwrap();
-        let resource = &statements.iter().find(|s| s["Sid"] == sid).unwrap()["Resource"];
+        let resource = &statements.iter().find(|s| s["Sid"] == sid).unwrap()["Resource"][0];
         resource.as_str().unwrap().strip_prefix("arn:aws:s3:::").unwrap().trim_end_matches('*').to_owned()
     };
     assert!(uri("EVENKEEL_DOCUMENT").starts_with(&resource("ReadDocuments")));
