@@ -10,7 +10,7 @@ WORKDIR /src
 COPY . .
 RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock ! -path '*/src/lib.rs' ! -path '*/src/main.rs' \
         ! -path ./tests/main.rs -delete \
- && find . -type f -name '*.rs' -exec sh -c 'for file; do echo "fn main() {}" > "$file"; done' stub {} + \
+ && find . -type f -name '*.rs' -exec sh -c 'for file; do echo "fn main() { }" > "$file"; done' stub {} + \
  && find . -type d -empty -delete
 
 FROM rust:${RUST}-slim-bookworm AS build
