@@ -73,6 +73,22 @@ pub fn fill(kind: Kind, want: &Tree) -> Tree {
     filled
 }
 
+/// What AWS fills in for a top-level member of `want` that is absent there.
+pub fn default_at(kind: Kind, want: &Tree, member: &str) -> Option<Tree> {
+    let node = compiled(kind).child(member)?;
+    let own = default_of(&node.rules, &Place { root: want, parent: Some(want) });
+    own.or_else(|| {
+        let mut block = Tree::map();
+        for name in node.named() {
+            let place = Place { root: want, parent: Some(want) };
+            if let Some(value) = node.child(name).and_then(|n| default_of(&n.rules, &place)) {
+                block.set(name, value);
+            }
+        }
+        (!block.is_empty()).then_some(block)
+    })
+}
+
 fn default_of(rules: &[Rule], place: &Place<'_>) -> Option<Tree> {
     rules.iter().find_map(|rule| match rule {
         Rule::Default(constant) => Some(constant.tree()),
@@ -112,12 +128,12 @@ impl Walk<'_> {
         if !declared && rules.iter().any(|r| matches!(r, Rule::FreeWhenUndeclared)) {
             return;
         }
-        let want_default = present(sides.want).is_none().then(|| {
-            default_of(rules, &Place { root: self.want_root, parent: sides.want_parent })
-        });
-        let live_default = present(sides.live).is_none().then(|| {
-            default_of(rules, &Place { root: self.live_root, parent: sides.live_parent })
-        });
+        let want_default = present(sides.want)
+            .is_none()
+            .then(|| default_of(rules, &Place { root: self.want_root, parent: sides.want_parent }));
+        let live_default = present(sides.live)
+            .is_none()
+            .then(|| default_of(rules, &Place { root: self.live_root, parent: sides.live_parent }));
         // A default stands in only where the other side says something: a block that is absent on
         // both sides has no members.
         let (want, live) = (present(sides.want), present(sides.live));
@@ -153,11 +169,7 @@ impl Walk<'_> {
     }
 
     fn differ(&mut self, want: Option<&Tree>, live: Option<&Tree>) {
-        self.found.push(FieldDiff {
-            path: self.path.clone(),
-            want: want.cloned(),
-            live: live.cloned(),
-        });
+        self.found.push(FieldDiff { path: self.path.clone(), want: want.cloned(), live: live.cloned() });
     }
 
     fn members(&mut self, node: &Node, shape: Option<ShapeId>, want: Option<&Tree>, live: Option<&Tree>) {
@@ -320,9 +332,9 @@ fn same_as(sameness: Sameness, want: &Tree, live: &Tree) -> bool {
         Sameness::Memory => units(want, 1024.0).is_some_and(|w| units(live, 1024.0) == Some(w)),
         Sameness::Role => texts.is_some_and(|(w, l)| role(w) == role(l)),
         Sameness::AnyCase => texts.is_some_and(|(w, l)| w.eq_ignore_ascii_case(l)),
-        Sameness::Json => texts.is_some_and(|(w, l)| {
-            matches!((json(w), json(l)), (Some(a), Some(b)) if a == b)
-        }),
+        Sameness::Json => {
+            texts.is_some_and(|(w, l)| matches!((json(w), json(l)), (Some(a), Some(b)) if a == b))
+        }
         Sameness::PlatformVersion => texts.is_some_and(|(w, _)| w == "LATEST"),
         Sameness::NameOrArn => {
             texts.is_some_and(|(w, l)| l.ends_with(&format!("/{w}")) || w.ends_with(&format!("/{l}")))

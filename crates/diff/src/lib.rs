@@ -9,6 +9,6 @@ pub mod lift;
 pub mod rules;
 mod rules_derived;
 
-pub use compare::{FieldDiff, compare, fill};
+pub use compare::{FieldDiff, compare, default_at, fill};
 pub use rules::Kind;
 pub use rules_derived::attribute_default;

@@ -57,9 +57,7 @@ pub(crate) fn launch_type(place: &Place<'_>) -> Option<Tree> {
 pub(crate) fn platform_version(place: &Place<'_>) -> Option<Tree> {
     let strategy = place.root.list_of("capacityProviderStrategy");
     let fargate = place.root.str("launchType") == Some("FARGATE")
-        || strategy
-            .iter()
-            .any(|s| s.str("capacityProvider").is_some_and(|p| p.starts_with("FARGATE")));
+        || strategy.iter().any(|s| s.str("capacityProvider").is_some_and(|p| p.starts_with("FARGATE")));
     fargate.then(|| Tree::from("LATEST"))
 }
 

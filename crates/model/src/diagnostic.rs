@@ -66,15 +66,7 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     fn new(severity: Severity, code: &'static str, path: Path, message: impl Into<String>) -> Self {
-        Diagnostic {
-            severity,
-            code,
-            path,
-            at: None,
-            key: false,
-            message: message.into(),
-            hint: None,
-        }
+        Diagnostic { severity, code, path, at: None, key: false, message: message.into(), hint: None }
     }
 
     /// A finding for which the text, or a part of it, is refused.
@@ -155,12 +147,8 @@ pub fn to_json(diagnostics: &[Diagnostic]) -> serde_json::Value {
 /// not shown, and no control character of the text reaches the terminal.
 pub fn render(source_name: &str, text: &str, diagnostics: &[Diagnostic], color: bool) -> String {
     let paint = Paint(color);
-    let digits = diagnostics
-        .iter()
-        .filter_map(|d| d.at)
-        .map(|at| at.line.to_string().len())
-        .max()
-        .unwrap_or(1);
+    let digits =
+        diagnostics.iter().filter_map(|d| d.at).map(|at| at.line.to_string().len()).max().unwrap_or(1);
     let mut out = String::new();
     for diagnostic in diagnostics {
         render_one(&mut out, source_name, text, diagnostic, digits, &paint);
@@ -182,15 +170,8 @@ fn render_one(
     paint: &Paint,
 ) {
     let severity = diagnostic.severity;
-    let head = paint.of(
-        severity,
-        &format!("{}[{}]", severity.word(), diagnostic.code),
-    );
-    let _ = writeln!(
-        out,
-        "{head}: {}",
-        paint.bold(&excerpt::printable(&diagnostic.message))
-    );
+    let head = paint.of(severity, &format!("{}[{}]", severity.word(), diagnostic.code));
+    let _ = writeln!(out, "{head}: {}", paint.bold(&excerpt::printable(&diagnostic.message)));
     let pad = " ".repeat(digits);
     if let Some(at) = diagnostic.at {
         let arrow = paint.dim("-->");
@@ -210,12 +191,7 @@ fn render_one(
         let _ = writeln!(out, "{pad}{} {source_name} {path}", paint.dim("-->"));
     }
     if let Some(hint) = &diagnostic.hint {
-        let _ = writeln!(
-            out,
-            "{pad} {} help: {}",
-            paint.dim("="),
-            excerpt::printable(hint)
-        );
+        let _ = writeln!(out, "{pad} {} help: {}", paint.dim("="), excerpt::printable(hint));
     }
 }
 
@@ -224,10 +200,7 @@ pub fn summary(diagnostics: &[Diagnostic]) -> String {
     [Severity::Error, Severity::Warning, Severity::Note]
         .into_iter()
         .filter_map(|severity| {
-            let count = diagnostics
-                .iter()
-                .filter(|d| d.severity == severity)
-                .count();
+            let count = diagnostics.iter().filter(|d| d.severity == severity).count();
             let plural = if count == 1 { "" } else { "s" };
             (count > 0).then(|| format!("{count} {}{plural}", severity.word()))
         })
@@ -240,11 +213,7 @@ struct Paint(bool);
 
 impl Paint {
     fn wrap(&self, code: &str, text: &str) -> String {
-        if self.0 {
-            format!("\x1b[{code}m{text}\x1b[0m")
-        } else {
-            text.to_owned()
-        }
+        if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
     fn of(&self, severity: Severity, text: &str) -> String {
         let code = match severity {

@@ -23,6 +23,10 @@ pub struct Remembered {
     pub task_definition: Option<String>,
     /// The deployment that our last write to the service started.
     pub deployment: Option<String>,
+    /// The key of that deployment: the hash of everything that would start the same one again.
+    pub deployment_key: Option<String>,
+    /// A deployment that failed and is not tried again while its key stays the same.
+    pub held: Option<HeldDeployment>,
     /// The value of `restart` that was last applied.
     pub restart: Option<String>,
     /// A run that was begun and whose outcome is not recorded.
@@ -33,6 +37,17 @@ pub struct Remembered {
     pub failed_at: Option<i64>,
     /// What the last failure said.
     pub failure: Option<String>,
+    /// The document version whose run failed: another one is tried at once.
+    pub failed_version: Option<String>,
+}
+
+/// A deployment that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldDeployment {
+    /// The key of the deployment.
+    pub key: String,
+    /// What ECS said.
+    pub reason: String,
 }
 
 /// A run that was about to write.
@@ -60,11 +75,14 @@ impl Memory {
             applied: BTreeMap::new(),
             task_definition: None,
             deployment: None,
+            deployment_key: None,
+            held: None,
             restart: None,
             intent: None,
             failures: 0,
             failed_at: None,
             failure: None,
+            failed_version: None,
         };
         self.0.get(key).unwrap_or(&NOTHING)
     }
@@ -97,6 +115,10 @@ struct Stored {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     deployment: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
+    deployment_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    held: Option<HeldDeployment>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     restart: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     intent: Option<StoredIntent>,
@@ -106,6 +128,8 @@ struct Stored {
     failed_at: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     failure: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    failed_version: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -130,6 +154,8 @@ pub fn write_record(key: &UnitKey, unit: &Remembered) -> Vec<u8> {
             .collect(),
         task_definition: unit.task_definition.clone(),
         deployment: unit.deployment.clone(),
+        deployment_key: unit.deployment_key.clone(),
+        held: unit.held.clone(),
         restart: unit.restart.clone(),
         intent: unit.intent.as_ref().map(|i| StoredIntent {
             plan: i.plan.clone(),
@@ -140,6 +166,7 @@ pub fn write_record(key: &UnitKey, unit: &Remembered) -> Vec<u8> {
         failures: unit.failures,
         failed_at: unit.failed_at,
         failure: unit.failure.clone(),
+        failed_version: unit.failed_version.clone(),
     };
     serde_json::to_vec(&stored).unwrap_or_default()
 }
@@ -166,6 +193,8 @@ pub fn read_record(bytes: &[u8]) -> Result<(UnitKey, Remembered), RecordError> {
         applied: stored.applied.into_iter().map(|(p, v)| (p, Tree::from(v))).collect(),
         task_definition: stored.task_definition,
         deployment: stored.deployment,
+        deployment_key: stored.deployment_key,
+        held: stored.held,
         restart: stored.restart,
         intent: stored.intent.map(|i| Intent {
             plan: i.plan,
@@ -176,6 +205,7 @@ pub fn read_record(bytes: &[u8]) -> Result<(UnitKey, Remembered), RecordError> {
         failures: stored.failures,
         failed_at: stored.failed_at,
         failure: stored.failure,
+        failed_version: stored.failed_version,
     };
     Ok((key, unit))
 }

@@ -437,6 +437,25 @@ impl From<serde_json::Value> for Tree {
 /// Members whose values may be secret: shown as `…` wherever a tree is printed for people or logs.
 pub const MASKED: [&str; 5] = ["environment", "secrets", "secretOptions", "dockerLabels", "options"];
 
+impl Tree {
+    /// This tree with everything below the [`MASKED`] members replaced.
+    #[must_use]
+    pub fn masked(&self) -> Tree {
+        match self {
+            Tree::Map(map) => Tree::Map(
+                map.iter()
+                    .map(|(name, value)| {
+                        let hidden = MASKED.contains(&&**name);
+                        (name.clone(), if hidden { Tree::from("(hidden)") } else { value.masked() })
+                    })
+                    .collect(),
+            ),
+            Tree::List(items) => Tree::list(items.iter().map(Tree::masked)),
+            scalar => scalar.clone(),
+        }
+    }
+}
+
 /// Masks what may be secret, so that a tree can stand in a log line.
 impl fmt::Debug for Tree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -25,9 +25,7 @@ impl Excerpt {
     /// `None` where the position does not lie in `text`.
     pub fn of(text: &str, diagnostic: &Diagnostic, at: Position) -> Option<Excerpt> {
         let start = usize::try_from(at.offset).ok()?;
-        let end = start
-            .checked_add(usize::try_from(at.length).ok()?)?
-            .min(text.len());
+        let end = start.checked_add(usize::try_from(at.length).ok()?)?.min(text.len());
         let (before, after) = (text.get(..start)?, text.get(start..)?);
         let line_end = start
             + after
@@ -36,26 +34,15 @@ impl Excerpt {
                 .position(is_break)
                 .unwrap_or(after.len().min(LONGEST_LINE + 1));
         let reach = before.len().min(LONGEST_LINE + 1);
-        let line_start = start
-            - before
-                .bytes()
-                .rev()
-                .take(reach)
-                .position(is_break)
-                .unwrap_or(reach);
+        let line_start = start - before.bytes().rev().take(reach).position(is_break).unwrap_or(reach);
         let span = (start, end.min(line_end).max(start));
-        let secret = diagnostic
-            .path
-            .segments()
-            .any(|s| MASKED.iter().any(|m| m.eq_ignore_ascii_case(s)));
+        let secret = diagnostic.path.segments().any(|s| MASKED.iter().any(|m| m.eq_ignore_ascii_case(s)));
         // A finding about the key of `environment` shows that key; what lies below is masked.
         let hide_span = secret && !diagnostic.key;
 
         let mut pieces = Pieces::default();
         if line_end - line_start <= LONGEST_LINE {
-            let line = text
-                .get(line_start..line_end)?
-                .trim_start_matches('\u{feff}');
+            let line = text.get(line_start..line_end)?.trim_start_matches('\u{feff}');
             let line_start = line_end - line.len();
             let span = (span.0.max(line_start), span.1.max(line_start));
             if secret || diagnostic.path.is_root() || may_show_secrets(line) {
@@ -95,35 +82,18 @@ fn floor(text: &str, mut at: usize) -> usize {
 /// True where a line names something whose values may be secret.
 fn may_show_secrets(line: &str) -> bool {
     let line = line.to_ascii_lowercase();
-    line.contains("value")
-        || MASKED
-            .iter()
-            .any(|m| line.contains(&m.to_ascii_lowercase()))
+    line.contains("value") || MASKED.iter().any(|m| line.contains(&m.to_ascii_lowercase()))
 }
 
 /// `"key": ` where `before` ends with it.
 fn key_before(before: &str) -> Option<&str> {
-    let key = before
-        .trim_end()
-        .strip_suffix(':')?
-        .trim_end()
-        .strip_suffix('"')?;
-    let open = key
-        .bytes()
-        .rev()
-        .take(LONGEST_KEY)
-        .position(|b| b == b'"')?;
+    let key = before.trim_end().strip_suffix(':')?.trim_end().strip_suffix('"')?;
+    let open = key.bytes().rev().take(LONGEST_KEY).position(|b| b == b'"')?;
     before.get(key.len() - open - 1..)
 }
 
 /// Shows keys and punctuation of a line, and the finding itself; every other value becomes `…`.
-fn masked_line(
-    pieces: &mut Pieces,
-    line: &str,
-    line_start: usize,
-    span: (usize, usize),
-    hide_span: bool,
-) {
+fn masked_line(pieces: &mut Pieces, line: &str, line_start: usize, span: (usize, usize), hide_span: bool) {
     let mut rest = line;
     while let Some(first) = rest.chars().next() {
         let start = line_start + line.len() - rest.len();
@@ -153,11 +123,7 @@ fn masked_line(
 
 /// The first token of a line, and whether it is a scalar rather than punctuation.
 fn token(rest: &str, first: char) -> (&str, bool) {
-    let end_of = |pattern: &[char]| {
-        rest.find(pattern)
-            .unwrap_or(rest.len())
-            .max(first.len_utf8())
-    };
+    let end_of = |pattern: &[char]| rest.find(pattern).unwrap_or(rest.len()).max(first.len_utf8());
     match first {
         '"' | '\'' => {
             let mut escaped = false;
@@ -166,38 +132,25 @@ fn token(rest: &str, first: char) -> (&str, bool) {
                 escaped = c == '\\' && !escaped && first == '"';
                 closes
             });
-            (
-                rest.get(..close.map_or(rest.len(), |(at, _)| at + 1))
-                    .unwrap_or(rest),
-                true,
-            )
+            (rest.get(..close.map_or(rest.len(), |(at, _)| at + 1)).unwrap_or(rest), true)
         }
         '{' | '}' | '[' | ']' | ',' | ':' => (rest.get(..1).unwrap_or(rest), false),
-        '-' if rest
-            .get(1..)
-            .is_none_or(|r| r.is_empty() || r.starts_with(' ')) =>
-        {
+        '-' if rest.get(1..).is_none_or(|r| r.is_empty() || r.starts_with(' ')) => {
             (rest.get(..1).unwrap_or(rest), false)
         }
         c if c.is_whitespace() => {
-            let end = rest
-                .find(|c: char| !c.is_whitespace())
-                .unwrap_or(rest.len());
+            let end = rest.find(|c: char| !c.is_whitespace()).unwrap_or(rest.len());
             (rest.get(..end).unwrap_or(rest), false)
         }
-        _ => (
-            rest.get(..end_of(&[' ', '\t', ',', '{', '}', '[', ']', ':']))
-                .unwrap_or(rest),
-            true,
-        ),
+        _ => (rest.get(..end_of(&[' ', '\t', ',', '{', '}', '[', ']', ':'])).unwrap_or(rest), true),
     }
 }
 
 /// True where what follows a token makes that token a key.
 fn is_key(rest: &str, quoted: bool) -> bool {
-    rest.trim_start().strip_prefix(':').is_some_and(|r| {
-        quoted || r.is_empty() || r.starts_with([' ', '\t', '"', '\'', '{', '[', '\r'])
-    })
+    rest.trim_start()
+        .strip_prefix(':')
+        .is_some_and(|r| quoted || r.is_empty() || r.starts_with([' ', '\t', '"', '\'', '{', '[', '\r']))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -228,11 +181,7 @@ impl Pieces {
     }
 
     fn finish(self) -> Excerpt {
-        Excerpt {
-            shown: self.shown.trim_end().to_owned(),
-            indent: self.indent,
-            carets: self.carets.max(1),
-        }
+        Excerpt { shown: self.shown.trim_end().to_owned(), indent: self.indent, carets: self.carets.max(1) }
     }
 }
 
@@ -242,9 +191,7 @@ pub(super) fn printable(text: &str) -> String {
     for c in text.chars() {
         match c {
             '\t' => out.push_str("    "),
-            c if (c as u32) < 0x20 => {
-                out.push(char::from_u32(0x2400 + c as u32).unwrap_or('\u{fffd}'))
-            }
+            c if (c as u32) < 0x20 => out.push(char::from_u32(0x2400 + c as u32).unwrap_or('\u{fffd}')),
             '\u{7f}'..='\u{9f}'
             | '\u{200e}'
             | '\u{200f}'

@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::refs::{self, Malformed};
 use super::schema::{self, Field};
 use super::semantics;
-use super::{
-    Document, Ignore, Listener, LoadBalancer, Mode, Rule, Scaling, Service, Settings, TargetGroup,
-};
+use super::{Document, Ignore, Listener, LoadBalancer, Mode, Rule, Scaling, Service, Settings, TargetGroup};
 use crate::diagnostic::{self, Diagnostic};
 use crate::key::ServiceKey;
 use crate::path::Path;
@@ -18,12 +16,8 @@ use crate::tree::{Map, Name, Tree};
 /// where anything found is an error.
 pub fn read(parsed: Parsed) -> (Option<Document>, Vec<Diagnostic>) {
     let Parsed { tree, marks, mut diagnostics } = parsed;
-    let checked = schema::check(
-        &Field::Object(schema::DOCUMENT),
-        tree.clone(),
-        &Path::root(),
-        &mut diagnostics,
-    );
+    let checked =
+        schema::check(&Field::Object(schema::DOCUMENT), tree.clone(), &Path::root(), &mut diagnostics);
     let document = build(&checked, &mut diagnostics);
     semantics::check(&document, &mut diagnostics);
     dangling(&document, &mut diagnostics);
@@ -129,8 +123,7 @@ fn insert<K: Ord + std::fmt::Display, V>(
 ) {
     if map.contains_key(&name) {
         out.push(
-            Diagnostic::error("duplicate-name", path.clone(), format!("`{name}` is declared twice"))
-                .at_key(),
+            Diagnostic::error("duplicate-name", path.clone(), format!("`{name}` is declared twice")).at_key(),
         );
     }
     map.insert(name, value);
@@ -161,13 +154,7 @@ fn rule(value: &Tree, listener: Option<&str>) -> Rule {
     Rule { listener, priority, input }
 }
 
-fn load_balancer(
-    document: &mut Document,
-    item: &str,
-    value: &Tree,
-    path: &Path,
-    out: &mut Vec<Diagnostic>,
-) {
+fn load_balancer(document: &mut Document, item: &str, value: &Tree, path: &Path, out: &mut Vec<Diagnostic>) {
     let mut input = value.clone();
     let listeners = input.take("listeners").unwrap_or_default();
     input.take("deletion");

@@ -143,9 +143,7 @@ pub fn substitute(tree: &Tree, value: &dyn Fn(&Ref) -> Option<String>) -> (Tree,
                 Tree::from(out)
             }
             Tree::List(items) => Tree::list(items.iter().map(|item| walk(item, value, open))),
-            Tree::Map(map) => {
-                Tree::Map(map.iter().map(|(n, v)| (n.clone(), walk(v, value, open))).collect())
-            }
+            Tree::Map(map) => Tree::Map(map.iter().map(|(n, v)| (n.clone(), walk(v, value, open))).collect()),
             scalar => scalar.clone(),
         }
     }

@@ -236,11 +236,7 @@ const NAMES: [&str; 9] = [
 /// response-only and null members dropped, numbers and texts as their shapes have them.
 pub(super) fn check(field: &Field, tree: Tree, path: &Path, out: &mut Vec<Diagnostic>) -> Tree {
     let wrong = |expected: &str, tree: &Tree| {
-        Diagnostic::error(
-            "wrong-type",
-            path.clone(),
-            format!("{expected} belongs here, not {}", tree.kind()),
-        )
+        Diagnostic::error("wrong-type", path.clone(), format!("{expected} belongs here, not {}", tree.kind()))
     };
     match (field, tree) {
         (_, Tree::Null) => Tree::Null,
@@ -357,12 +353,7 @@ pub(super) fn check(field: &Field, tree: Tree, path: &Path, out: &mut Vec<Diagno
     }
 }
 
-fn object(
-    entries: &'static [Entry],
-    map: crate::tree::Map,
-    path: &Path,
-    out: &mut Vec<Diagnostic>,
-) -> Tree {
+fn object(entries: &'static [Entry], map: crate::tree::Map, path: &Path, out: &mut Vec<Diagnostic>) -> Tree {
     let mut checked = Tree::map();
     for (name, value) in map {
         let Some(entry) = entries.iter().find(|e| e.name == &*name) else {
@@ -377,9 +368,9 @@ fn object(
         }
     }
     for entry in entries.iter().filter(|e| e.required) {
-        let reported = out.iter().any(|d| {
-            d.path == path.child(entry.name) || (d.path == *path && d.message.contains(entry.name))
-        });
+        let reported = out
+            .iter()
+            .any(|d| d.path == path.child(entry.name) || (d.path == *path && d.message.contains(entry.name)));
         if checked.get(entry.name).is_none() && !reported {
             out.push(missing(entry.name, path));
         }
@@ -391,12 +382,7 @@ fn missing(name: &str, path: &Path) -> Diagnostic {
     Diagnostic::error("missing-required", path.clone(), format!("`{name}` is required")).at_key()
 }
 
-fn unknown<'c>(
-    name: &str,
-    path: &Path,
-    known: impl Iterator<Item = &'c str>,
-    whose: &str,
-) -> Diagnostic {
+fn unknown<'c>(name: &str, path: &Path, known: impl Iterator<Item = &'c str>, whose: &str) -> Diagnostic {
     let d = Diagnostic::error(
         "unknown-field",
         path.child(name),
@@ -478,12 +464,8 @@ pub(super) fn shape_problems(aws: &'static Aws, tree: &Tree, path: &Path, out: &
                 }
             }
             Problem::UnknownMember { name, nearest } => {
-                let d = Diagnostic::error(
-                    "unknown-field",
-                    here,
-                    format!("AWS knows no field `{name}` here"),
-                )
-                .at_key();
+                let d = Diagnostic::error("unknown-field", here, format!("AWS knows no field `{name}` here"))
+                    .at_key();
                 out.push(match nearest {
                     Some(near) => d.with_hint(format!("did you mean `{near}`?")),
                     None => d,

@@ -162,8 +162,7 @@ fn load_balancers(task: &Tree, input: &Tree, at: &Path, out: &mut Vec<Diagnostic
             out.push(Diagnostic::error("missing-required", here, "`containerName` is required"));
             continue;
         };
-        let container =
-            task.list_of("containerDefinitions").iter().find(|c| c.str("name") == Some(name));
+        let container = task.list_of("containerDefinitions").iter().find(|c| c.str("name") == Some(name));
         let Some(container) = container else {
             out.push(Diagnostic::error(
                 "no-such-container",

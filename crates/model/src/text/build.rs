@@ -19,11 +19,7 @@ pub(super) struct Findings<'t> {
 
 impl<'t> Findings<'t> {
     pub fn new(text: &'t Text) -> Self {
-        Findings {
-            text,
-            found: Vec::new(),
-            counts: [0; 3],
-        }
+        Findings { text, found: Vec::new(), counts: [0; 3] }
     }
 
     pub fn text(&self) -> &'t Text {
@@ -38,10 +34,7 @@ impl<'t> Findings<'t> {
         *count += 1;
         if *count <= MOST_FINDINGS {
             let at = self.position(offset, length);
-            self.found.push(Diagnostic {
-                at: Some(at),
-                ..diagnostic
-            });
+            self.found.push(Diagnostic { at: Some(at), ..diagnostic });
         }
     }
 
@@ -52,18 +45,14 @@ impl<'t> Findings<'t> {
 
     pub fn position(&self, offset: usize, length: usize) -> Position {
         // Texts of 4 GiB and more never get here.
-        self.text.position(
-            u32::try_from(offset).unwrap_or(u32::MAX),
-            u32::try_from(length).unwrap_or(u32::MAX),
-        )
+        self.text
+            .position(u32::try_from(offset).unwrap_or(u32::MAX), u32::try_from(length).unwrap_or(u32::MAX))
     }
 
     /// True where the newest finding is of this kind and ends at this offset.
     pub fn last_ends_at(&self, code: &str, offset: usize) -> bool {
         self.found.last().is_some_and(|d| {
-            d.code == code
-                && d.at
-                    .is_some_and(|at| (at.offset + at.length) as usize == offset)
+            d.code == code && d.at.is_some_and(|at| (at.offset + at.length) as usize == offset)
         })
     }
 
@@ -74,20 +63,14 @@ impl<'t> Findings<'t> {
     /// Says that `name` stands in one map for the second time, at `second`.
     pub fn duplicate(&mut self, path: Path, name: &str, first: u32, second: u32) {
         let line = self.line(first as usize);
-        let length = self
-            .text
-            .source()
-            .get(second as usize..)
-            .map_or(0, super::literal::key_length);
+        let length = self.text.source().get(second as usize..).map_or(0, super::literal::key_length);
         self.add(
             Diagnostic::error(
                 "duplicate-key",
                 path,
                 format!("`{name}` is written twice; the last one would silently win"),
             )
-            .with_hint(format!(
-                "the first one is on line {line}; remove one of them"
-            ))
+            .with_hint(format!("the first one is on line {line}; remove one of them"))
             .at_key(),
             second as usize,
             length,
@@ -99,9 +82,7 @@ impl<'t> Findings<'t> {
             Diagnostic::error(
                 "too-deep",
                 path,
-                format!(
-                    "values are nested more than {MAX_DEPTH} levels deep here; the rest is not read"
-                ),
+                format!("values are nested more than {MAX_DEPTH} levels deep here; the rest is not read"),
             ),
             offset,
             1,
@@ -110,15 +91,10 @@ impl<'t> Findings<'t> {
 
     /// All findings, and how many more there are of a severity that has too many.
     pub fn finish(mut self) -> Vec<Diagnostic> {
-        let more: usize = self
-            .counts
-            .iter()
-            .map(|c| c.saturating_sub(MOST_FINDINGS))
-            .sum();
+        let more: usize = self.counts.iter().map(|c| c.saturating_sub(MOST_FINDINGS)).sum();
         if more > 0 {
             let message = format!("{more} more findings are not shown");
-            self.found
-                .push(Diagnostic::note("more-findings", Path::root(), message));
+            self.found.push(Diagnostic::note("more-findings", Path::root(), message));
         }
         self.found
     }
@@ -179,9 +155,7 @@ impl Marking {
         rearrange: bool,
         mut duplicate: impl FnMut(&Name, u32, u32),
     ) -> Map {
-        let sorted = entries
-            .get(base..)
-            .is_some_and(|e| e.is_sorted_by(|a, b| a.name < b.name));
+        let sorted = entries.get(base..).is_some_and(|e| e.is_sorted_by(|a, b| a.name < b.name));
         if !sorted || rearrange {
             let mut tail = entries.split_off(base);
             tail.sort_by(|a, b| a.name.cmp(&b.name));
@@ -198,10 +172,7 @@ impl Marking {
             tail.reverse();
             self.scratch.clear();
             for entry in &tail {
-                let length = self
-                    .nodes
-                    .get(entry.start)
-                    .map_or(0, |m| size(m, &entry.value));
+                let length = self.nodes.get(entry.start).map_or(0, |m| size(m, &entry.value));
                 if let Some(marks) = self.nodes.get(entry.start..entry.start + length) {
                     self.scratch.extend_from_slice(marks);
                 }

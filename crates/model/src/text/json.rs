@@ -148,17 +148,10 @@ impl<'t> Reader<'t, '_> {
     fn string(&mut self) -> std::borrow::Cow<'t, str> {
         let start = self.at + 1;
         let rest = self.bytes.get(start..).unwrap_or_default();
-        let length = rest
-            .iter()
-            .position(|b| matches!(b, b'"' | b'\\' | 0..0x20))
-            .unwrap_or(rest.len());
+        let length = rest.iter().position(|b| matches!(b, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len());
         if rest.get(length) == Some(&b'"') {
             self.at = start + length + 1;
-            return self
-                .source
-                .get(start..start + length)
-                .unwrap_or_default()
-                .into();
+            return self.source.get(start..start + length).unwrap_or_default().into();
         }
         self.string_with_flaws()
     }
@@ -198,21 +191,12 @@ impl<'t> Reader<'t, '_> {
             integer = false;
             at += 1 + sign + exponent;
         }
-        if !sound
-            || self
-                .bytes
-                .get(at)
-                .is_some_and(|b| is_word(*b) || matches!(b, b'+' | b'.' | b':'))
-        {
+        if !sound || self.bytes.get(at).is_some_and(|b| is_word(*b) || matches!(b, b'+' | b'.' | b':')) {
             return self.odd_value(key);
         }
         let text = self.source.get(start..at).unwrap_or_default();
         self.at = at;
-        let whole = if integer {
-            text.parse().ok().map(Tree::Int)
-        } else {
-            None
-        };
+        let whole = if integer { text.parse().ok().map(Tree::Int) } else { None };
         let tree = match (whole, text.parse::<f64>()) {
             (Some(whole), _) => whole,
             (None, Ok(n)) if n.is_finite() => Tree::Num(n),
@@ -273,21 +257,11 @@ impl<'t> Reader<'t, '_> {
         }
         self.frames.pop();
         let mut repeated = Vec::new();
-        let map = self.marks.close_map(
-            mark,
-            &mut self.entries,
-            base,
-            false,
-            |name, first, second| {
-                repeated.push((name.clone(), first, second));
-            },
-        );
+        let map = self.marks.close_map(mark, &mut self.entries, base, false, |name, first, second| {
+            repeated.push((name.clone(), first, second));
+        });
         for (name, first, second) in repeated {
-            let path = if self.lost {
-                Path::root()
-            } else {
-                self.path().child(&*name)
-            };
+            let path = if self.lost { Path::root() } else { self.path().child(&*name) };
             self.findings.duplicate(path, &name, first, second);
         }
         Tree::Map(map)
@@ -299,11 +273,7 @@ impl<'t> Reader<'t, '_> {
             return false;
         }
         self.at += 1;
-        self.frames.push(Frame {
-            open,
-            list,
-            here: 0,
-        });
+        self.frames.push(Frame { open, list, here: 0 });
         true
     }
 
@@ -366,27 +336,16 @@ impl<'t> Reader<'t, '_> {
         if self.lost {
             return Path::root();
         }
-        Path::of(
-            self.frames
-                .iter()
-                .filter(|f| f.list || f.here > 0)
-                .map(|frame| {
-                    if frame.list {
-                        frame.here.to_string()
-                    } else if self
-                        .bytes
-                        .get(frame.here)
-                        .is_some_and(|b| matches!(b, b'"' | b'\''))
-                    {
-                        quoted(self.source, frame.here, &mut |_, _, _| {})
-                            .text
-                            .into_owned()
-                    } else {
-                        let rest = self.source.get(frame.here..).unwrap_or_default();
-                        rest.get(..word_length(rest)).unwrap_or_default().to_owned()
-                    }
-                }),
-        )
+        Path::of(self.frames.iter().filter(|f| f.list || f.here > 0).map(|frame| {
+            if frame.list {
+                frame.here.to_string()
+            } else if self.bytes.get(frame.here).is_some_and(|b| matches!(b, b'"' | b'\'')) {
+                quoted(self.source, frame.here, &mut |_, _, _| {}).text.into_owned()
+            } else {
+                let rest = self.source.get(frame.here..).unwrap_or_default();
+                rest.get(..word_length(rest)).unwrap_or_default().to_owned()
+            }
+        }))
     }
 }
 

@@ -55,11 +55,7 @@ pub(super) fn quoted<'t>(
                     flaw(Flaw::Unclosed, start, at - start);
                     return finish(copied, piece(at), at);
                 }
-                let length = if source.get(at..).is_some_and(|r| r.starts_with("\r\n")) {
-                    2
-                } else {
-                    1
-                };
+                let length = if source.get(at..).is_some_and(|r| r.starts_with("\r\n")) { 2 } else { 1 };
                 flaw(Flaw::LineBreak, at, 0);
                 at += length;
             }
@@ -92,10 +88,7 @@ fn goes_on(source: &str, at: usize, quote: u8) -> bool {
     let Some(close) = ahead.iter().position(|b| *b == quote) else {
         return false;
     };
-    let mut behind = ahead
-        .iter()
-        .skip(close + 1)
-        .skip_while(|b| matches!(b, b' ' | b'\t'));
+    let mut behind = ahead.iter().skip(close + 1).skip_while(|b| matches!(b, b' ' | b'\t'));
     // A quote that opens a string stands behind a bracket, comma or colon, or begins its line.
     let opens = ahead
         .iter()
@@ -103,20 +96,12 @@ fn goes_on(source: &str, at: usize, quote: u8) -> bool {
         .rev()
         .find(|b| !matches!(b, b' ' | b'\t'))
         .is_none_or(|b| matches!(b, b'\n' | b'\r' | b'{' | b'[' | b','));
-    let ends = matches!(
-        behind.next(),
-        None | Some(b',' | b']' | b'}' | b'\n' | b'\r')
-    );
+    let ends = matches!(behind.next(), None | Some(b',' | b']' | b'}' | b'\n' | b'\r'));
     ends && !(opens && matches!(ahead.get(close + 1), Some(b':')))
 }
 
 /// Reads the escape whose backslash is at `at`; returns the offset behind it.
-fn escape(
-    source: &str,
-    at: usize,
-    out: &mut String,
-    flaw: &mut dyn FnMut(Flaw, usize, usize),
-) -> usize {
+fn escape(source: &str, at: usize, out: &mut String, flaw: &mut dyn FnMut(Flaw, usize, usize)) -> usize {
     let c = match source.as_bytes().get(at + 1) {
         Some(b'"') => '"',
         Some(b'\\') => '\\',
@@ -128,10 +113,7 @@ fn escape(
         Some(b't') => '\t',
         Some(b'u') => return unicode(source, at, out, flaw),
         _ => {
-            let length = source
-                .get(at + 1..)
-                .and_then(|r| r.chars().next())
-                .filter(|c| !c.is_control());
+            let length = source.get(at + 1..).and_then(|r| r.chars().next()).filter(|c| !c.is_control());
             flaw(Flaw::Escape, at, 1 + length.map_or(0, char::len_utf8));
             // The backslash stands for itself, and what follows is read as usual.
             out.push('\\');
@@ -147,18 +129,11 @@ fn escape(
     at + 2
 }
 
-fn unicode(
-    source: &str,
-    at: usize,
-    out: &mut String,
-    flaw: &mut dyn FnMut(Flaw, usize, usize),
-) -> usize {
+fn unicode(source: &str, at: usize, out: &mut String, flaw: &mut dyn FnMut(Flaw, usize, usize)) -> usize {
     let hex = |from: usize| {
         let digits = source.get(from..from + 4)?;
         let plain = digits.bytes().all(|b| b.is_ascii_hexdigit());
-        plain
-            .then(|| u32::from_str_radix(digits, 16).ok())
-            .flatten()
+        plain.then(|| u32::from_str_radix(digits, 16).ok()).flatten()
     };
     let Some(first) = hex(at + 2) else {
         flaw(Flaw::Escape, at, 2);
@@ -169,10 +144,7 @@ fn unicode(
         out.push(c);
         return at + 6;
     }
-    let second = source
-        .get(at + 6..at + 8)
-        .filter(|u| *u == "\\u")
-        .and_then(|_| hex(at + 8));
+    let second = source.get(at + 6..at + 8).filter(|u| *u == "\\u").and_then(|_| hex(at + 8));
     match second {
         Some(low @ 0xdc00..=0xdfff) if first < 0xdc00 => {
             let code = 0x10000 + ((first - 0xd800) << 10) + (low - 0xdc00);

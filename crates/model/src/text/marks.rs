@@ -61,10 +61,7 @@ const SET_KEYS: [&str; 20] = [
 
 impl Marks {
     pub(super) fn new(text: Text, nodes: Vec<Mark>) -> Self {
-        Marks {
-            text,
-            nodes: nodes.into(),
-        }
+        Marks { text, nodes: nodes.into() }
     }
 
     /// The text that was read.
@@ -114,21 +111,14 @@ impl Marks {
     fn child<'t>(&self, tree: &'t Tree, at: usize, segment: &str) -> Option<(&'t Tree, usize)> {
         match tree {
             Tree::Map(map) => {
-                let name = if map.contains(segment) {
-                    segment.into()
-                } else {
-                    other_case(segment)?
-                };
+                let name = if map.contains(segment) { segment.into() } else { other_case(segment)? };
                 let mut children = map.iter().map(|(_, value)| value);
                 let index = map.names().position(|n| **n == *name)?;
                 self.nth(&mut children, at, index)
             }
             Tree::List(items) => {
-                let by_key = || {
-                    SET_KEYS
-                        .iter()
-                        .find_map(|k| items.iter().position(|i| is_keyed(i, k, segment)))
-                };
+                let by_key =
+                    || SET_KEYS.iter().find_map(|k| items.iter().position(|i| is_keyed(i, k, segment)));
                 let index = segment
                     .parse::<usize>()
                     .ok()
@@ -156,11 +146,7 @@ impl Marks {
 
     /// How long the key is that begins at `offset`.
     fn key_length(&self, offset: u32) -> u32 {
-        let rest = self
-            .text
-            .source()
-            .get(offset as usize..)
-            .unwrap_or_default();
+        let rest = self.text.source().get(offset as usize..).unwrap_or_default();
         u32::try_from(key_length(rest)).unwrap_or(1)
     }
 
@@ -177,11 +163,8 @@ impl Marks {
 fn other_case(name: &str) -> Option<String> {
     let mut rest = name.chars();
     let first = rest.next().filter(char::is_ascii_alphabetic)?;
-    let other = if first.is_ascii_lowercase() {
-        first.to_ascii_uppercase()
-    } else {
-        first.to_ascii_lowercase()
-    };
+    let other =
+        if first.is_ascii_lowercase() { first.to_ascii_uppercase() } else { first.to_ascii_lowercase() };
     Some(format!("{other}{}", rest.as_str()))
 }
 

@@ -47,11 +47,7 @@ const BOM: &str = "\u{feff}";
 
 impl Text {
     fn new(source: &str, format: Format) -> Self {
-        Text {
-            source: source.into(),
-            format,
-            checkpoints: OnceLock::new(),
-        }
+        Text { source: source.into(), format, checkpoints: OnceLock::new() }
     }
 
     /// The text as it was read, byte order mark included.
@@ -66,11 +62,7 @@ impl Text {
 
     /// Where the content begins: behind the byte order mark, if there is one.
     fn content(&self) -> usize {
-        if self.source.starts_with(BOM) {
-            BOM.len()
-        } else {
-            0
-        }
+        if self.source.starts_with(BOM) { BOM.len() } else { 0 }
     }
 
     /// Line and column of a stretch of `length` bytes at `offset`; an offset behind the end is taken for
@@ -81,12 +73,7 @@ impl Text {
         let nearest = at / STRIDE;
         let from = checkpoints.get(nearest).copied().unwrap_or((1, 1));
         let (line, column) = self.advance(from, nearest * STRIDE, at);
-        Position {
-            line,
-            column,
-            offset: at as u32,
-            length,
-        }
+        Position { line, column, offset: at as u32, length }
     }
 
     fn count(&self) -> Box<[(u32, u32)]> {
@@ -184,11 +171,7 @@ pub fn parse(bytes: &[u8], hint: Option<Format>) -> Result<Parsed, Vec<Diagnosti
     let mut diagnostics = findings.finish();
     diagnostic::sort(&mut diagnostics);
     match read {
-        Some((tree, nodes)) => Ok(Parsed {
-            tree,
-            marks: Marks::new(text, nodes),
-            diagnostics,
-        }),
+        Some((tree, nodes)) => Ok(Parsed { tree, marks: Marks::new(text, nodes), diagnostics }),
         None => Err(diagnostics),
     }
 }

@@ -53,10 +53,8 @@ pub(super) fn placeholder(text: &str) -> Option<usize> {
             }
             let length = closed_by("<", ">")?;
             let name = text.get(1..length - 1)?;
-            let plain =
-                |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ' | ':' | '/');
-            (name.starts_with(|c: char| c.is_alphabetic()) && name.chars().all(plain))
-                .then_some(length)
+            let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ' | ':' | '/');
+            (name.starts_with(|c: char| c.is_alphabetic()) && name.chars().all(plain)).then_some(length)
         }
         _ => None,
     }

@@ -18,13 +18,6 @@ fn check(format: Format, source: &str, expected: Expect) {
             ("refused".to_owned(), diagnostics)
         }
     };
-    let name = if format == Format::Json {
-        "doc.json"
-    } else {
-        "doc.yaml"
-    };
-    expected.assert_eq(&format!(
-        "{tree}\n{}",
-        render(name, source, &diagnostics, false)
-    ));
+    let name = if format == Format::Json { "doc.json" } else { "doc.yaml" };
+    expected.assert_eq(&format!("{tree}\n{}", render(name, source, &diagnostics, false)));
 }

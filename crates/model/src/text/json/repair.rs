@@ -22,8 +22,7 @@ impl Reader<'_, '_> {
         if !hint.is_empty() {
             diagnostic = diagnostic.with_hint(hint);
         }
-        self.findings
-            .add(diagnostic, start, end.saturating_sub(start));
+        self.findings.add(diagnostic, start, end.saturating_sub(start));
     }
 
     /// Reads no further: says nothing about brackets that are open.
@@ -39,13 +38,7 @@ impl Reader<'_, '_> {
 
     pub(super) fn empty(&mut self) {
         let end = self.bytes.len();
-        self.error(
-            "empty-document",
-            end,
-            end,
-            "the text is empty",
-            "an empty document is written `{}`",
-        );
+        self.error("empty-document", end, end, "the text is empty", "an empty document is written `{}`");
         self.stop();
     }
 
@@ -62,18 +55,11 @@ impl Reader<'_, '_> {
         }
         let start = self.at;
         let (message, hint) = match self.peek() {
-            Some(b'}' | b']') => (
-                "this bracket closes nothing",
-                "remove it, or look for one too many before it",
-            ),
-            Some(b'{' | b'[') => (
-                "a second document begins here",
-                "write one document in each file",
-            ),
-            _ => (
-                "the document has ended, but the text goes on",
-                "remove what follows the last bracket",
-            ),
+            Some(b'}' | b']') => {
+                ("this bracket closes nothing", "remove it, or look for one too many before it")
+            }
+            Some(b'{' | b'[') => ("a second document begins here", "write one document in each file"),
+            _ => ("the document has ended, but the text goes on", "remove what follows the last bracket"),
         };
         self.error("trailing-content", start, start + 1, message, hint);
         self.stop();
@@ -96,10 +82,7 @@ impl Reader<'_, '_> {
             let odd = c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}' | '\u{2060}');
             if odd {
                 self.at += c.len_utf8();
-                let message = format!(
-                    "the invisible character U+{:04X} must not stand here",
-                    u32::from(c)
-                );
+                let message = format!("the invisible character U+{:04X} must not stand here", u32::from(c));
                 self.error("stray-character", start, self.at, message, "remove it");
             }
             return odd;
@@ -128,55 +111,25 @@ impl Reader<'_, '_> {
                         ),
                     };
                     let message = format!("{name} must not stand in a string as it is");
-                    self.error(
-                        "control-character",
-                        at,
-                        end,
-                        message,
-                        &format!("write `{written}`"),
-                    );
+                    self.error("control-character", at, end, message, &format!("write `{written}`"));
                 }
                 Flaw::LineBreak if broken => {}
                 Flaw::LineBreak => {
                     broken = true;
                     let message = "a string must not go on over the end of a line";
-                    self.error(
-                        "control-character",
-                        at,
-                        end,
-                        message,
-                        "write `\\n` for a line break",
-                    );
+                    self.error("control-character", at, end, message, "write `\\n` for a line break");
                 }
                 Flaw::Escape => {
                     let message = "this is no escape that JSON knows";
-                    self.error(
-                        "invalid-escape",
-                        at,
-                        end,
-                        message,
-                        "a backslash itself is written `\\\\`",
-                    );
+                    self.error("invalid-escape", at, end, message, "a backslash itself is written `\\\\`");
                 }
                 Flaw::Surrogate => {
                     let message = "this is half a character: one of two surrogates is missing";
-                    self.error(
-                        "lone-surrogate",
-                        at,
-                        end,
-                        message,
-                        "write the character itself",
-                    );
+                    self.error("lone-surrogate", at, end, message, "write the character itself");
                 }
                 Flaw::Unclosed => {
                     let message = "this string is not closed on its line";
-                    self.error(
-                        "unterminated-string",
-                        at,
-                        end,
-                        message,
-                        "put a double quote behind it",
-                    );
+                    self.error("unterminated-string", at, end, message, "put a double quote behind it");
                     self.refused = true;
                     self.lost = true;
                 }
@@ -185,13 +138,7 @@ impl Reader<'_, '_> {
     }
 
     pub(super) fn number_out_of_range(&mut self, start: usize) -> Tree {
-        self.error(
-            "number-range",
-            start,
-            self.at,
-            "this number is too large",
-            "",
-        );
+        self.error("number-range", start, self.at, "this number is too large", "");
         Tree::Num(f64::MAX)
     }
 
@@ -207,22 +154,13 @@ impl Reader<'_, '_> {
         let start = self.at;
         if let Some(length) = placeholder(self.rest()) {
             self.at += length;
-            self.at += self
-                .rest()
-                .find([',', ']', '}', '"', ' ', '\n', '\r', '\t'])
-                .unwrap_or(0);
+            self.at += self.rest().find([',', ']', '}', '"', ' ', '\n', '\r', '\t']).unwrap_or(0);
             self.error("unrendered-template", start, self.at, TEMPLATE, "");
             return self.source.get(start..self.at).unwrap_or_default().into();
         }
         match self.peek() {
             None | Some(b',' | b'}' | b']') => {
-                self.error(
-                    "missing-value",
-                    start,
-                    start + 1,
-                    "a value is missing here",
-                    "",
-                );
+                self.error("missing-value", start, start + 1, "a value is missing here", "");
                 self.refused = true;
                 return Tree::Null;
             }
@@ -245,46 +183,25 @@ impl Reader<'_, '_> {
     fn run_length(&self) -> usize {
         let rest = self.rest();
         let first = rest.as_bytes().first();
-        if !first.is_some_and(|b| {
-            super::is_word(*b) || matches!(b, b'+' | b'.' | b'/' | b'*' | b'@' | b'%')
-        }) {
+        if !first.is_some_and(|b| super::is_word(*b) || matches!(b, b'+' | b'.' | b'/' | b'*' | b'@' | b'%'))
+        {
             return 0;
         }
         let run = rest
-            .get(
-                ..rest
-                    .find([',', ']', '}', '{', '[', '"', '\n', '\r'])
-                    .unwrap_or(rest.len()),
-            )
+            .get(..rest.find([',', ']', '}', '{', '[', '"', '\n', '\r']).unwrap_or(rest.len()))
             .unwrap_or_default();
-        let run = run
-            .split(" //")
-            .next()
-            .unwrap_or(run)
-            .split(" #")
-            .next()
-            .unwrap_or(run);
+        let run = run.split(" //").next().unwrap_or(run).split(" #").next().unwrap_or(run);
         run.trim_end().len()
     }
 
     fn single_quoted(&mut self) -> String {
         let start = self.at;
         let mut flaws = Vec::new();
-        let read = quoted(self.source, start, &mut |flaw, at, length| {
-            flaws.push((flaw, at, length))
-        });
+        let read = quoted(self.source, start, &mut |flaw, at, length| flaws.push((flaw, at, length)));
         // A backslash before a single quote is right between single quotes.
-        flaws.retain(|(flaw, at, _)| {
-            *flaw != Flaw::Escape || self.bytes.get(at + 1) != Some(&b'\'')
-        });
+        flaws.retain(|(flaw, at, _)| *flaw != Flaw::Escape || self.bytes.get(at + 1) != Some(&b'\''));
         self.at = read.end;
-        self.error(
-            "single-quotes",
-            start,
-            self.at,
-            "JSON wants double quotes",
-            "write `\"` instead of `'`",
-        );
+        self.error("single-quotes", start, self.at, "JSON wants double quotes", "write `\"` instead of `'`");
         self.report_flaws(&flaws);
         read.text.into_owned()
     }
@@ -306,13 +223,7 @@ impl Reader<'_, '_> {
         let length = word_length(self.rest());
         if length > 0 && self.colon_follows(length) {
             self.at += length;
-            self.error(
-                "unquoted-key",
-                start,
-                self.at,
-                "a key must stand in double quotes",
-                "",
-            );
+            self.error("unquoted-key", start, self.at, "a key must stand in double quotes", "");
             let text = self.source.get(start..self.at).unwrap_or_default();
             return Some(self.name(text));
         }
@@ -335,23 +246,11 @@ impl Reader<'_, '_> {
         match self.peek() {
             Some(b'=') => {
                 self.at += if self.rest().starts_with("=>") { 2 } else { 1 };
-                self.error(
-                    "missing-colon",
-                    start,
-                    self.at,
-                    "a key is followed by a colon",
-                    "write `:` here",
-                );
+                self.error("missing-colon", start, self.at, "a key is followed by a colon", "write `:` here");
                 self.space();
             }
             None | Some(b',' | b'}' | b']') => {}
-            _ => self.error(
-                "missing-colon",
-                start,
-                start + 1,
-                "a colon is missing before this",
-                "",
-            ),
+            _ => self.error("missing-colon", start, start + 1, "a colon is missing before this", ""),
         }
     }
 
@@ -365,22 +264,14 @@ impl Reader<'_, '_> {
 
     fn ends_placeholder(&self) -> bool {
         let before = self.source.get(..self.at).unwrap_or_default();
-        ["}}", "%}", "#}", "%>", "$$"]
-            .iter()
-            .any(|close| before.ends_with(close))
+        ["}}", "%}", "#}", "%>", "$$"].iter().any(|close| before.ends_with(close))
             && self.findings.last_ends_at("unrendered-template", self.at)
     }
 
     pub(super) fn comma(&mut self, last: Last) {
         if matches!(last, Last::Open | Last::Comma(_)) {
             let start = self.at;
-            self.error(
-                "extra-comma",
-                start,
-                start + 1,
-                "there is a comma too many here",
-                "remove it",
-            );
+            self.error("extra-comma", start, start + 1, "there is a comma too many here", "remove it");
         }
     }
 
@@ -397,9 +288,7 @@ impl Reader<'_, '_> {
         if self.template_with_quotes(end) {
             return false;
         }
-        if placeholder(self.rest()).is_some()
-            || self.findings.last_ends_at("unterminated-string", end)
-        {
+        if placeholder(self.rest()).is_some() || self.findings.last_ends_at("unterminated-string", end) {
             return true;
         }
         // As in `"echo "hi" there"`.
@@ -417,21 +306,11 @@ impl Reader<'_, '_> {
             }
         };
         if !begins {
-            let hint = if inner_quote {
-                "a double quote inside a string is written `\\\"`"
-            } else {
-                ""
-            };
+            let hint = if inner_quote { "a double quote inside a string is written `\\\"`" } else { "" };
             self.unexpected_with("a comma or a closing bracket must follow the value", hint);
             return false;
         }
-        self.error(
-            "missing-comma",
-            end,
-            end + 1,
-            "a comma is missing behind this value",
-            "",
-        );
+        self.error("missing-comma", end, end + 1, "a comma is missing behind this value", "");
         true
     }
 
@@ -440,28 +319,21 @@ impl Reader<'_, '_> {
         let line = self.source.get(..end).unwrap_or_default();
         let line_start = line.rfind('\n').map_or(0, |at| at + 1);
         let line = line.get(line_start..).unwrap_or_default();
-        let Some(open) = line.rfind("{{").filter(|at| {
-            line.ends_with('"') && !line.get(*at..).unwrap_or_default().contains("}}")
-        }) else {
+        let Some(open) = line
+            .rfind("{{")
+            .filter(|at| line.ends_with('"') && !line.get(*at..).unwrap_or_default().contains("}}"))
+        else {
             return false;
         };
         let ahead = self.rest();
-        let ahead = ahead
-            .get(..ahead.find('\n').unwrap_or(ahead.len()))
-            .unwrap_or_default();
+        let ahead = ahead.get(..ahead.find('\n').unwrap_or(ahead.len())).unwrap_or_default();
         let Some(close) = ahead.find("}}").map(|at| at + 2) else {
             return false;
         };
         let tail = ahead.get(close..).unwrap_or_default();
         let quote = tail.find('"').map_or(tail.len(), |at| at + 1);
         self.at += close;
-        self.error(
-            "unrendered-template",
-            line_start + open,
-            self.at,
-            TEMPLATE,
-            "",
-        );
+        self.error("unrendered-template", line_start + open, self.at, TEMPLATE, "");
         self.at += quote;
         true
     }
@@ -474,9 +346,7 @@ impl Reader<'_, '_> {
         let start = self.at;
         let length = self.rest().chars().next().map_or(0, char::len_utf8);
         let hint = match self.rest().chars().next() {
-            Some('“' | '”' | '„' | '‘' | '’') => {
-                "these are typographic quotes; write `\"`"
-            }
+            Some('“' | '”' | '„' | '‘' | '’') => "these are typographic quotes; write `\"`",
             _ => hint,
         };
         self.error("unexpected-text", start, start + length, expected, hint);
@@ -515,25 +385,22 @@ impl Reader<'_, '_> {
         if self.peek().is_none() && self.lost {
             return;
         }
-        let (open, list) = self
-            .frames
-            .last()
-            .map_or((0, false), |f: &Frame| (f.open, f.list));
+        let (open, list) = self.frames.last().map_or((0, false), |f: &Frame| (f.open, f.list));
         let line = self.findings.line(open);
         let (what, close) = if list { ("list", ']') } else { ("object", '}') };
         let path = self.frame_path();
         let start = self.at;
         if self.peek().is_none() {
             let message = format!("the text ends inside the {what} that begins on line {line}");
-            let diagnostic = Diagnostic::error("unclosed", path, message)
-                .with_hint(format!("a `{close}` is missing"));
+            let diagnostic =
+                Diagnostic::error("unclosed", path, message).with_hint(format!("a `{close}` is missing"));
             self.findings.add(diagnostic, open, 1);
             self.stop();
             return;
         }
         let message = format!("this bracket does not close the {what} that begins on line {line}");
-        let diagnostic = Diagnostic::error("mismatched-bracket", path, message)
-            .with_hint(format!("write `{close}`"));
+        let diagnostic =
+            Diagnostic::error("mismatched-bracket", path, message).with_hint(format!("write `{close}`"));
         self.findings.add(diagnostic, start, 1);
         // Either this bracket is a slip, or the right one before it was left out and it closes what is
         // further out.
@@ -579,11 +446,7 @@ const TYPOGRAPHIC: [char; 5] = ['“', '”', '„', '‘', '’'];
 
 /// The hint for text in quotes that a word processor made.
 fn typographic(text: &str) -> &'static str {
-    if text.starts_with(TYPOGRAPHIC) {
-        "these are typographic quotes; write `\"`"
-    } else {
-        ""
-    }
+    if text.starts_with(TYPOGRAPHIC) { "these are typographic quotes; write `\"`" } else { "" }
 }
 
 /// What unquoted text was meant to be, and what is wrong with it.
@@ -591,20 +454,10 @@ fn name_value(text: &str) -> (Tree, &'static str, &'static str, &'static str) {
     let unsigned = text.trim_start_matches(['+', '-']);
     match unsigned {
         "True" | "TRUE" => {
-            return (
-                Tree::Bool(true),
-                "invalid-word",
-                "this is not JSON's word for it",
-                "write `true`",
-            );
+            return (Tree::Bool(true), "invalid-word", "this is not JSON's word for it", "write `true`");
         }
         "False" | "FALSE" => {
-            return (
-                Tree::Bool(false),
-                "invalid-word",
-                "this is not JSON's word for it",
-                "write `false`",
-            );
+            return (Tree::Bool(false), "invalid-word", "this is not JSON's word for it", "write `false`");
         }
         "None" | "NULL" | "Null" | "nil" | "undefined" => {
             return (
@@ -619,9 +472,8 @@ fn name_value(text: &str) -> (Tree, &'static str, &'static str, &'static str) {
         }
         _ => {}
     }
-    let zeros = unsigned.len() > 1
-        && unsigned.starts_with('0')
-        && unsigned.bytes().all(|b| b.is_ascii_digit());
+    let zeros =
+        unsigned.len() > 1 && unsigned.starts_with('0') && unsigned.bytes().all(|b| b.is_ascii_digit());
     let number = if unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
         text.parse::<f64>().ok()
     } else {
@@ -629,34 +481,15 @@ fn name_value(text: &str) -> (Tree, &'static str, &'static str, &'static str) {
     };
     match number.filter(|n| n.is_finite()) {
         Some(n) => {
-            let tree = text
-                .trim_start_matches('+')
-                .parse()
-                .map_or(Tree::Num(n), Tree::Int);
+            let tree = text.trim_start_matches('+').parse().map_or(Tree::Num(n), Tree::Int);
             if zeros {
                 let hint = "remove the zeros, or put it in quotes if it is no number, as an account is not";
-                (
-                    tree,
-                    "leading-zero",
-                    "a number must not begin with a zero",
-                    hint,
-                )
+                (tree, "leading-zero", "a number must not begin with a zero", hint)
             } else {
-                let hint =
-                    "a number begins with a digit or `-` and has digits on both sides of its point";
-                (
-                    tree,
-                    "invalid-number",
-                    "this is not how JSON writes a number",
-                    hint,
-                )
+                let hint = "a number begins with a digit or `-` and has digits on both sides of its point";
+                (tree, "invalid-number", "this is not how JSON writes a number", hint)
             }
         }
-        None => (
-            text.into(),
-            "unquoted-string",
-            "this text must stand in double quotes",
-            "",
-        ),
+        None => (text.into(), "unquoted-string", "this text must stand in double quotes", ""),
     }
 }
