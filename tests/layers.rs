@@ -126,6 +126,15 @@ fn the_simulator_is_no_client_of_aws() {
 }
 
 #[test]
+fn the_rules_find_what_they_look_for() {
+    let names: BTreeSet<String> = crates().into_keys().map(|(name, _)| name).collect();
+    assert!(names.contains("evenkeel-model"), "{names:?}");
+    // Directly and through another.
+    let found = ["serde_json".to_owned(), "serde_core".to_owned()].into();
+    assert_eq!(brings("evenkeel-diff", &["serde_json", "serde_core"]), found);
+}
+
+#[test]
 fn patterns_match_names_and_beginnings() {
     assert!(matches(IMPURE, "tokio") && matches(IMPURE, "aws-sdk-ecs") && matches(IMPURE, "rand_core"));
     assert!(!matches(IMPURE, "randomize") && !matches(IMPURE, "serde"));
