@@ -21,7 +21,7 @@ pub(crate) struct Lookup<'a> {
 /// Where a listener is, as far as it is known.
 type Found<T> = Result<T, WaitingOn>;
 
-fn present<'w>(world: &'w World, subject: Subject) -> Found<&'w Tree> {
+fn present(world: &World, subject: Subject) -> Found<&Tree> {
     match world.seen(&subject) {
         Seen::Unknown => Err(WaitingOn::Seen(subject)),
         Seen::Absent { .. } => Err(WaitingOn::Exists(subject)),

@@ -163,16 +163,19 @@ impl<'a> Draft<'a> {
 }
 
 impl Step {
+    /// Adds a reason.
     pub fn because(&mut self, because: Because) -> &mut Self {
         self.because.push(because);
         self
     }
 
+    /// Adds differences as reasons.
     pub fn because_of(&mut self, drifts: impl IntoIterator<Item = Drift>) -> &mut Self {
         self.because.extend(drifts.into_iter().map(Because::Field));
         self
     }
 
+    /// Adds what must be so first.
     pub fn needs(&mut self, needs: impl IntoIterator<Item = Need>) -> &mut Self {
         for need in needs {
             if !self.needs.contains(&need) {
@@ -182,6 +185,7 @@ impl Step {
         self
     }
 
+    /// Adds what else the call changes.
     pub fn touches(&mut self, subjects: impl IntoIterator<Item = Subject>) -> &mut Self {
         self.touches.extend(subjects);
         self

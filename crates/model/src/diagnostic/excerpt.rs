@@ -95,12 +95,19 @@ fn key_before(before: &str) -> Option<&str> {
 /// Shows keys and punctuation of a line, and the finding itself; every other value becomes `…`.
 fn masked_line(pieces: &mut Pieces, line: &str, line_start: usize, span: (usize, usize), hide_span: bool) {
     let mut rest = line;
+    // What stands behind a colon is a value, even where another colon follows.
+    let mut key_may_follow = true;
     while let Some(first) = rest.chars().next() {
         let start = line_start + line.len() - rest.len();
         let (token, scalar) = token(rest, first);
         let end = start + token.len();
         rest = rest.get(token.len()..).unwrap_or_default();
-        let key = scalar && is_key(rest, matches!(first, '"' | '\''));
+        match first {
+            ':' => key_may_follow = false,
+            ',' | '{' => key_may_follow = true,
+            _ => {}
+        }
+        let key = scalar && key_may_follow && is_key(rest, matches!(first, '"' | '\''));
         let part = if end <= span.0 {
             Part::Before
         } else if start >= span.1.max(span.0 + 1) {

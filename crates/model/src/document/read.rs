@@ -77,7 +77,8 @@ fn build(tree: &Tree, out: &mut Vec<Diagnostic>) -> Document {
     for (item, value) in section(tree, "loadBalancers") {
         load_balancer(&mut document, item, value, &path.child("loadBalancers").child(item), out);
     }
-    let named: [(&str, &str, fn(&mut Document) -> &mut BTreeMap<String, Tree>); 4] = [
+    type Items = fn(&mut Document) -> &mut BTreeMap<String, Tree>;
+    let named: [(&str, &str, Items); 4] = [
         ("taskDefinitions", "family", |d| &mut d.task_definitions),
         ("clusters", "clusterName", |d| &mut d.clusters),
         ("repositories", "repositoryName", |d| &mut d.repositories),

@@ -58,10 +58,8 @@ pub(super) fn check(document: &Document, out: &mut Vec<Diagnostic>) {
 
 fn top(document: &Document, out: &mut Vec<Diagnostic>) {
     let reported = |out: &[Diagnostic], name: &str| out.iter().any(|d| d.path == Path::of([name]));
-    if !document.account.is_empty()
-        && !(document.account.len() == 12 && document.account.bytes().all(|b| b.is_ascii_digit()))
-        && !reported(out, "account")
-    {
+    let is_account = |text: &str| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
+    if !document.account.is_empty() && !is_account(&document.account) && !reported(out, "account") {
         out.push(
             Diagnostic::error("bad-account", Path::of(["account"]), "an account id has 12 digits")
                 .with_hint("in YAML, put it in quotes: a leading zero is lost otherwise"),

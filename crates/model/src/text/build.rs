@@ -2,7 +2,7 @@
 
 use super::marks::{Mark, size};
 use super::{MAX_DEPTH, Text};
-use crate::diagnostic::{Diagnostic, Position};
+use crate::diagnostic::{Diagnostic, Position, Severity};
 use crate::tree::{Map, Name};
 use crate::{Path, Tree};
 
@@ -28,13 +28,22 @@ impl<'t> Findings<'t> {
 
     /// Adds a finding about the `length` bytes at `offset`.
     pub fn add(&mut self, diagnostic: Diagnostic, offset: usize, length: usize) {
-        let Some(count) = self.counts.get_mut(diagnostic.severity as usize) else {
-            return;
-        };
-        *count += 1;
-        if *count <= MOST_FINDINGS {
-            let at = self.position(offset, length);
-            self.found.push(Diagnostic { at: Some(at), ..diagnostic });
+        let severity = diagnostic.severity;
+        if !self.is_full(severity) {
+            let at = Some(self.position(offset, length));
+            self.found.push(Diagnostic { at, ..diagnostic });
+        }
+        self.count(severity);
+    }
+
+    /// True where another finding of this severity would only be counted.
+    pub fn is_full(&self, severity: Severity) -> bool {
+        self.counts.get(severity as usize).is_some_and(|count| *count >= MOST_FINDINGS)
+    }
+
+    pub fn count(&mut self, severity: Severity) {
+        if let Some(count) = self.counts.get_mut(severity as usize) {
+            *count += 1;
         }
     }
 
@@ -62,6 +71,10 @@ impl<'t> Findings<'t> {
 
     /// Says that `name` stands in one map for the second time, at `second`.
     pub fn duplicate(&mut self, path: Path, name: &str, first: u32, second: u32) {
+        if self.is_full(Severity::Error) {
+            self.count(Severity::Error);
+            return;
+        }
         let line = self.line(first as usize);
         let length = self.text.source().get(second as usize..).map_or(0, super::literal::key_length);
         self.add(
@@ -190,13 +203,10 @@ impl Marking {
         self.nodes.get(from..).unwrap_or_default().to_vec()
     }
 
-    /// Repeats the marks of a value, as a value of `key`.
-    pub fn repeat(&mut self, marks: &[Mark], key: u32) {
-        let at = self.nodes.len();
-        self.nodes.extend_from_slice(marks);
-        if let Some(mark) = self.nodes.get_mut(at) {
-            mark.key = key;
-        }
+    /// Repeats the marks of a value for an alias at `offset`, which has `key` and this extent of its own.
+    pub fn repeat(&mut self, marks: &[Mark], offset: usize, key: u32, extent: usize) {
+        self.push(offset, key, extent);
+        self.nodes.extend_from_slice(marks.get(1..).unwrap_or_default());
     }
 
     pub fn into_nodes(self) -> Vec<Mark> {

@@ -82,7 +82,7 @@ fn finish<'t>(mut copied: String, last: &'t str, end: usize) -> Quoted<'t> {
 /// closing quote: the next quote on the following lines stands before a comma, colon or bracket.
 fn goes_on(source: &str, at: usize, quote: u8) -> bool {
     /// Only this far ahead is looked at, so that reading stays linear.
-    const REACH: usize = 4096;
+    const REACH: usize = 1024;
     let ahead = source.as_bytes().get(at..).unwrap_or_default();
     let ahead = ahead.get(..REACH).unwrap_or(ahead);
     let Some(close) = ahead.iter().position(|b| *b == quote) else {

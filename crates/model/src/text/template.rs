@@ -22,8 +22,17 @@ pub fn looks_like_template(text: &str) -> bool {
     false
 }
 
+/// A placeholder is no longer than this many bytes, so that looking for its end stays cheap.
+pub(super) const REACH: usize = 1024;
+
+/// The first [`REACH`] bytes of a text, or a few less.
+pub(super) fn head(text: &str) -> &str {
+    (0..4).find_map(|less| text.get(..REACH - less)).unwrap_or(text)
+}
+
 /// The length in bytes of the placeholder that `text` begins with.
 pub(super) fn placeholder(text: &str) -> Option<usize> {
+    let text = head(text);
     let closed_by = |open: &str, close: &str| {
         let inner = text.strip_prefix(open)?;
         let end = inner.find(close)?;

@@ -7,6 +7,8 @@ use crate::diagnostic::{any_error, render};
 
 mod corpus;
 mod findings;
+mod limits;
+mod places;
 mod properties;
 
 /// The tree that a text gives, then what is said about it.

@@ -1,9 +1,9 @@
 //! What is not JSON: says what is wrong, and reads on as if it had been written right.
 
 use super::super::literal::{Flaw, key_length};
-use super::super::template::placeholder;
+use super::super::template::{REACH, head, placeholder};
 use super::{Frame, Last, Reader, quoted, word_length};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::tree::Name;
 use crate::{Path, Tree};
 
@@ -18,6 +18,10 @@ impl Reader<'_, '_> {
         message: impl Into<String>,
         hint: &str,
     ) {
+        if self.findings.is_full(Severity::Error) {
+            self.findings.count(Severity::Error);
+            return;
+        }
         let mut diagnostic = Diagnostic::error(code, self.path(), message);
         if !hint.is_empty() {
             diagnostic = diagnostic.with_hint(hint);
@@ -223,9 +227,10 @@ impl Reader<'_, '_> {
         let length = word_length(self.rest());
         if length > 0 && self.colon_follows(length) {
             self.at += length;
-            self.error("unquoted-key", start, self.at, "a key must stand in double quotes", "");
             let text = self.source.get(start..self.at).unwrap_or_default();
-            return Some(self.name(text));
+            let message = "a key must stand in double quotes";
+            self.error("unquoted-key", start, self.at, message, typographic(text));
+            return Some(self.name(text.trim_matches(TYPOGRAPHIC)));
         }
         self.unexpected("a key in double quotes must stand here");
         None
@@ -316,16 +321,15 @@ impl Reader<'_, '_> {
 
     /// A string that holds a template which holds quotes: skips to its real end.
     fn template_with_quotes(&mut self, end: usize) -> bool {
-        let line = self.source.get(..end).unwrap_or_default();
-        let line_start = line.rfind('\n').map_or(0, |at| at + 1);
-        let line = line.get(line_start..).unwrap_or_default();
+        let line_start = line_start(self.source, end);
+        let line = self.source.get(line_start..end).unwrap_or_default();
         let Some(open) = line
             .rfind("{{")
             .filter(|at| line.ends_with('"') && !line.get(*at..).unwrap_or_default().contains("}}"))
         else {
             return false;
         };
-        let ahead = self.rest();
+        let ahead = head(self.rest());
         let ahead = ahead.get(..ahead.find('\n').unwrap_or(ahead.len())).unwrap_or_default();
         let Some(close) = ahead.find("}}").map(|at| at + 2) else {
             return false;
@@ -345,10 +349,6 @@ impl Reader<'_, '_> {
     fn unexpected_with(&mut self, expected: &str, hint: &str) {
         let start = self.at;
         let length = self.rest().chars().next().map_or(0, char::len_utf8);
-        let hint = match self.rest().chars().next() {
-            Some('“' | '”' | '„' | '‘' | '’') => "these are typographic quotes; write `\"`",
-            _ => hint,
-        };
         self.error("unexpected-text", start, start + length, expected, hint);
         self.refused = true;
         self.skip();
@@ -442,6 +442,13 @@ impl Reader<'_, '_> {
     }
 }
 
+/// Where the line of `at` begins, or a place on it that is near enough.
+fn line_start(source: &str, at: usize) -> usize {
+    let before = source.as_bytes().get(..at).unwrap_or_default();
+    let start = at - before.iter().rev().take(REACH).take_while(|b| **b != b'\n').count();
+    (start..=at).find(|start| source.is_char_boundary(*start)).unwrap_or(at)
+}
+
 const TYPOGRAPHIC: [char; 5] = ['“', '”', '„', '‘', '’'];
 
 /// The hint for text in quotes that a word processor made.
@@ -490,6 +497,10 @@ fn name_value(text: &str) -> (Tree, &'static str, &'static str, &'static str) {
                 (tree, "invalid-number", "this is not how JSON writes a number", hint)
             }
         }
-        None => (text.into(), "unquoted-string", "this text must stand in double quotes", ""),
+        None => {
+            let tree = text.trim_matches(TYPOGRAPHIC).into();
+            let message = "this text must stand in double quotes";
+            (tree, "unquoted-string", message, typographic(text))
+        }
     }
 }

@@ -1,0 +1,379 @@
+//! ECR: repositories, and images as far as a deployment asks for them.
+
+use crate::sim::{Answer, ApiError, Sim};
+use crate::table::{self, Operation, TagStyle, read, write};
+use crate::value::{self, Paging, fill, hex, list, page, paged, set, text, texts};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+/// Everything ECR keeps: repositories by name.
+#[derive(Default)]
+pub struct Ecr {
+    repositories: BTreeMap<String, Repository>,
+}
+
+struct Repository {
+    config: Value,
+    lifecycle: Option<(String, i64)>,
+    /// Digests by tag.
+    tags: BTreeMap<String, String>,
+    /// When each digest was pushed.
+    images: BTreeMap<String, i64>,
+}
+
+impl Ecr {
+    /// The digest that an image reference means now: what its tag points to, or one of its own.
+    pub fn digest_of(&self, image: &str) -> String {
+        if let Some((_, digest)) = image.split_once('@') {
+            return digest.to_owned();
+        }
+        let path = image
+            .split_once(".amazonaws.com/")
+            .map_or(image, |(_, path)| path);
+        let (repository, tag) = path.split_once(':').unwrap_or((path, "latest"));
+        self.repositories
+            .get(repository)
+            .and_then(|it| it.tags.get(tag))
+            .cloned()
+            .unwrap_or_else(|| digest(image))
+    }
+
+    /// Pushes an image: points a tag at a digest, which is made up where none is given.
+    pub fn push(
+        &mut self,
+        repository: &str,
+        tag: &str,
+        wanted: Option<&str>,
+        now: i64,
+    ) -> Option<String> {
+        let it = self.repositories.get_mut(repository)?;
+        let digest = wanted.map_or_else(
+            || digest(&format!("{repository}:{tag}:{now}")),
+            str::to_owned,
+        );
+        it.images.insert(digest.clone(), now);
+        it.tags.insert(tag.to_owned(), digest.clone());
+        Some(digest)
+    }
+}
+
+fn digest(text: &str) -> String {
+    format!("sha256:{}", hex(&Sha256::digest(text.as_bytes())))
+}
+
+const SERVICE: &str = "ecr";
+
+/// ECR's rows of the table.
+pub const OPERATIONS: &[Operation] = &[
+    write(SERVICE, "CreateRepository", create),
+    read(SERVICE, "DescribeRepositories", describe),
+    write(SERVICE, "DeleteRepository", delete),
+    write(SERVICE, "PutImageTagMutability", put_mutability),
+    write(SERVICE, "PutImageScanningConfiguration", put_scanning),
+    write(SERVICE, "PutLifecyclePolicy", put_lifecycle),
+    read(SERVICE, "GetLifecyclePolicy", get_lifecycle),
+    write(SERVICE, "DeleteLifecyclePolicy", delete_lifecycle),
+    read(SERVICE, "BatchGetImage", batch_get_image),
+    read(SERVICE, "DescribeImages", describe_images),
+    write(SERVICE, "TagResource", tag),
+    write(SERVICE, "UntagResource", untag),
+    read(SERVICE, "ListTagsForResource", list_tags),
+];
+
+const TAGS: TagStyle = TagStyle {
+    tags: "tags",
+    key: "Key",
+    value: "Value",
+    invalid: "InvalidTagParameterException",
+    too_many: "TooManyTagsException",
+};
+
+const PAGING: Paging = Paging {
+    limit: "maxResults",
+    token: "nextToken",
+    next: "nextToken",
+    default: 100,
+    max: 1000,
+    code: "InvalidParameterException",
+};
+
+const MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+
+fn missing(sim: &Sim, name: &str) -> ApiError {
+    ApiError::new(
+        "RepositoryNotFoundException",
+        format!(
+            "The repository with name '{name}' does not exist in the registry with id '{}'",
+            sim.config.account
+        ),
+    )
+}
+
+fn name(input: &Value) -> Result<String, ApiError> {
+    value::required(input, "repositoryName", "InvalidParameterException").map(str::to_owned)
+}
+
+fn repository<'a>(sim: &'a mut Sim, input: &Value) -> Result<&'a mut Repository, ApiError> {
+    let name = name(input)?;
+    let missing = missing(sim, &name);
+    sim.ecr.repositories.get_mut(&name).ok_or(missing)
+}
+
+fn create(sim: &mut Sim, input: &Value) -> Answer {
+    let name = name(input)?;
+    if sim.ecr.repositories.contains_key(&name) {
+        return Err(ApiError::new(
+            "RepositoryAlreadyExistsException",
+            format!(
+                "The repository with name '{name}' already exists in the registry with id '{}'",
+                sim.config.account
+            ),
+        ));
+    }
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_./".contains(c);
+    if name.len() < 2 || name.len() > 256 || !name.chars().all(allowed) {
+        return Err(ApiError::new(
+            "InvalidParameterException",
+            "Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must satisfy regular expression '(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*''",
+        ));
+    }
+    let arn = sim.arn("ecr", &format!("repository/{name}"));
+    TAGS.add(sim, &arn, input)?;
+    let mut config = value::pick(
+        input,
+        &[
+            "imageTagMutability",
+            "imageScanningConfiguration",
+            "encryptionConfiguration",
+            "imageTagMutabilityExclusionFilters",
+        ],
+    );
+    fill(&mut config, "imageTagMutability", json!("MUTABLE"));
+    fill(
+        &mut config,
+        "imageScanningConfiguration",
+        json!({"scanOnPush": false}),
+    );
+    fill(
+        &mut config,
+        "encryptionConfiguration",
+        json!({"encryptionType": "AES256"}),
+    );
+    set(&mut config, "repositoryName", json!(name));
+    set(&mut config, "repositoryArn", json!(arn));
+    set(&mut config, "registryId", json!(sim.config.account));
+    set(
+        &mut config,
+        "repositoryUri",
+        json!(format!(
+            "{}.dkr.ecr.{}.amazonaws.com/{name}",
+            sim.config.account, sim.config.region
+        )),
+    );
+    set(&mut config, "createdAt", value::time(sim.now));
+    let answer = json!({"repository": config});
+    let it = Repository {
+        config,
+        lifecycle: None,
+        tags: BTreeMap::new(),
+        images: BTreeMap::new(),
+    };
+    sim.ecr.repositories.insert(name, it);
+    Ok(answer)
+}
+
+fn describe(sim: &mut Sim, input: &Value) -> Answer {
+    let names = texts(input, "repositoryNames");
+    if let Some(name) = names
+        .iter()
+        .find(|name| !sim.ecr.repositories.contains_key(**name))
+    {
+        return Err(missing(sim, name));
+    }
+    let items = sim
+        .ecr
+        .repositories
+        .iter()
+        .filter(|(name, _)| names.is_empty() || names.contains(&name.as_str()))
+        .map(|(name, it)| (name.clone(), it.config.clone()))
+        .collect();
+    let (page, next) = page(items, input, &PAGING)?;
+    Ok(paged("repositories", page, next, &PAGING))
+}
+
+fn delete(sim: &mut Sim, input: &Value) -> Answer {
+    let name = name(input)?;
+    let force = value::flag(input, "force") == Some(true);
+    let account = sim.config.account.clone();
+    let it = repository(sim, input)?;
+    if !it.images.is_empty() && !force {
+        return Err(ApiError::new(
+            "RepositoryNotEmptyException",
+            format!(
+                "The repository with name '{name}' in registry with id '{account}' cannot be deleted because it still contains images"
+            ),
+        ));
+    }
+    let answer = json!({"repository": it.config});
+    sim.tags
+        .remove(&sim.arn("ecr", &format!("repository/{name}")));
+    sim.ecr.repositories.remove(&name);
+    Ok(answer)
+}
+
+fn put_mutability(sim: &mut Sim, input: &Value) -> Answer {
+    put(sim, input, "imageTagMutability")
+}
+
+fn put_scanning(sim: &mut Sim, input: &Value) -> Answer {
+    put(sim, input, "imageScanningConfiguration")
+}
+
+fn put(sim: &mut Sim, input: &Value, member: &str) -> Answer {
+    let it = repository(sim, input)?;
+    if let Some(new) = input.get(member) {
+        set(&mut it.config, member, new.clone());
+    }
+    Ok(value::pick(
+        &it.config,
+        &["registryId", "repositoryName", member],
+    ))
+}
+
+fn put_lifecycle(sim: &mut Sim, input: &Value) -> Answer {
+    let policy =
+        value::required(input, "lifecyclePolicyText", "InvalidParameterException")?.to_owned();
+    let now = sim.now;
+    let it = repository(sim, input)?;
+    it.lifecycle = Some((policy, now));
+    show_lifecycle(it).ok_or_else(|| no_lifecycle(input))
+}
+
+fn get_lifecycle(sim: &mut Sim, input: &Value) -> Answer {
+    show_lifecycle(repository(sim, input)?).ok_or_else(|| no_lifecycle(input))
+}
+
+fn delete_lifecycle(sim: &mut Sim, input: &Value) -> Answer {
+    let it = repository(sim, input)?;
+    let answer = show_lifecycle(it).ok_or_else(|| no_lifecycle(input));
+    it.lifecycle = None;
+    answer
+}
+
+fn no_lifecycle(input: &Value) -> ApiError {
+    let name = text(input, "repositoryName").unwrap_or_default();
+    ApiError::new(
+        "LifecyclePolicyNotFoundException",
+        format!("Lifecycle policy does not exist for the repository with name '{name}'"),
+    )
+}
+
+fn show_lifecycle(it: &Repository) -> Option<Value> {
+    let (policy, at) = it.lifecycle.as_ref()?;
+    let mut out = value::pick(&it.config, &["registryId", "repositoryName"]);
+    set(&mut out, "lifecyclePolicyText", json!(policy));
+    set(&mut out, "lastEvaluatedAt", value::time(*at));
+    Some(out)
+}
+
+/// The digest that an image id means, if such an image is there.
+fn resolve(it: &Repository, id: &Value) -> Option<String> {
+    match (text(id, "imageDigest"), text(id, "imageTag")) {
+        (Some(digest), _) => it.images.contains_key(digest).then(|| digest.to_owned()),
+        (None, Some(tag)) => it.tags.get(tag).cloned(),
+        (None, None) => None,
+    }
+}
+
+fn batch_get_image(sim: &mut Sim, input: &Value) -> Answer {
+    let it = repository(sim, input)?;
+    let (mut images, mut failures) = (Vec::new(), Vec::new());
+    for id in list(input, "imageIds") {
+        let Some(digest) = resolve(it, id) else {
+            failures.push(json!({"imageId": id, "failureCode": "ImageNotFound", "failureReason": "Requested image not found"}));
+            continue;
+        };
+        let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": {"digest": digest}, "layers": []});
+        let mut image = value::pick(&it.config, &["registryId", "repositoryName"]);
+        let mut image_id = json!({"imageDigest": digest});
+        if let Some(tag) = id.get("imageTag") {
+            set(&mut image_id, "imageTag", tag.clone());
+        }
+        set(&mut image, "imageId", image_id);
+        set(&mut image, "imageManifest", json!(manifest.to_string()));
+        set(&mut image, "imageManifestMediaType", json!(MANIFEST));
+        images.push(image);
+    }
+    Ok(json!({"images": images, "failures": failures}))
+}
+
+fn describe_images(sim: &mut Sim, input: &Value) -> Answer {
+    let account = sim.config.account.clone();
+    let it = repository(sim, input)?;
+    let ids = list(input, "imageIds");
+    let mut wanted: Vec<String> = Vec::new();
+    for id in ids {
+        let digest = resolve(it, id).ok_or_else(|| {
+            let part = |name| text(id, name).unwrap_or("null");
+            ApiError::new(
+                "ImageNotFoundException",
+                format!(
+                    "The image with imageId {{imageDigest:'{}', imageTag:'{}'}} does not exist within the repository with name '{}' in the registry with id '{account}'",
+                    part("imageDigest"), part("imageTag"), text(input, "repositoryName").unwrap_or_default()
+                ),
+            )
+        })?;
+        wanted.push(digest);
+    }
+    let items = it
+        .images
+        .iter()
+        .filter(|(digest, _)| ids.is_empty() || wanted.contains(digest))
+        .map(|(digest, pushed)| {
+            let tags: Vec<&String> = it
+                .tags
+                .iter()
+                .filter(|(_, of)| *of == digest)
+                .map(|(tag, _)| tag)
+                .collect();
+            let mut out = value::pick(&it.config, &["registryId", "repositoryName"]);
+            set(&mut out, "imageDigest", json!(digest));
+            set(&mut out, "imagePushedAt", value::time(*pushed));
+            set(&mut out, "imageSizeInBytes", json!(52_428_800));
+            set(&mut out, "imageManifestMediaType", json!(MANIFEST));
+            if !tags.is_empty() {
+                set(&mut out, "imageTags", json!(tags));
+            }
+            (digest.clone(), out)
+        })
+        .collect();
+    let (page, next) = page(items, input, &PAGING)?;
+    Ok(paged("imageDetails", page, next, &PAGING))
+}
+
+fn tag(sim: &mut Sim, input: &Value) -> Answer {
+    let arn = existing(sim, input)?;
+    TAGS.add(sim, &arn, input)?;
+    Ok(json!({}))
+}
+
+fn untag(sim: &mut Sim, input: &Value) -> Answer {
+    let arn = existing(sim, input)?;
+    table::untag(sim, &arn, input, "tagKeys");
+    Ok(json!({}))
+}
+
+fn list_tags(sim: &mut Sim, input: &Value) -> Answer {
+    let arn = existing(sim, input)?;
+    Ok(json!({"tags": TAGS.show(sim.tags.get(&arn))}))
+}
+
+fn existing(sim: &Sim, input: &Value) -> Result<String, ApiError> {
+    let arn = value::required(input, "resourceArn", "InvalidParameterException")?;
+    let name = arn.split(":repository/").nth(1).unwrap_or_default();
+    match sim.ecr.repositories.contains_key(name) {
+        true => Ok(arn.to_owned()),
+        false => Err(missing(sim, name)),
+    }
+}

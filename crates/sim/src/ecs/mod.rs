@@ -1,0 +1,202 @@
+//! ECS: its state, its operations, its tags.
+
+pub mod clusters;
+pub mod deployments;
+pub mod scheduler;
+pub mod services;
+pub mod task_definitions;
+pub mod tasks;
+
+use crate::sim::{Answer, ApiError, Sim};
+use crate::table::{self, Operation, TagStyle, read, write};
+use crate::value::{self, Paging, text};
+use serde_json::{Value, json};
+use services::Service;
+use std::collections::{BTreeMap, BTreeSet};
+use task_definitions::Family;
+
+/// A cluster's name and a service's.
+pub type Key = (String, String);
+
+/// Everything ECS keeps.
+#[derive(Default)]
+pub struct Ecs {
+    pub(crate) clusters: BTreeMap<String, Value>,
+    pub(crate) families: BTreeMap<String, Family>,
+    pub(crate) services: BTreeMap<Key, Service>,
+    /// When the scheduler looks at which service next.
+    pub(crate) wakes: BTreeSet<(i64, Key)>,
+}
+
+impl Ecs {
+    /// When the scheduler has something to do next.
+    pub fn next_wake(&self) -> Option<i64> {
+        self.wakes.first().map(|(at, _)| *at)
+    }
+
+    /// Each service in one line.
+    pub fn summary(&self) -> Value {
+        self.services
+            .iter()
+            .map(|((cluster, name), service)| {
+                json!({
+                    "cluster": cluster,
+                    "service": name,
+                    "status": service.status,
+                    "desired": service.desired,
+                    "running": service.running(None),
+                    "pending": service.pending(None),
+                    "healthy": service.healthy(),
+                    "taskDefinition": text(&service.config, "taskDefinition"),
+                    "rollout": service.deployments.first().map(|deployment| deployment.rollout),
+                })
+            })
+            .collect()
+    }
+}
+
+/// ECS's names for tags.
+pub const TAGS: TagStyle = TagStyle {
+    tags: "tags",
+    key: "key",
+    value: "value",
+    invalid: "InvalidParameterException",
+    too_many: "InvalidParameterException",
+};
+
+const SERVICE: &str = "ecs";
+
+/// ECS's rows of the table.
+pub const OPERATIONS: &[Operation] = &[
+    write(SERVICE, "CreateCluster", clusters::create),
+    read(SERVICE, "DescribeClusters", clusters::describe),
+    read(SERVICE, "ListClusters", clusters::list_clusters),
+    write(SERVICE, "DeleteCluster", clusters::delete),
+    write(SERVICE, "CreateService", services::create),
+    write(SERVICE, "UpdateService", services::update),
+    write(SERVICE, "DeleteService", services::delete),
+    read(SERVICE, "DescribeServices", services::describe),
+    read(SERVICE, "ListServices", services::list_services),
+    write(
+        SERVICE,
+        "RegisterTaskDefinition",
+        task_definitions::register,
+    ),
+    write(
+        SERVICE,
+        "DeregisterTaskDefinition",
+        task_definitions::deregister,
+    ),
+    write(SERVICE, "DeleteTaskDefinitions", task_definitions::delete),
+    read(
+        SERVICE,
+        "DescribeTaskDefinition",
+        task_definitions::describe,
+    ),
+    read(
+        SERVICE,
+        "ListTaskDefinitions",
+        task_definitions::list_revisions,
+    ),
+    read(
+        SERVICE,
+        "ListTaskDefinitionFamilies",
+        task_definitions::list_families,
+    ),
+    read(SERVICE, "ListTasks", tasks::list_tasks),
+    read(SERVICE, "DescribeTasks", tasks::describe),
+    write(SERVICE, "StopTask", tasks::stop),
+    read(
+        SERVICE,
+        "ListServiceDeployments",
+        deployments::list_deployments,
+    ),
+    read(SERVICE, "DescribeServiceDeployments", deployments::describe),
+    read(
+        SERVICE,
+        "DescribeServiceRevisions",
+        deployments::describe_revisions,
+    ),
+    write(SERVICE, "TagResource", tag_resource),
+    write(SERVICE, "UntagResource", untag_resource),
+    read(SERVICE, "ListTagsForResource", list_tags),
+];
+
+/// An `InvalidParameterException`.
+pub fn invalid(message: impl Into<String>) -> ApiError {
+    ApiError::new("InvalidParameterException", message)
+}
+
+/// A `ClientException`, as RegisterTaskDefinition words nearly everything.
+pub fn client(message: impl Into<String>) -> ApiError {
+    ApiError::new("ClientException", message)
+}
+
+/// Pages as ECS pages them.
+pub const fn paging(default: usize) -> Paging {
+    Paging {
+        limit: "maxResults",
+        token: "nextToken",
+        next: "nextToken",
+        default,
+        max: 100,
+        code: "InvalidParameterException",
+    }
+}
+
+/// The last part of an ARN, or the name itself where it is none.
+pub fn short(name_or_arn: &str) -> &str {
+    name_or_arn.rsplit('/').next().unwrap_or(name_or_arn)
+}
+
+/// Whether the request asks to `include` this.
+pub fn includes(input: &Value, what: &str) -> bool {
+    value::texts(input, "include").contains(&what)
+}
+
+fn tag_resource(sim: &mut Sim, input: &Value) -> Answer {
+    let arn = existing(sim, input)?;
+    TAGS.add(sim, &arn, input)?;
+    Ok(json!({}))
+}
+
+fn untag_resource(sim: &mut Sim, input: &Value) -> Answer {
+    let arn = existing(sim, input)?;
+    table::untag(sim, &arn, input, "tagKeys");
+    Ok(json!({}))
+}
+
+fn list_tags(sim: &mut Sim, input: &Value) -> Answer {
+    let arn = existing(sim, input)?;
+    Ok(json!({"tags": TAGS.show(sim.tags.get(&arn))}))
+}
+
+/// The ARN that a tag operation names, if what it names is there.
+fn existing(sim: &Sim, input: &Value) -> Result<String, ApiError> {
+    let arn = value::required(input, "resourceArn", "InvalidParameterException")?;
+    let resource = arn.splitn(6, ':').nth(5).unwrap_or_default();
+    let mut parts = resource.split('/');
+    let (kind, first, second) = (parts.next(), parts.next(), parts.next());
+    let found = match (kind, first, second) {
+        (Some("cluster"), Some(name), _) => sim.ecs.clusters.contains_key(name),
+        (Some("service"), Some(cluster), Some(name)) => sim
+            .ecs
+            .services
+            .get(&(cluster.to_owned(), name.to_owned()))
+            .is_some_and(|service| service.status != "INACTIVE"),
+        (Some("task-definition"), Some(_), _) => task_definitions::find(sim, arn).is_some(),
+        (Some("task"), Some(_), _) => sim
+            .ecs
+            .services
+            .values()
+            .any(|service| service.tasks.iter().any(|task| task.arn == arn)),
+        _ => return Err(invalid(format!("Invalid identifier: {arn}"))),
+    };
+    match found {
+        true => Ok(arn.to_owned()),
+        false if kind == Some("cluster") => Err(clusters::not_found()),
+        false => Err(invalid(
+            "The specified resource is not found. Specify a valid resource ARN and try again.",
+        )),
+    }
+}

@@ -1,0 +1,574 @@
+//! The service scheduler: starts, replaces and stops tasks, rolls deployments out, trips the circuit breaker.
+//!
+//! Each service is looked at only when something of it is due, so a steady fleet costs nothing.
+
+use super::Key;
+use super::services::{Deployment, REVISION, Service, ServiceDeployment};
+use super::tasks::{self, Task, Turn};
+use crate::sim::Sim;
+use crate::value::{self, flag, int, set, text};
+use serde_json::{Value, json};
+
+/// How long the scheduler takes to notice a change, in milliseconds.
+const NOTICE: i64 = 1_000;
+/// How often a steady service says so again.
+const STEADY: i64 = 6 * 3_600_000;
+/// The longest delay between attempts to start tasks that keep failing: 27 minutes.
+const LONGEST_DELAY: i64 = 27 * 60_000;
+/// How long an INACTIVE service can still be described.
+const REMEMBERED: i64 = 3_600_000;
+
+/// Has the scheduler look at a service soon.
+pub fn soon(sim: &mut Sim, key: &Key) {
+    let at = sim.now + NOTICE;
+    sim.ecs.wakes.insert((at, key.clone()));
+}
+
+/// Looks at the service whose turn is next.
+pub fn wake(sim: &mut Sim) {
+    let Some((_, key)) = sim.ecs.wakes.pop_first() else {
+        return;
+    };
+    let Some(mut service) = sim.ecs.services.remove(&key) else {
+        return;
+    };
+    progress(sim, &mut service);
+    match service.status {
+        "ACTIVE" => balance(sim, &mut service),
+        "DRAINING" => drain(sim, &mut service),
+        _ => {}
+    }
+    let gone = service
+        .inactive_at
+        .is_some_and(|at| sim.now - at >= REMEMBERED);
+    if gone {
+        return;
+    }
+    if let Some(at) = next(sim, &service) {
+        sim.ecs.wakes.insert((at.max(sim.now + 1), key.clone()));
+    }
+    sim.ecs.services.insert(key, service);
+}
+
+/// When a service needs looking at again.
+fn next(sim: &Sim, service: &Service) -> Option<i64> {
+    if let Some(at) = service.inactive_at {
+        return Some(at + REMEMBERED);
+    }
+    let tasks = service
+        .tasks
+        .iter()
+        .flat_map(|task| [task.due, task.healthy_at, task.unhealthy_at]);
+    let launch = (service.launch_after > sim.now).then_some(service.launch_after);
+    let steady = service.steady.then_some(sim.now + STEADY);
+    tasks.flatten().chain(launch).chain(steady).min()
+}
+
+/// Begins a deployment of what the service asks for now.
+pub fn deploy(sim: &mut Sim, service: &mut Service) {
+    let mut revision = value::pick(&service.config, REVISION);
+    let path = service.arn.rsplit(":service/").next().unwrap_or_default();
+    let number = sim.number();
+    let arn = sim.arn("ecs", &format!("service-revision/{path}/{number}"));
+    let cluster = path.split('/').next().unwrap_or_default();
+    set(&mut revision, "serviceRevisionArn", json!(arn));
+    set(&mut revision, "serviceArn", json!(service.arn));
+    set(
+        &mut revision,
+        "clusterArn",
+        json!(super::clusters::arn(sim, cluster)),
+    );
+    set(&mut revision, "createdAt", value::time(sim.now));
+    set(&mut revision, "platformFamily", json!("Linux"));
+    let images = images(sim, &revision);
+    set(&mut revision, "containerImages", images);
+    service.revisions.push(revision);
+
+    let id = sim.hex(21);
+    let path = service.arn.rsplit(":service/").next().unwrap_or_default();
+    let service_deployment = sim.arn("ecs", &format!("service-deployment/{path}/{id}"));
+    let now = sim.now;
+    let superseded = service
+        .deployments
+        .first()
+        .map(|it| it.service_deployment.clone());
+    if let Some(old) = superseded.and_then(|arn| service.service_deployment(&arn))
+        && old.finished.is_none()
+    {
+        old.status = "STOPPED";
+        old.reason =
+            "The service deployment was stopped because a new service deployment was started."
+                .to_owned();
+        old.finished = Some(now);
+        old.updated = now;
+    }
+    let sources = service
+        .deployments
+        .iter()
+        .map(|it| it.revision.clone())
+        .collect();
+    service.service_deployments.insert(
+        0,
+        ServiceDeployment {
+            arn: service_deployment.clone(),
+            status: "IN_PROGRESS",
+            reason: String::new(),
+            target: arn.clone(),
+            sources,
+            failed: 0,
+            rollback: None,
+            configuration: service.config["deploymentConfiguration"].clone(),
+            created: now,
+            updated: now,
+            finished: None,
+        },
+    );
+    begin(sim, service, arn, service_deployment, None);
+}
+
+fn begin(
+    sim: &mut Sim,
+    service: &mut Service,
+    revision: String,
+    service_deployment: String,
+    reason: Option<String>,
+) {
+    let id = format!("ecs-svc/{}", sim.number());
+    for old in &mut service.deployments {
+        old.status = "ACTIVE";
+        old.updated = sim.now;
+    }
+    let reason = reason.unwrap_or_else(|| format!("ECS deployment {id} in progress."));
+    service.deployments.insert(
+        0,
+        Deployment {
+            id,
+            status: "PRIMARY",
+            rollout: "IN_PROGRESS",
+            reason,
+            revision,
+            service_deployment,
+            failed: 0,
+            created: sim.now,
+            updated: sim.now,
+        },
+    );
+    service.steady = false;
+    service.launch_after = sim.now;
+}
+
+fn images(sim: &Sim, revision: &Value) -> Value {
+    let name = text(revision, "taskDefinition").unwrap_or_default();
+    let definition = super::task_definitions::find(sim, name);
+    definition
+        .map_or(&[][..], |it| value::list(it, "containerDefinitions"))
+        .iter()
+        .map(|container| {
+            let image = text(container, "image").unwrap_or_default();
+            json!({
+                "containerName": container["name"],
+                "image": image,
+                "imageDigest": sim.ecr.digest_of(image),
+            })
+        })
+        .collect()
+}
+
+/// Lets happen to the tasks of a service what is due.
+fn progress(sim: &mut Sim, service: &mut Service) {
+    let now = sim.now;
+    service.tasks.retain(|task| !tasks::expired(sim, task));
+    let mut all = std::mem::take(&mut service.tasks);
+    for task in &mut all {
+        while task.due.is_some_and(|at| at <= now) {
+            match tasks::turn(sim, task) {
+                Turn::Runs => runs(sim, service, task),
+                Turn::Failed => failed(sim, service, &task.deployment),
+                Turn::Stopped => {
+                    for (arn, port) in &task.targets {
+                        if let Some(group) = sim.elb.target_group_mut(arn) {
+                            group.remove(&task.address, *port);
+                        }
+                    }
+                    service.event(
+                        sim,
+                        format!(
+                            "(service {}) has stopped 1 running tasks: (task {}).",
+                            short(service),
+                            task.id()
+                        ),
+                    );
+                }
+                Turn::None => {}
+            }
+        }
+        if task.healthy_at.is_some_and(|at| at <= now) {
+            task.healthy_at = None;
+            task.healthy = true;
+            service.launch_after = now;
+            let resets = flag(breaker(service), "resetOnHealthyTask").unwrap_or(true);
+            if let Some(it) = service
+                .deployments
+                .iter_mut()
+                .find(|it| it.id == task.deployment)
+                && resets
+            {
+                it.failed = 0;
+            }
+        }
+        if task.unhealthy_at.is_some_and(|at| at <= now) {
+            replace(sim, service, task);
+        }
+    }
+    service.tasks = all;
+}
+
+fn short(service: &Service) -> String {
+    service.name().to_owned()
+}
+
+fn runs(sim: &mut Sim, service: &mut Service, task: &mut Task) {
+    tasks::watch(sim, service, task);
+    for (arn, _) in task.targets.clone() {
+        service.event(
+            sim,
+            format!(
+                "(service {}) registered 1 targets in (target-group {arn})",
+                short(service)
+            ),
+        );
+    }
+}
+
+/// Stops a task that failed its health checks.
+fn replace(sim: &mut Sim, service: &mut Service, task: &mut Task) {
+    let reason = match task.targets.first() {
+        Some((arn, port)) => {
+            let message = format!(
+                "(service {}) (task {}) (port {port}) is unhealthy in (target-group {arn}) due to (reason Health checks failed).",
+                short(service),
+                task.id()
+            );
+            service.event(sim, message);
+            format!("Task failed ELB health checks in (target-group {arn})")
+        }
+        None => {
+            let message = format!(
+                "(service {}) (task {}) failed container health checks.",
+                short(service),
+                task.id()
+            );
+            service.event(sim, message);
+            "Task failed container health checks".to_owned()
+        }
+    };
+    tasks::begin_stop(sim, task, "ServiceSchedulerInitiated", &reason);
+    failed(sim, service, &task.deployment);
+}
+
+fn breaker(service: &Service) -> &Value {
+    &service.config["deploymentConfiguration"]["deploymentCircuitBreaker"]
+}
+
+/// How many failures in a row trip the circuit breaker, of the count wanted now.
+pub fn threshold(breaker: &Value, desired: i64) -> i64 {
+    let configured = &breaker["thresholdConfiguration"];
+    let value = int(configured, "value").unwrap_or(50);
+    let percent = (value * desired + 99) / 100;
+    match text(configured, "type") {
+        Some("COUNT") => value,
+        Some("UNBOUNDED_PERCENT") => percent.max(1),
+        _ => percent.clamp(3, 200),
+    }
+}
+
+/// Counts a failed task, delays the next, and trips the circuit breaker where that is due.
+fn failed(sim: &mut Sim, service: &mut Service, deployment: &str) {
+    let limit = threshold(breaker(service), service.desired);
+    let enabled = flag(breaker(service), "enable") == Some(true);
+    let rolls_back = flag(breaker(service), "rollback") == Some(true);
+    let now = sim.now;
+    let Some(index) = service
+        .deployments
+        .iter()
+        .position(|it| it.id == deployment)
+    else {
+        return;
+    };
+    let it = &mut service.deployments[index];
+    it.failed += 1;
+    it.updated = now;
+    let (failures, arn, rolling) = (
+        it.failed,
+        it.service_deployment.clone(),
+        it.rollout == "IN_PROGRESS",
+    );
+    if index > 0 {
+        return;
+    }
+    let delay = (10_000i64 << failures.clamp(1, 20).saturating_sub(1)).min(LONGEST_DELAY);
+    service.launch_after = now + delay;
+    if failures == 3 {
+        service.event(sim, format!("(service {}) is unable to consistently start tasks successfully. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.", short(service)));
+    }
+    if let Some(it) = service.service_deployment(&arn) {
+        it.failed = failures;
+        it.updated = now;
+    }
+    if !(enabled && rolling && failures >= limit) {
+        return;
+    }
+    let it = &mut service.deployments[index];
+    it.rollout = "FAILED";
+    it.reason = "ECS deployment circuit breaker: tasks failed to start.".to_owned();
+    let (failed_id, failed_revision) = (it.id.clone(), it.revision.clone());
+    service.event(
+        sim,
+        format!(
+            "(service {}) (deployment {failed_id}) deployment failed: tasks failed to start.",
+            short(service)
+        ),
+    );
+    let target = service
+        .completed
+        .clone()
+        .filter(|target| rolls_back && *target != failed_revision);
+    let record = service.service_deployment(&arn);
+    let Some(target) = target else {
+        // Nothing to go back to: the deployment stalls.
+        if let Some(record) = record {
+            let was_rolling_back = record.rollback.is_some();
+            record.status = if was_rolling_back || rolls_back {
+                "ROLLBACK_FAILED"
+            } else {
+                "STOPPED"
+            };
+            record.reason = "Service deployment circuit breaker: tasks failed to start.".to_owned();
+            record.finished = Some(now);
+        }
+        return;
+    };
+    if let Some(record) = record {
+        record.status = "ROLLBACK_IN_PROGRESS";
+        record.reason =
+            "Service deployment rolled back because the circuit breaker threshold was exceeded."
+                .to_owned();
+        record.rollback = Some((record.reason.clone(), now, target.clone()));
+    }
+    // Going back restores the whole revision, not only the task definition.
+    if let Some(revision) = service.revision(&target).cloned() {
+        for name in REVISION {
+            match (revision.get(*name), service.config.as_object_mut()) {
+                (Some(member), Some(map)) => {
+                    map.insert((*name).to_owned(), member.clone());
+                }
+                (None, Some(map)) => {
+                    map.remove(*name);
+                }
+                _ => {}
+            }
+        }
+    }
+    let completed_id = service
+        .deployments
+        .iter()
+        .find(|it| it.revision == target)
+        .map_or(failed_id, |it| it.id.clone());
+    service.event(
+        sim,
+        format!(
+            "(service {}) rolling back to deployment {completed_id}.",
+            short(service)
+        ),
+    );
+    let reason =
+        format!("ECS deployment circuit breaker: rolling back to deploymentId {completed_id}.");
+    begin(sim, service, target, arn, Some(reason));
+}
+
+/// Starts and stops tasks towards the count wanted, within the limits of the deployment configuration.
+fn balance(sim: &mut Sim, service: &mut Service) {
+    let Some(primary) = service.deployments.first() else {
+        return;
+    };
+    let (id, revision, stalled) = (
+        primary.id.clone(),
+        primary.revision.clone(),
+        primary.rollout == "FAILED",
+    );
+    let desired = service.desired;
+    let lower = (desired * service.percent("minimumHealthyPercent") + 99) / 100;
+    let upper = desired * service.percent("maximumPercent") / 100;
+    let own = service.active(Some(&id));
+    let all = service.active(None);
+    if own < desired && !stalled && service.launch_after <= sim.now {
+        let count = (desired - own).min(upper - all).max(0);
+        start(sim, service, &id, &revision, count);
+    }
+    if own > desired {
+        stop(sim, service, own - desired, |task| task.deployment == id);
+    }
+    // Old tasks that serve nobody go at once, healthy ones as far as the lower limit allows.
+    let idle = service
+        .tasks
+        .iter()
+        .filter(|task| task.deployment != id && !task.stopping && !task.healthy)
+        .count();
+    if !stalled && idle > 0 {
+        stop(sim, service, idle as i64, |task| {
+            task.deployment != id && !task.healthy
+        });
+    }
+    let old = service
+        .tasks
+        .iter()
+        .filter(|task| task.deployment != id && task.is_healthy())
+        .count() as i64;
+    let spare = (service.healthy() - lower).min(old);
+    if !stalled && spare > 0 {
+        stop(sim, service, spare, |task| {
+            task.deployment != id && task.is_healthy()
+        });
+    }
+    settle(sim, service, &id);
+}
+
+fn start(sim: &mut Sim, service: &mut Service, id: &str, revision: &str, count: i64) {
+    let definition = service
+        .revision(revision)
+        .and_then(|it| text(it, "taskDefinition"))
+        .unwrap_or_default()
+        .to_owned();
+    let mut started = String::new();
+    for _ in 0..count {
+        let task = tasks::launch(sim, service, id, &definition);
+        started.push_str(&format!(" (task {})", task.id()));
+        service.tasks.push(task);
+    }
+    if count > 0 {
+        service.event(
+            sim,
+            format!(
+                "(service {}) has started {count} tasks:{started}.",
+                short(service)
+            ),
+        );
+    }
+}
+
+/// Stops up to `count` of the tasks chosen, those that serve nobody first, then the oldest.
+fn stop(sim: &mut Sim, service: &mut Service, count: i64, chosen: impl Fn(&Task) -> bool) {
+    let mut all = std::mem::take(&mut service.tasks);
+    let mut order: Vec<usize> = (0..all.len())
+        .filter(|at| !all[*at].stopping && chosen(&all[*at]))
+        .collect();
+    order.sort_by_key(|at| (all[*at].healthy, all[*at].status == "RUNNING"));
+    let mut draining = 0;
+    for at in order.into_iter().take(count.max(0) as usize) {
+        let reason = format!(
+            "Scaling activity initiated by (deployment {})",
+            service.deployments[0].id
+        );
+        draining += i64::from(tasks::begin_stop(
+            sim,
+            &mut all[at],
+            "ServiceSchedulerInitiated",
+            &reason,
+        ));
+    }
+    service.tasks = all;
+    if draining > 0 {
+        service.event(
+            sim,
+            format!(
+                "(service {}) has begun draining connections on {draining} tasks.",
+                short(service)
+            ),
+        );
+    }
+}
+
+/// Completes a deployment and says so where nothing is left to do.
+fn settle(sim: &mut Sim, service: &mut Service, id: &str) {
+    let now = sim.now;
+    let busy = |deployment: &str| {
+        service
+            .tasks
+            .iter()
+            .any(|task| task.deployment == deployment && task.status != "STOPPED")
+    };
+    let kept: Vec<String> = service
+        .deployments
+        .iter()
+        .enumerate()
+        .filter(|(index, it)| *index == 0 || busy(&it.id))
+        .map(|(_, it)| it.id.clone())
+        .collect();
+    let own_healthy = service
+        .tasks
+        .iter()
+        .filter(|task| task.deployment == id && task.is_healthy())
+        .count() as i64;
+    let quiet = service
+        .tasks
+        .iter()
+        .all(|task| matches!(task.status, "RUNNING" | "STOPPED"));
+    let done = kept.len() == 1
+        && own_healthy == service.desired
+        && service.running(None) == service.desired
+        && quiet;
+    service.deployments.retain(|it| kept.contains(&it.id));
+    let primary = &mut service.deployments[0];
+    if primary.rollout == "FAILED" || !done {
+        service.steady = false;
+        return;
+    }
+    if primary.rollout == "IN_PROGRESS" {
+        primary.rollout = "COMPLETED";
+        primary.reason = format!("ECS deployment {id} completed.");
+        primary.failed = 0;
+        primary.updated = now;
+        let arn = primary.service_deployment.clone();
+        service.completed = Some(primary.revision.clone());
+        if let Some(record) = service.service_deployment(&arn) {
+            record.status = if record.rollback.is_some() {
+                "ROLLBACK_SUCCESSFUL"
+            } else {
+                "SUCCESSFUL"
+            };
+            record.finished = Some(now);
+            record.updated = now;
+        }
+        service.event(
+            sim,
+            format!(
+                "(service {}) (deployment {id}) deployment completed.",
+                short(service)
+            ),
+        );
+    }
+    let last = service
+        .events
+        .front()
+        .and_then(|it| it["createdAt"].as_f64())
+        .unwrap_or(0.0);
+    let again = now as f64 - last * 1000.0 >= STEADY as f64;
+    if !service.steady || again {
+        service.event(
+            sim,
+            format!("(service {}) has reached a steady state.", short(service)),
+        );
+    }
+    service.steady = true;
+}
+
+/// Stops what a deleted service still runs; once all is stopped, the service is INACTIVE.
+fn drain(sim: &mut Sim, service: &mut Service) {
+    let count = service.tasks.len() as i64;
+    stop(sim, service, count, |_| true);
+    if service.tasks.iter().all(|task| task.status == "STOPPED") {
+        service.status = "INACTIVE";
+        service.deployments.clear();
+        service.inactive_at = Some(sim.now);
+    }
+}

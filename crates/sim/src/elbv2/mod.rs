@@ -1,0 +1,491 @@
+//! Elastic Load Balancing v2: load balancers here, target groups and listeners in modules of their own.
+
+pub mod listeners;
+pub mod target_groups;
+
+use crate::sim::{Answer, ApiError, Sim};
+use crate::table::{self, Operation, TagStyle, read, write};
+use crate::value::{self, Paging, fill, list, page, paged, set, text, texts};
+use listeners::Listener;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use target_groups::TargetGroup;
+
+/// Everything ELBv2 keeps, by ARN.
+#[derive(Default)]
+pub struct Elb {
+    load_balancers: BTreeMap<String, LoadBalancer>,
+    pub(super) groups: BTreeMap<String, TargetGroup>,
+    pub(super) listeners: BTreeMap<String, Listener>,
+    /// For each target group: the rules that forward to it, with their load balancer.
+    uses: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+struct LoadBalancer {
+    config: Value,
+    attributes: BTreeMap<String, String>,
+    created: i64,
+}
+
+impl Elb {
+    /// The target group with this ARN.
+    pub fn target_group(&self, arn: &str) -> Option<&TargetGroup> {
+        self.groups.get(arn)
+    }
+
+    /// The target group with this ARN, to change it.
+    pub fn target_group_mut(&mut self, arn: &str) -> Option<&mut TargetGroup> {
+        self.groups.get_mut(arn)
+    }
+
+    /// Whether a listener or a rule forwards to this target group.
+    pub fn in_use(&self, arn: &str) -> bool {
+        self.uses.get(arn).is_some_and(|uses| !uses.is_empty())
+    }
+
+    /// A rule that forwards to this target group.
+    pub fn rule_of(&self, arn: &str) -> Option<&str> {
+        self.uses.get(arn)?.keys().next().map(String::as_str)
+    }
+
+    /// Each target group in one line.
+    pub fn summary(&self) -> Value {
+        self.groups
+            .iter()
+            .map(|(arn, group)| json!({"arn": arn, "inUse": self.in_use(arn), "targets": group.count()}))
+            .collect()
+    }
+
+    fn load_balancers_of(&self, group: &str) -> Vec<&str> {
+        let mut arns: Vec<&str> = self
+            .uses
+            .get(group)
+            .map(|uses| uses.values().map(String::as_str).collect())
+            .unwrap_or_default();
+        arns.sort_unstable();
+        arns.dedup();
+        arns
+    }
+
+    fn add_uses(&mut self, rule: &str, load_balancer: &str, actions: &[Value]) {
+        for group in listeners::groups_in(actions) {
+            let uses = self.uses.entry(group.to_owned()).or_default();
+            uses.insert(rule.to_owned(), load_balancer.to_owned());
+        }
+    }
+
+    fn remove_uses(&mut self, rule: &str, actions: &[Value]) {
+        for group in listeners::groups_in(actions) {
+            if let Some(uses) = self.uses.get_mut(group) {
+                uses.remove(rule);
+            }
+        }
+    }
+
+    fn kind(&self, load_balancer: &str) -> &str {
+        self.load_balancers
+            .get(load_balancer)
+            .and_then(|it| text(&it.config, "Type"))
+            .unwrap_or("application")
+    }
+}
+
+const SERVICE: &str = "elbv2";
+
+/// ELBv2's rows of the table.
+pub const OPERATIONS: &[Operation] = &[
+    write(SERVICE, "CreateLoadBalancer", create_load_balancer),
+    read(SERVICE, "DescribeLoadBalancers", describe_load_balancers),
+    write(SERVICE, "DeleteLoadBalancer", delete_load_balancer),
+    read(
+        SERVICE,
+        "DescribeLoadBalancerAttributes",
+        describe_attributes,
+    ),
+    write(SERVICE, "ModifyLoadBalancerAttributes", modify_attributes),
+    write(SERVICE, "CreateTargetGroup", target_groups::create),
+    write(SERVICE, "ModifyTargetGroup", target_groups::modify),
+    read(SERVICE, "DescribeTargetGroups", target_groups::describe),
+    write(SERVICE, "DeleteTargetGroup", target_groups::delete),
+    read(
+        SERVICE,
+        "DescribeTargetGroupAttributes",
+        target_groups::describe_attributes,
+    ),
+    write(
+        SERVICE,
+        "ModifyTargetGroupAttributes",
+        target_groups::modify_attributes,
+    ),
+    read(
+        SERVICE,
+        "DescribeTargetHealth",
+        target_groups::describe_health,
+    ),
+    write(SERVICE, "CreateListener", listeners::create),
+    write(SERVICE, "ModifyListener", listeners::modify),
+    read(SERVICE, "DescribeListeners", listeners::describe),
+    write(SERVICE, "DeleteListener", listeners::delete),
+    read(
+        SERVICE,
+        "DescribeListenerAttributes",
+        listeners::describe_attributes,
+    ),
+    write(SERVICE, "CreateRule", listeners::create_rule),
+    write(SERVICE, "ModifyRule", listeners::modify_rule),
+    read(SERVICE, "DescribeRules", listeners::describe_rules),
+    write(SERVICE, "DeleteRule", listeners::delete_rule),
+    write(SERVICE, "SetRulePriorities", listeners::set_priorities),
+    write(SERVICE, "AddTags", add_tags),
+    write(SERVICE, "RemoveTags", remove_tags),
+    read(SERVICE, "DescribeTags", describe_tags),
+];
+
+/// ELBv2's names for tags.
+pub const TAGS: TagStyle = TagStyle {
+    tags: "Tags",
+    key: "Key",
+    value: "Value",
+    invalid: "ValidationError",
+    too_many: "TooManyTags",
+};
+
+/// Pages as ELBv2 pages them.
+pub const PAGING: Paging = Paging {
+    limit: "PageSize",
+    token: "Marker",
+    next: "NextMarker",
+    default: 400,
+    max: 400,
+    code: "ValidationError",
+};
+
+/// An error about the request itself.
+pub fn invalid(message: impl Into<String>) -> ApiError {
+    ApiError::new("ValidationError", message)
+}
+
+/// What AWS says where a target group is missing.
+pub fn no_group() -> ApiError {
+    ApiError::new("TargetGroupNotFound", "One or more target groups not found")
+}
+
+fn no_load_balancer() -> ApiError {
+    ApiError::new(
+        "LoadBalancerNotFound",
+        "One or more load balancers not found",
+    )
+}
+
+/// Refuses names that AWS refuses: up to 32 letters, digits and hyphens, none of these at an end.
+pub fn check_name(what: &str, name: &str) -> Result<(), ApiError> {
+    if name.len() > 32 {
+        return Err(invalid(format!(
+            "{what} name '{name}' cannot be longer than '32' characters"
+        )));
+    }
+    if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+        return Err(invalid(format!(
+            "{what} name '{name}' can only contain characters that are alphanumeric characters and hyphens(-)"
+        )));
+    }
+    if name.starts_with('-') || name.ends_with('-') {
+        return Err(invalid(format!(
+            "{what} name '{name}' cannot begin or end with '-'"
+        )));
+    }
+    Ok(())
+}
+
+fn create_load_balancer(sim: &mut Sim, input: &Value) -> Answer {
+    let name = value::required(input, "Name", "ValidationError")?.to_owned();
+    check_name("Load balancer", &name)?;
+    TAGS.parse(input)?;
+    let mut config = value::pick(
+        input,
+        &["Scheme", "IpAddressType", "Type", "SecurityGroups"],
+    );
+    fill(&mut config, "Type", json!("application"));
+    fill(&mut config, "Scheme", json!("internet-facing"));
+    fill(&mut config, "IpAddressType", json!("ipv4"));
+    let mut subnets = texts(input, "Subnets");
+    subnets.extend(
+        list(input, "SubnetMappings")
+            .iter()
+            .filter_map(|it| text(it, "SubnetId")),
+    );
+    let kind = text(&config, "Type").unwrap_or_default().to_owned();
+    if subnets.is_empty() || (kind == "application" && subnets.len() < 2) {
+        return Err(invalid(
+            "At least two subnets in two different Availability Zones must be specified",
+        ));
+    }
+    if kind == "application" {
+        fill(&mut config, "SecurityGroups", json!(["sg-0default"]));
+    }
+    let zones: Vec<Value> = subnets
+        .iter()
+        .enumerate()
+        .map(|(index, subnet)| {
+            json!({
+                "ZoneName": format!("{}{}", sim.config.region, ["a", "b", "c", "d"][index % 4]),
+                "SubnetId": subnet,
+                "LoadBalancerAddresses": [],
+            })
+        })
+        .collect();
+    set(&mut config, "AvailabilityZones", json!(zones));
+    let same = |it: &LoadBalancer| {
+        [
+            "Type",
+            "Scheme",
+            "IpAddressType",
+            "SecurityGroups",
+            "AvailabilityZones",
+        ]
+        .iter()
+        .all(|name| it.config.get(*name) == config.get(*name))
+    };
+    let existing = sim
+        .elb
+        .load_balancers
+        .iter()
+        .find(|(_, it)| text(&it.config, "LoadBalancerName") == Some(&name));
+    if let Some((arn, it)) = existing {
+        // Asked for again as it is, a load balancer is answered; asked for differently, refused.
+        return match same(it) {
+            true => Ok(json!({"LoadBalancers": [show_load_balancer(sim, arn, it)]})),
+            false => Err(ApiError::new(
+                "DuplicateLoadBalancerName",
+                format!(
+                    "A load balancer with the same name '{name}' exists, but with different settings"
+                ),
+            )),
+        };
+    }
+    let id = sim.hex(16);
+    let short = match kind.as_str() {
+        "network" => "net",
+        "gateway" => "gwy",
+        _ => "app",
+    };
+    let arn = sim.arn(
+        "elasticloadbalancing",
+        &format!("loadbalancer/{short}/{name}/{id}"),
+    );
+    set(&mut config, "LoadBalancerName", json!(name));
+    set(&mut config, "LoadBalancerArn", json!(arn));
+    set(
+        &mut config,
+        "DNSName",
+        json!(format!(
+            "{name}-{}.{}.elb.amazonaws.com",
+            &id[..9],
+            sim.config.region
+        )),
+    );
+    set(
+        &mut config,
+        "CanonicalHostedZoneId",
+        json!("Z35SXDOTRQ7X7K"),
+    );
+    set(&mut config, "VpcId", json!("vpc-0sim"));
+    set(&mut config, "CreatedTime", json!(sim.iso(sim.now)));
+    TAGS.add(sim, &arn, input)?;
+    let attributes = match kind.as_str() {
+        "application" => &[
+            ("access_logs.s3.enabled", "false"),
+            ("deletion_protection.enabled", "false"),
+            ("idle_timeout.timeout_seconds", "60"),
+            ("load_balancing.cross_zone.enabled", "true"),
+            ("routing.http.desync_mitigation_mode", "defensive"),
+            ("routing.http.drop_invalid_header_fields.enabled", "false"),
+            ("routing.http2.enabled", "true"),
+        ][..],
+        _ => &[
+            ("access_logs.s3.enabled", "false"),
+            ("deletion_protection.enabled", "false"),
+            ("load_balancing.cross_zone.enabled", "false"),
+        ][..],
+    };
+    let load_balancer = LoadBalancer {
+        config,
+        attributes: owned(attributes),
+        created: sim.now,
+    };
+    let shown = show_load_balancer(sim, &arn, &load_balancer);
+    sim.elb.load_balancers.insert(arn, load_balancer);
+    Ok(json!({"LoadBalancers": [shown]}))
+}
+
+fn show_load_balancer(sim: &Sim, _arn: &str, it: &LoadBalancer) -> Value {
+    let mut out = it.config.clone();
+    // A load balancer takes about two minutes to come up.
+    let state = if sim.now - it.created < 120_000 {
+        "provisioning"
+    } else {
+        "active"
+    };
+    set(&mut out, "State", json!({"Code": state}));
+    out
+}
+
+fn describe_load_balancers(sim: &mut Sim, input: &Value) -> Answer {
+    let (arns, names) = (texts(input, "LoadBalancerArns"), texts(input, "Names"));
+    let wanted = |arn: &str, it: &LoadBalancer| match (arns.is_empty(), names.is_empty()) {
+        (true, true) => true,
+        (false, _) => arns.contains(&arn),
+        (true, false) => {
+            text(&it.config, "LoadBalancerName").is_some_and(|name| names.contains(&name))
+        }
+    };
+    let asked = arns.len().max(names.len());
+    if asked > 20 {
+        return Err(invalid(
+            "You cannot describe more than '20' load balancers at a time",
+        ));
+    }
+    let items: Vec<(String, Value)> = sim
+        .elb
+        .load_balancers
+        .iter()
+        .filter(|(arn, it)| wanted(arn, it))
+        .map(|(arn, it)| (arn.clone(), show_load_balancer(sim, arn, it)))
+        .collect();
+    if items.len() < asked {
+        return Err(no_load_balancer());
+    }
+    let (page, next) = page(items, input, &PAGING)?;
+    Ok(paged("LoadBalancers", page, next, &PAGING))
+}
+
+fn delete_load_balancer(sim: &mut Sim, input: &Value) -> Answer {
+    let arn = value::required(input, "LoadBalancerArn", "ValidationError")?;
+    let protected = |it: &LoadBalancer| {
+        it.attributes
+            .get("deletion_protection.enabled")
+            .is_some_and(|on| on == "true")
+    };
+    if sim.elb.load_balancers.get(arn).is_some_and(protected) {
+        return Err(ApiError::new(
+            "OperationNotPermitted",
+            format!(
+                "Load balancer '{arn}' cannot be deleted because deletion protection is enabled"
+            ),
+        ));
+    }
+    let own: Vec<String> = sim
+        .elb
+        .listeners
+        .iter()
+        .filter(|(_, listener)| listener.load_balancer == arn)
+        .map(|(arn, _)| arn.clone())
+        .collect();
+    for listener in own {
+        listeners::remove(sim, &listener);
+    }
+    sim.elb.load_balancers.remove(arn);
+    sim.tags.remove(arn);
+    Ok(json!({}))
+}
+
+fn describe_attributes(sim: &mut Sim, input: &Value) -> Answer {
+    let arn = value::required(input, "LoadBalancerArn", "ValidationError")?;
+    let it = sim
+        .elb
+        .load_balancers
+        .get(arn)
+        .ok_or_else(no_load_balancer)?;
+    Ok(json!({"Attributes": show_attributes(&it.attributes)}))
+}
+
+fn modify_attributes(sim: &mut Sim, input: &Value) -> Answer {
+    let arn = value::required(input, "LoadBalancerArn", "ValidationError")?;
+    let it = sim
+        .elb
+        .load_balancers
+        .get_mut(arn)
+        .ok_or_else(no_load_balancer)?;
+    for attribute in list(input, "Attributes") {
+        let (Some(key), Some(value)) = (text(attribute, "Key"), text(attribute, "Value")) else {
+            continue;
+        };
+        it.attributes.insert(key.to_owned(), value.to_owned());
+    }
+    Ok(json!({"Attributes": show_attributes(&it.attributes)}))
+}
+
+/// Attributes as ELBv2 writes them.
+pub fn show_attributes(attributes: &BTreeMap<String, String>) -> Value {
+    attributes
+        .iter()
+        .map(|(key, value)| json!({"Key": key, "Value": value}))
+        .collect()
+}
+
+/// Pairs of text, owned.
+pub fn owned(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+fn add_tags(sim: &mut Sim, input: &Value) -> Answer {
+    for arn in existing(sim, input)? {
+        TAGS.add(sim, &arn, input)?;
+    }
+    Ok(json!({}))
+}
+
+fn remove_tags(sim: &mut Sim, input: &Value) -> Answer {
+    for arn in existing(sim, input)? {
+        table::untag(sim, &arn, input, "TagKeys");
+    }
+    Ok(json!({}))
+}
+
+fn describe_tags(sim: &mut Sim, input: &Value) -> Answer {
+    let descriptions: Vec<Value> = existing(sim, input)?
+        .iter()
+        .map(|arn| json!({"ResourceArn": arn, "Tags": TAGS.show(sim.tags.get(arn))}))
+        .collect();
+    Ok(json!({"TagDescriptions": descriptions}))
+}
+
+/// The ARNs a tag operation names; one that is missing fails it whole.
+fn existing(sim: &Sim, input: &Value) -> Result<Vec<String>, ApiError> {
+    let arns = texts(input, "ResourceArns");
+    if arns.len() > 20 {
+        return Err(invalid(
+            "You cannot describe tags of more than '20' resources at a time",
+        ));
+    }
+    for arn in &arns {
+        let rule_listener = listeners::listener_of(arn);
+        let missing = match arn
+            .splitn(6, ':')
+            .nth(5)
+            .and_then(|path| path.split('/').next())
+        {
+            Some("loadbalancer") if !sim.elb.load_balancers.contains_key(*arn) => {
+                no_load_balancer()
+            }
+            Some("targetgroup") if !sim.elb.groups.contains_key(*arn) => no_group(),
+            Some("listener") if !sim.elb.listeners.contains_key(*arn) => listeners::no_listener(),
+            Some("listener-rule")
+                if !sim
+                    .elb
+                    .listeners
+                    .get(&rule_listener)
+                    .is_some_and(|it| it.rules.contains_key(*arn)) =>
+            {
+                listeners::no_rule()
+            }
+            Some("loadbalancer" | "targetgroup" | "listener" | "listener-rule") => continue,
+            _ => invalid(format!("'{arn}' is not a valid ARN")),
+        };
+        return Err(missing);
+    }
+    Ok(arns.into_iter().map(str::to_owned).collect())
+}

@@ -1,0 +1,471 @@
+//! Target groups: defaults by protocol and target type, attributes, and the health of targets.
+
+use super::{PAGING, TAGS, check_name, invalid, no_group, owned, show_attributes};
+use crate::sim::{Answer, ApiError, Sim};
+use crate::value::{self, fill, int, list, page, paged, set, text, texts};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// A target group.
+pub struct TargetGroup {
+    /// What was asked for, with AWS's defaults.
+    pub config: Value,
+    attributes: BTreeMap<String, String>,
+    targets: BTreeMap<(String, i64), Target>,
+}
+
+/// A registered target. Its health is a function of these and the time.
+struct Target {
+    registered: i64,
+    passes: bool,
+    draining: Option<i64>,
+}
+
+/// Fields that cannot change once a target group is there.
+const FIXED: &[&str] = &[
+    "Protocol",
+    "ProtocolVersion",
+    "Port",
+    "VpcId",
+    "TargetType",
+    "IpAddressType",
+];
+
+const HEALTH: &[&str] = &[
+    "HealthCheckProtocol",
+    "HealthCheckPort",
+    "HealthCheckEnabled",
+    "HealthCheckPath",
+    "HealthCheckIntervalSeconds",
+    "HealthCheckTimeoutSeconds",
+    "HealthyThresholdCount",
+    "UnhealthyThresholdCount",
+    "Matcher",
+];
+
+impl TargetGroup {
+    /// Registers a target that passes its health checks or does not.
+    pub fn register(&mut self, address: &str, port: i64, now: i64, passes: bool) {
+        let target = Target {
+            registered: now,
+            passes,
+            draining: None,
+        };
+        self.targets.insert((address.to_owned(), port), target);
+    }
+
+    /// Begins to drain a target; answers for how long, in milliseconds.
+    pub fn drain(&mut self, address: &str, port: i64, now: i64) -> i64 {
+        if let Some(target) = self.targets.get_mut(&(address.to_owned(), port)) {
+            target.draining = Some(now);
+        }
+        let delay = self.attributes.get("deregistration_delay.timeout_seconds");
+        delay.and_then(|it| it.parse::<i64>().ok()).unwrap_or(300) * 1000
+    }
+
+    /// Forgets a target.
+    pub fn remove(&mut self, address: &str, port: i64) {
+        self.targets.remove(&(address.to_owned(), port));
+    }
+
+    /// How many targets are registered.
+    pub fn count(&self) -> usize {
+        self.targets.len()
+    }
+
+    /// When a target registered at `since` is found healthy, or unhealthy.
+    pub fn verdicts(&self, since: i64) -> (i64, i64) {
+        let interval = int(&self.config, "HealthCheckIntervalSeconds").unwrap_or(30) * 1000;
+        let healthy = int(&self.config, "HealthyThresholdCount").unwrap_or(5);
+        let unhealthy = int(&self.config, "UnhealthyThresholdCount").unwrap_or(2);
+        (since + interval * healthy, since + interval * unhealthy)
+    }
+
+    fn health(&self, target: &Target, used: bool, now: i64) -> Value {
+        let (passes_at, fails_at) = self.verdicts(target.registered);
+        let (state, reason, description) = match (target.draining.is_some(), used, target.passes) {
+            (true, ..) => (
+                "draining",
+                "Target.DeregistrationInProgress",
+                "Target deregistration is in progress",
+            ),
+            (_, false, _) => (
+                "unused",
+                "Target.NotInUse",
+                "Target group is not configured to receive traffic from the load balancer",
+            ),
+            (_, _, true) if now >= passes_at => return json!({"State": "healthy"}),
+            (_, _, false) if now >= fails_at => (
+                "unhealthy",
+                "Target.FailedHealthChecks",
+                "Health checks failed",
+            ),
+            _ => (
+                "initial",
+                "Elb.InitialHealthChecking",
+                "Initial health checks in progress",
+            ),
+        };
+        json!({"State": state, "Reason": reason, "Description": description})
+    }
+}
+
+pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
+    let name = value::required(input, "Name", "ValidationError")?.to_owned();
+    check_name("Target group", &name)?;
+    TAGS.parse(input)?;
+    let mut config = value::pick(input, FIXED);
+    for name in HEALTH {
+        if let Some(member) = input.get(*name) {
+            set(&mut config, name, member.clone());
+        }
+    }
+    fill_in(&mut config);
+    let kind = text(&config, "TargetType").unwrap_or_default();
+    for name in ["Protocol", "Port", "VpcId"] {
+        if kind != "lambda" && config.get(name).is_none() {
+            return Err(invalid(format!(
+                "A {} must be specified",
+                name.to_lowercase()
+            )));
+        }
+    }
+    check(&config)?;
+    let existing = sim
+        .elb
+        .groups
+        .iter()
+        .find(|(_, it)| text(&it.config, "TargetGroupName") == Some(&name));
+    if let Some((arn, it)) = existing {
+        let same = FIXED
+            .iter()
+            .chain(HEALTH)
+            .all(|name| plain(&it.config, name) == plain(&config, name));
+        return match same {
+            true => Ok(json!({"TargetGroups": [show(sim, arn, it)]})),
+            false => Err(ApiError::new(
+                "DuplicateTargetGroupName",
+                format!(
+                    "A target group with the same name '{name}' exists, but with different settings"
+                ),
+            )),
+        };
+    }
+    let id = sim.hex(16);
+    let arn = sim.arn("elasticloadbalancing", &format!("targetgroup/{name}/{id}"));
+    set(&mut config, "TargetGroupName", json!(name));
+    set(&mut config, "TargetGroupArn", json!(arn));
+    TAGS.add(sim, &arn, input)?;
+    let group = TargetGroup {
+        attributes: attributes(&config),
+        config,
+        targets: BTreeMap::new(),
+    };
+    let shown = show(sim, &arn, &group);
+    sim.elb.groups.insert(arn, group);
+    Ok(json!({"TargetGroups": [shown]}))
+}
+
+/// A scalar's text, so that 80 and "80" are one.
+fn plain(config: &Value, name: &str) -> Option<String> {
+    config.get(name).map(|it| it.to_string().replace('"', ""))
+}
+
+pub(super) fn modify(sim: &mut Sim, input: &Value) -> Answer {
+    let arn = value::required(input, "TargetGroupArn", "ValidationError")?.to_owned();
+    let group = sim.elb.groups.get(&arn).ok_or_else(no_group)?;
+    let mut config = group.config.clone();
+    for name in HEALTH {
+        if let Some(member) = input.get(*name) {
+            set(&mut config, name, member.clone());
+        }
+    }
+    if matches!(text(&config, "HealthCheckProtocol"), Some("TCP"))
+        && let Some(map) = config.as_object_mut()
+    {
+        map.remove("Matcher");
+        map.remove("HealthCheckPath");
+    }
+    check(&config)?;
+    if let Some(group) = sim.elb.groups.get_mut(&arn) {
+        group.config = config;
+    }
+    let group = sim.elb.groups.get(&arn).ok_or_else(no_group)?;
+    Ok(json!({"TargetGroups": [show(sim, &arn, group)]}))
+}
+
+fn check(config: &Value) -> Result<(), ApiError> {
+    let interval = int(config, "HealthCheckIntervalSeconds").unwrap_or(30);
+    let timeout = int(config, "HealthCheckTimeoutSeconds").unwrap_or(5);
+    if !(5..=300).contains(&interval) {
+        return Err(invalid(
+            "Health check interval must be between 5 and 300 seconds",
+        ));
+    }
+    if !(2..=120).contains(&timeout) {
+        return Err(invalid(
+            "Health check timeout must be between 2 and 120 seconds",
+        ));
+    }
+    if timeout >= interval && matches!(text(config, "Protocol"), Some("HTTP" | "HTTPS")) {
+        return Err(invalid(
+            "Health check timeout must be smaller than the interval",
+        ));
+    }
+    for name in ["HealthyThresholdCount", "UnhealthyThresholdCount"] {
+        if int(config, name).is_some_and(|it| !(2..=10).contains(&it)) {
+            return Err(invalid("Health check thresholds must be between 2 and 10"));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn describe(sim: &mut Sim, input: &Value) -> Answer {
+    let (arns, names) = (texts(input, "TargetGroupArns"), texts(input, "Names"));
+    let asked = arns.len().max(names.len());
+    if asked > 20 {
+        return Err(invalid(
+            "You cannot describe more than '20' target groups at a time",
+        ));
+    }
+    let of = text(input, "LoadBalancerArn");
+    let wanted = |arn: &str, group: &TargetGroup| match (of, arns.is_empty(), names.is_empty()) {
+        (Some(of), ..) => sim.elb.load_balancers_of(arn).contains(&of),
+        (None, true, true) => true,
+        (None, false, _) => arns.contains(&arn),
+        (None, true, false) => {
+            text(&group.config, "TargetGroupName").is_some_and(|name| names.contains(&name))
+        }
+    };
+    let items: Vec<(String, (&String, &TargetGroup))> = sim
+        .elb
+        .groups
+        .iter()
+        .filter(|(arn, group)| wanted(arn, group))
+        .map(|(arn, group)| (arn.clone(), (arn, group)))
+        .collect();
+    if items.len() < asked {
+        return Err(no_group());
+    }
+    let (page, next) = page(items, input, &PAGING)?;
+    let page = page
+        .into_iter()
+        .map(|(arn, group)| show(sim, arn, group))
+        .collect();
+    Ok(paged("TargetGroups", page, next, &PAGING))
+}
+
+pub(super) fn delete(sim: &mut Sim, input: &Value) -> Answer {
+    let arn = value::required(input, "TargetGroupArn", "ValidationError")?;
+    if sim.elb.in_use(arn) {
+        return Err(ApiError::new(
+            "ResourceInUse",
+            format!("Target group '{arn}' is currently in use by a listener or a rule"),
+        ));
+    }
+    sim.elb.groups.remove(arn);
+    sim.tags.remove(arn);
+    Ok(json!({}))
+}
+
+pub(super) fn describe_attributes(sim: &mut Sim, input: &Value) -> Answer {
+    let arn = value::required(input, "TargetGroupArn", "ValidationError")?;
+    let group = sim.elb.groups.get(arn).ok_or_else(no_group)?;
+    Ok(json!({"Attributes": show_attributes(&group.attributes)}))
+}
+
+pub(super) fn modify_attributes(sim: &mut Sim, input: &Value) -> Answer {
+    let arn = value::required(input, "TargetGroupArn", "ValidationError")?;
+    let group = sim.elb.groups.get_mut(arn).ok_or_else(no_group)?;
+    let mut changed = group.attributes.clone();
+    for attribute in list(input, "Attributes") {
+        let key = text(attribute, "Key").unwrap_or_default();
+        let Some(slot) = changed.get_mut(key) else {
+            return Err(ApiError::new(
+                "InvalidConfigurationRequest",
+                format!("Target group attribute key '{key}' is not recognized"),
+            ));
+        };
+        let value = text(attribute, "Value").unwrap_or_default();
+        let seconds = value.parse::<i64>().ok();
+        if key == "deregistration_delay.timeout_seconds"
+            && !seconds.is_some_and(|it| (0..=3600).contains(&it))
+        {
+            return Err(ApiError::new(
+                "InvalidConfigurationRequest",
+                format!("'{key}' must be between 0 and 3600"),
+            ));
+        }
+        value.clone_into(slot);
+    }
+    group.attributes = changed;
+    Ok(json!({"Attributes": show_attributes(&group.attributes)}))
+}
+
+pub(super) fn describe_health(sim: &mut Sim, input: &Value) -> Answer {
+    let arn = value::required(input, "TargetGroupArn", "ValidationError")?;
+    let group = sim.elb.groups.get(arn).ok_or_else(no_group)?;
+    let used = sim.elb.in_use(arn);
+    let descriptions: Vec<Value> = group
+        .targets
+        .iter()
+        .map(|((address, port), target)| {
+            json!({
+                "Target": {"Id": address, "Port": port, "AvailabilityZone": format!("{}a", sim.config.region)},
+                "HealthCheckPort": port.to_string(),
+                "TargetHealth": group.health(target, used, sim.now),
+            })
+        })
+        .collect();
+    Ok(json!({"TargetHealthDescriptions": descriptions}))
+}
+
+fn show(sim: &Sim, arn: &str, group: &TargetGroup) -> Value {
+    let mut out = group.config.clone();
+    set(
+        &mut out,
+        "LoadBalancerArns",
+        json!(sim.elb.load_balancers_of(arn)),
+    );
+    out
+}
+
+/// AWS's defaults, which depend on protocol, protocol version and target type.
+fn fill_in(config: &mut Value) {
+    fill(config, "TargetType", json!("instance"));
+    let kind = text(config, "TargetType").unwrap_or_default().to_owned();
+    if kind == "lambda" {
+        for (name, default) in [
+            ("HealthCheckEnabled", json!(false)),
+            ("HealthCheckPath", json!("/")),
+            ("HealthCheckIntervalSeconds", json!(35)),
+            ("HealthCheckTimeoutSeconds", json!(30)),
+            ("HealthyThresholdCount", json!(5)),
+            ("UnhealthyThresholdCount", json!(2)),
+            ("Matcher", json!({"HttpCode": "200"})),
+        ] {
+            fill(config, name, default);
+        }
+        return;
+    }
+    let protocol = text(config, "Protocol").unwrap_or("HTTP").to_owned();
+    let web = matches!(protocol.as_str(), "HTTP" | "HTTPS");
+    fill(config, "IpAddressType", json!("ipv4"));
+    if web {
+        fill(config, "ProtocolVersion", json!("HTTP1"));
+    }
+    let check = match (protocol.as_str(), kind.as_str()) {
+        ("HTTP" | "HTTPS", _) => protocol.as_str(),
+        (_, "alb") => "HTTP",
+        _ => "TCP",
+    };
+    fill(config, "HealthCheckProtocol", json!(check));
+    let (port, interval, timeout) = match (protocol.as_str(), kind.as_str()) {
+        ("HTTP" | "HTTPS", _) => ("traffic-port", 30, 5),
+        ("GENEVE", _) => ("80", 10, 5),
+        (_, "alb") => ("traffic-port", 30, 6),
+        _ => ("traffic-port", 30, 10),
+    };
+    fill(config, "HealthCheckEnabled", json!(true));
+    fill(config, "HealthCheckPort", json!(port));
+    fill(config, "HealthCheckIntervalSeconds", json!(interval));
+    fill(config, "HealthCheckTimeoutSeconds", json!(timeout));
+    fill(config, "HealthyThresholdCount", json!(5));
+    fill(config, "UnhealthyThresholdCount", json!(2));
+    if text(config, "HealthCheckProtocol") == Some("TCP") {
+        return;
+    }
+    let grpc = text(config, "ProtocolVersion") == Some("GRPC");
+    fill(
+        config,
+        "HealthCheckPath",
+        json!(if grpc { "/AWS.ALB/healthcheck" } else { "/" }),
+    );
+    let matcher = match (grpc, web) {
+        (true, _) => json!({"GrpcCode": "12"}),
+        (false, true) => json!({"HttpCode": "200"}),
+        (false, false) => json!({"HttpCode": "200-399"}),
+    };
+    fill(config, "Matcher", matcher);
+}
+
+const ROUTING: &[(&str, &str)] = &[
+    ("deregistration_delay.timeout_seconds", "300"),
+    (
+        "load_balancing.cross_zone.enabled",
+        "use_load_balancer_configuration",
+    ),
+    ("stickiness.enabled", "false"),
+    (
+        "target_group_health.dns_failover.minimum_healthy_targets.count",
+        "1",
+    ),
+    (
+        "target_group_health.dns_failover.minimum_healthy_targets.percentage",
+        "off",
+    ),
+    (
+        "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",
+        "1",
+    ),
+    (
+        "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage",
+        "off",
+    ),
+];
+
+/// The attributes a target group has: which there are depends on its kind.
+fn attributes(config: &Value) -> BTreeMap<String, String> {
+    let kind = text(config, "TargetType").unwrap_or_default();
+    let protocol = text(config, "Protocol").unwrap_or_default();
+    match (protocol, kind) {
+        (_, "lambda") => owned(&[("lambda.multi_value_headers.enabled", "false")]),
+        ("HTTP" | "HTTPS", _) => {
+            let mut all = owned(ROUTING);
+            all.extend(owned(&[
+                ("load_balancing.algorithm.type", "round_robin"),
+                ("load_balancing.algorithm.anomaly_mitigation", "off"),
+                ("slow_start.duration_seconds", "0"),
+                ("stickiness.type", "lb_cookie"),
+                ("stickiness.lb_cookie.duration_seconds", "86400"),
+                ("stickiness.app_cookie.duration_seconds", "86400"),
+                ("stickiness.app_cookie.cookie_name", ""),
+            ]));
+            all
+        }
+        ("GENEVE", _) => owned(&[
+            ("deregistration_delay.timeout_seconds", "300"),
+            ("stickiness.enabled", "false"),
+            ("stickiness.type", "source_ip_dest_ip_proto"),
+            ("target_failover.on_deregistration", "no_rebalance"),
+            ("target_failover.on_unhealthy", "no_rebalance"),
+        ]),
+        _ => {
+            let datagrams = matches!(protocol, "UDP" | "TCP_UDP");
+            let on = |on: bool| if on { "true" } else { "false" };
+            let mut all = owned(ROUTING);
+            all.extend(owned(&[
+                ("stickiness.type", "source_ip"),
+                ("proxy_protocol_v2.enabled", "false"),
+                (
+                    "deregistration_delay.connection_termination.enabled",
+                    on(datagrams),
+                ),
+                ("preserve_client_ip.enabled", on(kind != "ip" || datagrams)),
+            ]));
+            if kind != "alb" {
+                all.extend(owned(&[
+                    (
+                        "target_health_state.unhealthy.connection_termination.enabled",
+                        "true",
+                    ),
+                    (
+                        "target_health_state.unhealthy.draining_interval_seconds",
+                        "0",
+                    ),
+                ]));
+            }
+            all
+        }
+    }
+}

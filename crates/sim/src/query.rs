@@ -1,0 +1,168 @@
+//! The query protocol: a form in, XML out. Neither knows a type: every scalar of a form is text.
+
+use serde_json::{Map, Value};
+
+/// A form's fields as one value: `Tags.member.1.Key=a` becomes `{"Tags": [{"Key": "a"}]}`.
+pub fn from_form(body: &[u8]) -> Value {
+    let mut root = Value::Object(Map::new());
+    for (name, text) in fields(body) {
+        let mut at = &mut root;
+        let parts: Vec<&str> = name.split('.').collect();
+        let mut parts = parts.iter().peekable();
+        while let Some(part) = parts.next() {
+            // `member.N` is a place in a list, counted from 1 and sent in order.
+            if *part == "member"
+                && parts
+                    .peek()
+                    .is_some_and(|next| next.parse::<usize>().is_ok())
+            {
+                let index: usize = parts.next().and_then(|next| next.parse().ok()).unwrap_or(1);
+                if !at.is_array() {
+                    *at = Value::Array(Vec::new());
+                }
+                let Value::Array(items) = at else { break };
+                let index = index.clamp(1, 10_000);
+                while items.len() < index {
+                    items.push(Value::Null);
+                }
+                at = &mut items[index - 1];
+            } else {
+                if !at.is_object() {
+                    *at = Value::Object(Map::new());
+                }
+                let Value::Object(map) = at else { break };
+                at = map.entry(*part).or_insert(Value::Null);
+            }
+        }
+        *at = Value::String(text);
+    }
+    root
+}
+
+/// The answer to `operation` as the XML that query clients read.
+pub fn to_response(operation: &str, namespace: &str, value: &Value, request_id: &str) -> String {
+    let mut out = format!("<{operation}Response xmlns=\"{namespace}\"><{operation}Result>");
+    write(&mut out, value);
+    out.push_str(&format!(
+        "</{operation}Result><ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{operation}Response>"
+    ));
+    out
+}
+
+/// An error as query clients read it.
+pub fn to_error(
+    namespace: &str,
+    code: &str,
+    message: &str,
+    sender: bool,
+    request_id: &str,
+) -> String {
+    format!(
+        "<ErrorResponse xmlns=\"{namespace}\"><Error><Type>{}</Type><Code>{}</Code><Message>{}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>",
+        if sender { "Sender" } else { "Receiver" },
+        escape(code),
+        escape(message)
+    )
+}
+
+/// The fields of a form or of a query string, decoded.
+pub fn fields(body: &[u8]) -> Vec<(String, String)> {
+    body.split(|byte| *byte == b'&')
+        .filter(|field| !field.is_empty())
+        .map(|field| {
+            let split = field.iter().position(|byte| *byte == b'=');
+            let (name, text) = match split {
+                Some(at) => (&field[..at], &field[at + 1..]),
+                None => (field, &[][..]),
+            };
+            (decode(name, true), decode(text, true))
+        })
+        .collect()
+}
+
+/// Undoes percent encoding, and `+` for a space where `plus` says so.
+pub fn decode(bytes: &[u8], plus: bool) -> String {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let code = bytes
+            .get(at + 1..at + 3)
+            .filter(|_| bytes[at] == b'%')
+            .and_then(|pair| std::str::from_utf8(pair).ok())
+            .and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        match code {
+            Some(byte) => {
+                out.push(byte);
+                at += 3;
+            }
+            None => {
+                out.push(if plus && bytes[at] == b'+' {
+                    b' '
+                } else {
+                    bytes[at]
+                });
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn write(out: &mut String, value: &Value) {
+    match value {
+        Value::Null => {}
+        Value::Object(map) => {
+            for (name, member) in map.iter().filter(|(_, member)| !member.is_null()) {
+                out.push_str(&format!("<{name}>"));
+                write(out, member);
+                out.push_str(&format!("</{name}>"));
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                out.push_str("<member>");
+                write(out, item);
+                out.push_str("</member>");
+            }
+        }
+        Value::String(text) => out.push_str(&escape(text)),
+        scalar => out.push_str(&scalar.to_string()),
+    }
+}
+
+/// Text made safe for XML.
+pub fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_form_becomes_a_value() {
+        let form = b"Action=X&Tags.member.1.Key=a%20b&Tags.member.1.Value=1+2&Names.member.2=y&Names.member.1=x&Matcher.HttpCode=200";
+        assert_eq!(
+            from_form(form),
+            json!({"Action": "X", "Tags": [{"Key": "a b", "Value": "1 2"}], "Names": ["x", "y"], "Matcher": {"HttpCode": "200"}})
+        );
+    }
+
+    #[test]
+    fn a_value_becomes_xml() {
+        let xml = to_response(
+            "Do",
+            "urn:x",
+            &json!({"A": ["<", "b"], "B": {"C": 1}, "D": null}),
+            "r",
+        );
+        assert_eq!(
+            xml,
+            "<DoResponse xmlns=\"urn:x\"><DoResult><A><member>&lt;</member><member>b</member></A><B><C>1</C></B></DoResult><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></DoResponse>"
+        );
+    }
+}

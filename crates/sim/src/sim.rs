@@ -1,0 +1,262 @@
+//! The simulated account: its state, its clock, its ids, and the one function every call goes through.
+
+use crate::audit::AuditRow;
+use crate::ecr::Ecr;
+use crate::ecs::Ecs;
+use crate::elbv2::Elb;
+use crate::logs::Logs;
+use crate::s3::S3;
+use crate::scaling::Scaling;
+use crate::table::{self, Run};
+use crate::value;
+use bytes::Bytes;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// What distinguishes one simulated account from another.
+#[derive(Debug, Clone)]
+pub struct SimConfig {
+    /// Account id, twelve digits.
+    pub account: String,
+    /// Region name, such as `us-east-1`.
+    pub region: String,
+    /// Seed of every id and duration the simulator draws.
+    pub seed: u64,
+    /// Virtual time at the start, in seconds since the epoch.
+    pub start_epoch_seconds: i64,
+}
+
+/// An error as AWS answers it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct ApiError {
+    /// AWS's error code, such as `InvalidParameterException`.
+    pub code: String,
+    /// AWS's message.
+    pub message: String,
+    /// The HTTP status it travels with.
+    pub status: u16,
+}
+
+impl ApiError {
+    /// An error with status 400, as nearly all of AWS's are.
+    pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::with_status(400, code, message)
+    }
+
+    /// An error with a status of its own.
+    pub fn with_status(status: u16, code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            code: code.into(),
+            message: message.into(),
+            status,
+        }
+    }
+}
+
+/// One call as it arrives, whichever protocol it came by.
+#[derive(Debug, Clone, Default)]
+pub struct Call {
+    /// Who calls: the access key.
+    pub caller: String,
+    /// The service, by its AWS CLI name (`ecs`, `elbv2`, `application-autoscaling`, …).
+    pub service: String,
+    /// The operation, such as `CreateService`.
+    pub operation: String,
+    /// The input, member names as on the wire.
+    pub input: Value,
+    /// The bytes of an object being put; empty for everything but S3.
+    pub body: Bytes,
+}
+
+/// What a call answers: a value and, for an object, its bytes.
+#[derive(Debug, Clone, Default)]
+pub struct Reply {
+    /// The output, member names as on the wire.
+    pub value: Value,
+    /// The bytes of an object.
+    pub body: Bytes,
+}
+
+/// What an operation answers.
+pub type Answer = Result<Value, ApiError>;
+
+/// Tags of every resource of every service, by ARN.
+pub type Tags = BTreeMap<String, BTreeMap<String, String>>;
+
+/// The whole simulated account. Pure: it does no I/O and reads no clock but its own.
+pub struct Sim {
+    /// What it was made with.
+    pub config: SimConfig,
+    /// Virtual time, in milliseconds since the epoch.
+    pub now: i64,
+    /// Who makes the call in progress.
+    pub caller: String,
+    /// Every call so far.
+    pub audit: Vec<AuditRow>,
+    /// Operations that were asked for and do not exist here; a run that has any proves nothing.
+    pub unknown_operations: Vec<String>,
+    pub(crate) tags: Tags,
+    pub(crate) ecs: Ecs,
+    pub(crate) elb: Elb,
+    pub(crate) scaling: Scaling,
+    pub(crate) ecr: Ecr,
+    pub(crate) logs: Logs,
+    pub(crate) s3: S3,
+    random: u64,
+}
+
+impl Sim {
+    /// An empty account.
+    pub fn new(config: SimConfig) -> Self {
+        Self {
+            now: config.start_epoch_seconds * 1000,
+            random: config.seed,
+            config,
+            caller: String::new(),
+            audit: Vec::new(),
+            unknown_operations: Vec::new(),
+            tags: Tags::new(),
+            ecs: Ecs::default(),
+            elb: Elb::default(),
+            scaling: Scaling::default(),
+            ecr: Ecr::default(),
+            logs: Logs::default(),
+            s3: S3::default(),
+        }
+    }
+
+    /// Answers one call and writes it into the audit log.
+    ///
+    /// Every call of every protocol comes through here, which makes it the place where staleness, faults
+    /// and throttling belong.
+    pub fn handle(&mut self, mut call: Call) -> Result<Reply, ApiError> {
+        value::drop_nulls(&mut call.input);
+        self.caller.clone_from(&call.caller);
+        let operation = table::find(&call.service, &call.operation);
+        let answer = match operation.map(|operation| &operation.run) {
+            Some(Run::Plain(run)) => run(self, &call.input).map(|value| Reply {
+                value,
+                body: Bytes::new(),
+            }),
+            Some(Run::Object(run)) => run(self, &call.input, &call.body),
+            None => {
+                self.unknown_operations
+                    .push(format!("{}:{}", call.service, call.operation));
+                Err(table::unknown(&call.service, &call.operation))
+            }
+        };
+        self.audit.push(AuditRow {
+            seq: self.audit.len(),
+            at_millis: self.now,
+            caller: call.caller,
+            service: call.service,
+            operation: call.operation,
+            write: operation.is_none_or(|operation| operation.write),
+            input: call.input,
+            error: answer.as_ref().err().map(|error| error.code.clone()),
+            status: answer.as_ref().err().map_or(200, |error| error.status),
+        });
+        answer
+    }
+
+    /// Answers one call that carries no object.
+    pub fn call(&mut self, caller: &str, service: &str, operation: &str, input: Value) -> Answer {
+        let call = Call {
+            caller: caller.to_owned(),
+            service: service.to_owned(),
+            operation: operation.to_owned(),
+            input,
+            body: Bytes::new(),
+        };
+        self.handle(call).map(|reply| reply.value)
+    }
+
+    /// Lets virtual time pass until `to` (milliseconds since the epoch), firing what is due in order.
+    pub fn advance(&mut self, to: i64) {
+        while let Some(at) = self.ecs.next_wake().filter(|at| *at <= to) {
+            self.now = self.now.max(at);
+            crate::ecs::scheduler::wake(self);
+        }
+        self.now = self.now.max(to);
+    }
+
+    /// What is there, in short: for tests and for a look from outside.
+    pub fn state(&self) -> Value {
+        json!({
+            "now": value::time(self.now),
+            "calls": self.audit.len(),
+            "unknownOperations": self.unknown_operations,
+            "services": self.ecs.summary(),
+            "targetGroups": self.elb.summary(),
+            "scalableTargets": self.scaling.summary(),
+            "buckets": self.s3.summary(),
+        })
+    }
+
+    /// The next number of the sequence (splitmix64).
+    pub fn draw(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A duration in milliseconds between `from` and `to` seconds.
+    pub fn draw_seconds(&mut self, from: i64, to: i64) -> i64 {
+        from * 1000 + (self.draw() % ((to - from) as u64 * 1000 + 1)) as i64
+    }
+
+    /// `digits` hexadecimal digits.
+    pub fn hex(&mut self, digits: usize) -> String {
+        let mut text = String::new();
+        while text.len() < digits {
+            text.push_str(&format!("{:016x}", self.draw()));
+        }
+        text.truncate(digits);
+        text
+    }
+
+    /// Nineteen decimal digits, as ECS numbers deployments.
+    pub fn number(&mut self) -> String {
+        format!("{:019}", self.draw() % 10_000_000_000_000_000_000)
+    }
+
+    /// An id in the form of a UUID.
+    pub fn uuid(&mut self) -> String {
+        let hex = self.hex(32);
+        format!(
+            "{}-{}-{}-{}-{}",
+            &hex[..8],
+            &hex[8..12],
+            &hex[12..16],
+            &hex[16..20],
+            &hex[20..]
+        )
+    }
+
+    /// An ARN of this account and region.
+    pub fn arn(&self, service: &str, resource: &str) -> String {
+        format!(
+            "arn:aws:{service}:{}:{}:{resource}",
+            self.config.region, self.config.account
+        )
+    }
+
+    /// Virtual time as the query protocol and S3 write it.
+    pub fn iso(&self, millis: i64) -> String {
+        jiff::Timestamp::from_millisecond(millis)
+            .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+            .strftime("%Y-%m-%dT%H:%M:%S.%3fZ")
+            .to_string()
+    }
+
+    /// Virtual time as HTTP headers write it.
+    pub fn http_date(&self, millis: i64) -> String {
+        jiff::Timestamp::from_millisecond(millis)
+            .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+            .strftime("%a, %d %b %Y %H:%M:%S GMT")
+            .to_string()
+    }
+}
