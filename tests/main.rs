@@ -3,6 +3,8 @@
 //! One binary for all of them, because each more would link the AWS SDK once more. A file here is a module
 //! of this one; `tidy.rs` notices one that is forgotten.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed: that is its way")]
+
 mod deploy;
 mod examples;
 mod generated;
