@@ -56,7 +56,11 @@ enum Outcome {
     Failed(String),
 }
 
-/// Runs the steps; fails where one of them did.
+/// Runs the steps; ends the process with 1 where one of them failed.
+///
+/// # Errors
+///
+/// Where the steps could not even begin.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let root = root()?;
     std::env::set_current_dir(&root).with_context(|| format!("entering {}", root.display()))?;
@@ -88,7 +92,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         .filter(|(_, outcome, _)| matches!(outcome, Outcome::Failed(_)))
         .map(|(step, ..)| step.name())
         .collect();
-    anyhow::ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
+    if !failed.is_empty() {
+        println!("\nFAILED: {}", failed.join(", "));
+        // Not an error of ours: a chain and a backtrace would only hide the summary.
+        std::process::exit(1);
+    }
     Ok(())
 }
 
