@@ -3,8 +3,17 @@
 //!
 //! Nothing here does I/O, reads a clock or draws randomness.
 
+pub mod diagnostic;
+pub mod document;
+pub mod key;
+pub mod memory;
 pub mod path;
+pub mod shapes;
+pub mod text;
 pub mod tree;
+pub mod wire;
+pub mod world;
 
+pub use diagnostic::{Diagnostic, Position, Severity};
 pub use path::Path;
-pub use tree::{Name, Tree};
+pub use tree::{Map, Name, Tree};

@@ -424,9 +424,9 @@ impl From<serde_json::Value> for Tree {
         match value {
             Value::Null => Tree::Null,
             Value::Bool(b) => Tree::Bool(b),
-            Value::Number(n) => n
-                .as_i64()
-                .map_or_else(|| Tree::Num(n.as_f64().unwrap_or(f64::MAX)), Tree::Int),
+            Value::Number(n) => {
+                n.as_i64().map_or_else(|| Tree::Num(n.as_f64().unwrap_or(f64::MAX)), Tree::Int)
+            }
             Value::String(text) => Tree::Str(text.into()),
             Value::Array(items) => Tree::list(items.into_iter().map(Tree::from)),
             Value::Object(map) => Tree::of(map.into_iter().map(|(n, v)| (n, Tree::from(v)))),
@@ -435,13 +435,26 @@ impl From<serde_json::Value> for Tree {
 }
 
 /// Members whose values may be secret: shown as `…` wherever a tree is printed for people or logs.
-pub const MASKED: [&str; 5] = [
-    "environment",
-    "secrets",
-    "secretOptions",
-    "dockerLabels",
-    "options",
-];
+pub const MASKED: [&str; 5] = ["environment", "secrets", "secretOptions", "dockerLabels", "options"];
+
+impl Tree {
+    /// This tree with everything below the [`MASKED`] members replaced.
+    #[must_use]
+    pub fn masked(&self) -> Tree {
+        match self {
+            Tree::Map(map) => Tree::Map(
+                map.iter()
+                    .map(|(name, value)| {
+                        let hidden = MASKED.contains(&&**name);
+                        (name.clone(), if hidden { Tree::from("(hidden)") } else { value.masked() })
+                    })
+                    .collect(),
+            ),
+            Tree::List(items) => Tree::list(items.iter().map(Tree::masked)),
+            scalar => scalar.clone(),
+        }
+    }
+}
 
 /// Masks what may be secret, so that a tree can stand in a log line.
 impl fmt::Debug for Tree {
@@ -450,11 +463,7 @@ impl fmt::Debug for Tree {
             Tree::Map(map) => f
                 .debug_map()
                 .entries(map.iter().map(|(name, value)| {
-                    let shown: &dyn fmt::Debug = if MASKED.contains(&&**name) {
-                        &"…"
-                    } else {
-                        value
-                    };
+                    let shown: &dyn fmt::Debug = if MASKED.contains(&&**name) { &"…" } else { value };
                     (name, shown)
                 }))
                 .finish(),
@@ -503,15 +512,13 @@ mod tests {
     fn floats_stay_floats_and_control_characters_are_escaped() {
         let tree = Tree::list([Tree::Num(70.0), Tree::from("a\"\u{1}\n")]);
         assert_eq!(tree.to_json(), "[70.0,\"a\\\"\\u0001\\n\"]");
-        assert_eq!(
-            Tree::from(serde_json::from_str::<serde_json::Value>(&tree.to_json()).unwrap()),
-            tree
-        );
+        assert_eq!(Tree::from(serde_json::from_str::<serde_json::Value>(&tree.to_json()).unwrap()), tree);
     }
 
     #[test]
     fn debug_masks_what_may_be_secret() {
-        let tree = Tree::from(serde_json::json!({"environment": [{"name": "A", "value": "hunter2"}], "image": "x"}));
+        let tree =
+            Tree::from(serde_json::json!({"environment": [{"name": "A", "value": "hunter2"}], "image": "x"}));
         let shown = format!("{tree:?}");
         assert!(!shown.contains("hunter2") && shown.contains("image"), "{shown}");
     }

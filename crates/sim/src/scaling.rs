@@ -89,18 +89,14 @@ fn resource(input: &Value) -> Result<String, ApiError> {
     let id = value::required(input, "ResourceId", "ValidationException")?;
     match text(input, "ScalableDimension") {
         Some(DIMENSION) => Ok(id.to_owned()),
-        _ => Err(invalid(
-            "Unsupported service namespace, resource type or scalable dimension",
-        )),
+        _ => Err(invalid("Unsupported service namespace, resource type or scalable dimension")),
     }
 }
 
 fn namespace(input: &Value) -> Result<(), ApiError> {
     match text(input, "ServiceNamespace") {
         Some("ecs") => Ok(()),
-        _ => Err(invalid(
-            "Unsupported service namespace, resource type or scalable dimension",
-        )),
+        _ => Err(invalid("Unsupported service namespace, resource type or scalable dimension")),
     }
 }
 
@@ -113,12 +109,7 @@ fn key(id: &str) -> Option<Key> {
 fn register(sim: &mut Sim, input: &Value) -> Answer {
     let id = resource(input)?;
     let key = key(&id)
-        .filter(|key| {
-            sim.ecs
-                .services
-                .get(key)
-                .is_some_and(|service| service.status == "ACTIVE")
-        })
+        .filter(|key| sim.ecs.services.get(key).is_some_and(|service| service.status == "ACTIVE"))
         .ok_or_else(|| invalid(format!("ECS service doesn't exist: {id}")))?;
     let existing = sim.scaling.targets.get(&id).cloned();
     refuse! {
@@ -206,8 +197,7 @@ fn clamp(sim: &mut Sim, id: &str, key: &Key, min: i64, max: i64) {
 /// Removes what belongs to a resource that is gone.
 pub fn forget(sim: &mut Sim, id: &str) {
     if let Some(target) = sim.scaling.targets.remove(id) {
-        sim.tags
-            .remove(text(&target, "ScalableTargetARN").unwrap_or_default());
+        sim.tags.remove(text(&target, "ScalableTargetARN").unwrap_or_default());
     }
     sim.scaling.policies.retain(|(of, _), _| of != id);
     sim.scaling.scheduled.retain(|(of, _), _| of != id);
@@ -246,12 +236,7 @@ fn put_policy(sim: &mut Sim, input: &Value) -> Answer {
         !sim.scaling.targets.contains_key(&id) => missing("scalable target", &id);
     }
     let key = (id.clone(), name.clone());
-    let mut policy = sim
-        .scaling
-        .policies
-        .get(&key)
-        .cloned()
-        .unwrap_or_else(|| json!({}));
+    let mut policy = sim.scaling.policies.get(&key).cloned().unwrap_or_else(|| json!({}));
     let fresh = !has(&policy, "PolicyARN");
     let kind = text(input, "PolicyType")
         .or(text(&policy, "PolicyType"))
@@ -269,9 +254,7 @@ fn put_policy(sim: &mut Sim, input: &Value) -> Answer {
     let configuration = input.get(member).cloned();
     match (&configuration, fresh) {
         (None, true) => {
-            return Err(invalid(format!(
-                "{member} must be specified for policy type {kind}"
-            )));
+            return Err(invalid(format!("{member} must be specified for policy type {kind}")));
         }
         (Some(it), _) if kind == "TargetTrackingScaling" => {
             refuse! {
@@ -316,25 +299,11 @@ fn put_policy(sim: &mut Sim, input: &Value) -> Answer {
 }
 
 fn describe_policies(sim: &mut Sim, input: &Value) -> Answer {
-    describe_named(
-        sim,
-        input,
-        |sim| &sim.scaling.policies,
-        "PolicyNames",
-        "ScalingPolicies",
-        10,
-    )
+    describe_named(sim, input, |sim| &sim.scaling.policies, "PolicyNames", "ScalingPolicies", 10)
 }
 
 fn describe_scheduled(sim: &mut Sim, input: &Value) -> Answer {
-    describe_named(
-        sim,
-        input,
-        |sim| &sim.scaling.scheduled,
-        "ScheduledActionNames",
-        "ScheduledActions",
-        50,
-    )
+    describe_named(sim, input, |sim| &sim.scaling.scheduled, "ScheduledActionNames", "ScheduledActions", 50)
 }
 
 /// Pages through what is kept by resource id and name.
@@ -352,8 +321,7 @@ fn describe_named(
     let items = of(sim)
         .iter()
         .filter(|((id, name), _)| {
-            wanted.is_none_or(|wanted| wanted == id)
-                && (names.is_empty() || names.contains(&name.as_str()))
+            wanted.is_none_or(|wanted| wanted == id) && (names.is_empty() || names.contains(&name.as_str()))
         })
         .map(|((id, name), it)| (format!("{id}\n{name}"), it.clone()))
         .collect();
@@ -365,9 +333,7 @@ fn delete_policy(sim: &mut Sim, input: &Value) -> Answer {
     let id = resource(input)?;
     let name = value::required(input, "PolicyName", "ValidationException")?.to_owned();
     let removed = sim.scaling.policies.remove(&(id.clone(), name.clone()));
-    removed
-        .map(|_| json!({}))
-        .ok_or_else(|| missing(&format!("scaling policy {name}"), &id))
+    removed.map(|_| json!({})).ok_or_else(|| missing(&format!("scaling policy {name}"), &id))
 }
 
 fn put_scheduled(sim: &mut Sim, input: &Value) -> Answer {
@@ -377,30 +343,13 @@ fn put_scheduled(sim: &mut Sim, input: &Value) -> Answer {
         !sim.scaling.targets.contains_key(&id) => missing("scalable target", &id);
     }
     let key = (id.clone(), name.clone());
-    let before = sim
-        .scaling
-        .scheduled
-        .get(&key)
-        .cloned()
-        .unwrap_or_else(|| json!({}));
+    let before = sim.scaling.scheduled.get(&key).cloned().unwrap_or_else(|| json!({}));
     // Start and end are dropped where they are not sent again; the rest stays.
     let mut action = value::pick(
         &before,
-        &[
-            "ScheduledActionARN",
-            "CreationTime",
-            "Schedule",
-            "Timezone",
-            "ScalableTargetAction",
-        ],
+        &["ScheduledActionARN", "CreationTime", "Schedule", "Timezone", "ScalableTargetAction"],
     );
-    for name in [
-        "Schedule",
-        "Timezone",
-        "StartTime",
-        "EndTime",
-        "ScalableTargetAction",
-    ] {
+    for name in ["Schedule", "Timezone", "StartTime", "EndTime", "ScalableTargetAction"] {
         if let Some(new) = input.get(name) {
             set(&mut action, name, new.clone());
         }
@@ -430,9 +379,7 @@ fn delete_scheduled(sim: &mut Sim, input: &Value) -> Answer {
     let id = resource(input)?;
     let name = value::required(input, "ScheduledActionName", "ValidationException")?.to_owned();
     let removed = sim.scaling.scheduled.remove(&(id.clone(), name.clone()));
-    removed
-        .map(|_| json!({}))
-        .ok_or_else(|| missing(&format!("scheduled action {name}"), &id))
+    removed.map(|_| json!({})).ok_or_else(|| missing(&format!("scheduled action {name}"), &id))
 }
 
 fn describe_activities(sim: &mut Sim, input: &Value) -> Answer {
@@ -443,12 +390,7 @@ fn describe_activities(sim: &mut Sim, input: &Value) -> Answer {
         .activities
         .iter()
         .filter(|it| wanted.is_none_or(|wanted| text(it, "ResourceId") == Some(wanted)))
-        .map(|it| {
-            (
-                text(it, "ActivityId").unwrap_or_default().to_owned(),
-                it.clone(),
-            )
-        })
+        .map(|it| (text(it, "ActivityId").unwrap_or_default().to_owned(), it.clone()))
         .collect();
     let (page, next) = page(items, input, &paging(50))?;
     Ok(paged("ScalingActivities", page, next, &paging(50)))

@@ -46,11 +46,7 @@ impl ApiError {
 
     /// An error with a status of its own.
     pub fn with_status(status: u16, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            code: code.into(),
-            message: message.into(),
-            status,
-        }
+        Self { code: code.into(), message: message.into(), status }
     }
 }
 
@@ -170,8 +166,7 @@ impl Sim {
             }
             Some(Run::Object(run)) => run(self, &call.input, &call.body),
             None => {
-                self.unknown_operations
-                    .push(format!("{}:{}", call.service, call.operation));
+                self.unknown_operations.push(format!("{}:{}", call.service, call.operation));
                 Err(table::unknown(&call.service, &call.operation))
             }
         };
@@ -262,10 +257,7 @@ impl Sim {
 
     /// An ARN of this account and region.
     pub fn arn(&self, service: &str, resource: &str) -> String {
-        format!(
-            "arn:aws:{service}:{}:{}:{resource}",
-            self.config.region, self.config.account
-        )
+        format!("arn:aws:{service}:{}:{}:{resource}", self.config.region, self.config.account)
     }
 
     /// Virtual time as the query protocol and S3 write it.

@@ -46,12 +46,7 @@ pub const fn read(
     name: &'static str,
     run: fn(&mut Sim, &Value) -> Answer,
 ) -> Operation {
-    Operation {
-        service,
-        name,
-        write: false,
-        run: Run::Plain(run),
-    }
+    Operation { service, name, write: false, run: Run::Plain(run) }
 }
 
 /// A row for an operation that writes.
@@ -60,12 +55,7 @@ pub const fn write(
     name: &'static str,
     run: fn(&mut Sim, &Value) -> Answer,
 ) -> Operation {
-    Operation {
-        service,
-        name,
-        write: true,
-        run: Run::Plain(run),
-    }
+    Operation { service, name, write: true, run: Run::Plain(run) }
 }
 
 /// A row for an operation on tags.
@@ -89,12 +79,7 @@ pub const fn object(
     write: bool,
     run: fn(&mut Sim, &Value, &Bytes) -> Result<Reply, ApiError>,
 ) -> Operation {
-    Operation {
-        service: "s3",
-        name,
-        write,
-        run: Run::Object(run),
-    }
+    Operation { service: "s3", name, write, run: Run::Object(run) }
 }
 
 const TABLES: &[&[Operation]] = &[
@@ -124,21 +109,17 @@ pub fn find(service: &str, name: &str) -> Option<&'static Operation> {
 /// What AWS says to an operation it does not have, in the words of the service's protocol.
 pub fn unknown(service: &str, name: &str) -> ApiError {
     match service {
-        "elbv2" | "sts" => ApiError::new(
-            "InvalidAction",
-            format!("Could not find operation {name} for this version"),
-        ),
+        "elbv2" | "sts" => {
+            ApiError::new("InvalidAction", format!("Could not find operation {name} for this version"))
+        }
         "s3" => ApiError::with_status(
             501,
             "NotImplemented",
-            format!(
-                "A header or query you provided implies functionality that is not implemented ({name})"
-            ),
+            format!("A header or query you provided implies functionality that is not implemented ({name})"),
         ),
-        _ => ApiError::new(
-            "UnknownOperationException",
-            format!("The requested operation {name} is not known"),
-        ),
+        _ => {
+            ApiError::new("UnknownOperationException", format!("The requested operation {name} is not known"))
+        }
     }
 }
 
@@ -205,14 +186,11 @@ impl TagStyle {
     pub fn show(&self, tags: Option<&BTreeMap<String, String>>) -> Value {
         let pairs = tags.into_iter().flatten();
         if self.key.is_empty() {
-            let map: Map<String, Value> = pairs
-                .map(|(key, value)| (key.clone(), Value::String(value.clone())))
-                .collect();
+            let map: Map<String, Value> =
+                pairs.map(|(key, value)| (key.clone(), Value::String(value.clone()))).collect();
             return Value::Object(map);
         }
-        pairs
-            .map(|(key, value)| json!({ self.key: key, self.value: value }))
-            .collect()
+        pairs.map(|(key, value)| json!({ self.key: key, self.value: value })).collect()
     }
 
     /// Carries out an operation on tags.

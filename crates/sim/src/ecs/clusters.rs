@@ -31,11 +31,7 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
     }
     let arn = arn(sim, &name);
     // A cluster that is there is answered as it is.
-    let active = sim
-        .ecs
-        .clusters
-        .get(&name)
-        .is_some_and(|cluster| text(cluster, "status") == Some("ACTIVE"));
+    let active = sim.ecs.clusters.get(&name).is_some_and(|cluster| text(cluster, "status") == Some("ACTIVE"));
     if !active {
         TAGS.parse(input)?;
         sim.tags.remove(&arn);
@@ -53,11 +49,7 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
         set(&mut cluster, "clusterName", json!(name));
         set(&mut cluster, "clusterArn", json!(arn));
         set(&mut cluster, "status", json!("ACTIVE"));
-        fill(
-            &mut cluster,
-            "settings",
-            json!([{"name": "containerInsights", "value": "disabled"}]),
-        );
+        fill(&mut cluster, "settings", json!([{"name": "containerInsights", "value": "disabled"}]));
         fill(&mut cluster, "capacityProviders", json!([]));
         fill(&mut cluster, "defaultCapacityProviderStrategy", json!([]));
         sim.ecs.clusters.insert(name.clone(), cluster);

@@ -51,9 +51,7 @@ pub fn wake(sim: &mut Sim) {
         "DRAINING" => drain(sim, &mut service),
         _ => {}
     }
-    let gone = service
-        .inactive_at
-        .is_some_and(|at| sim.now - at >= REMEMBERED);
+    let gone = service.inactive_at.is_some_and(|at| sim.now - at >= REMEMBERED);
     if gone {
         return;
     }
@@ -69,10 +67,7 @@ fn next(sim: &Sim, service: &Service) -> Option<i64> {
     if let Some(at) = service.inactive_at {
         return Some(at + REMEMBERED);
     }
-    let tasks = service
-        .tasks
-        .iter()
-        .flat_map(|task| [task.due, task.healthy_at, task.unhealthy_at]);
+    let tasks = service.tasks.iter().flat_map(|task| [task.due, task.healthy_at, task.unhealthy_at]);
     let launch = (service.launch_after > sim.now).then_some(service.launch_after);
     let steady = service.steady.map(|at| at + STEADY);
     tasks.flatten().chain(launch).chain(steady).min()
@@ -87,11 +82,7 @@ pub fn deploy(sim: &mut Sim, service: &mut Service) {
     let cluster = path.split('/').next().unwrap_or_default();
     set(&mut revision, "serviceRevisionArn", json!(arn));
     set(&mut revision, "serviceArn", json!(service.arn));
-    set(
-        &mut revision,
-        "clusterArn",
-        json!(super::clusters::arn(sim, cluster)),
-    );
+    set(&mut revision, "clusterArn", json!(super::clusters::arn(sim, cluster)));
     set(&mut revision, "createdAt", value::time(sim.now));
     set(&mut revision, "platformFamily", json!("Linux"));
     let images = images(sim, &revision);
@@ -102,25 +93,17 @@ pub fn deploy(sim: &mut Sim, service: &mut Service) {
     let path = service.arn.rsplit(":service/").next().unwrap_or_default();
     let service_deployment = sim.arn("ecs", &format!("service-deployment/{path}/{id}"));
     let now = sim.now;
-    let superseded = service
-        .deployments
-        .first()
-        .map(|it| it.service_deployment.clone());
+    let superseded = service.deployments.first().map(|it| it.service_deployment.clone());
     if let Some(old) = superseded.and_then(|arn| service.service_deployment(&arn))
         && old.finished.is_none()
     {
         old.status = "STOPPED";
         old.reason =
-            "The service deployment was stopped because a new service deployment was started."
-                .to_owned();
+            "The service deployment was stopped because a new service deployment was started.".to_owned();
         old.finished = Some(now);
         old.updated = now;
     }
-    let sources = service
-        .deployments
-        .iter()
-        .map(|it| it.revision.clone())
-        .collect();
+    let sources = service.deployments.iter().map(|it| it.revision.clone()).collect();
     service.service_deployments.insert(
         0,
         ServiceDeployment {
@@ -224,10 +207,7 @@ fn progress(sim: &mut Sim, service: &mut Service) {
             task.healthy = true;
             service.launch_after = now;
             let resets = flag(breaker(service), "resetOnHealthyTask").unwrap_or(true);
-            if let Some(it) = service
-                .deployments
-                .iter_mut()
-                .find(|it| it.id == task.deployment)
+            if let Some(it) = service.deployments.iter_mut().find(|it| it.id == task.deployment)
                 && resets
             {
                 it.failed = 0;
@@ -291,21 +271,13 @@ fn failed(sim: &mut Sim, service: &mut Service, deployment: &str) {
     let enabled = flag(breaker(service), "enable") == Some(true);
     let rolls_back = flag(breaker(service), "rollback") == Some(true);
     let now = sim.now;
-    let Some(index) = service
-        .deployments
-        .iter()
-        .position(|it| it.id == deployment)
-    else {
+    let Some(index) = service.deployments.iter().position(|it| it.id == deployment) else {
         return;
     };
     let it = &mut service.deployments[index];
     it.failed += 1;
     it.updated = now;
-    let (failures, arn, rolling) = (
-        it.failed,
-        it.service_deployment.clone(),
-        it.rollout == "IN_PROGRESS",
-    );
+    let (failures, arn, rolling) = (it.failed, it.service_deployment.clone(), it.rollout == "IN_PROGRESS");
     if index > 0 {
         return;
     }
@@ -329,20 +301,13 @@ fn failed(sim: &mut Sim, service: &mut Service, deployment: &str) {
         sim,
         &format!("(deployment {failed_id}) deployment failed: tasks failed to start."),
     );
-    let target = service
-        .completed
-        .clone()
-        .filter(|target| rolls_back && *target != failed_revision);
+    let target = service.completed.clone().filter(|target| rolls_back && *target != failed_revision);
     let record = service.service_deployment(&arn);
     let Some(target) = target else {
         // Nothing to go back to: the deployment stalls.
         if let Some(record) = record {
             let was_rolling_back = record.rollback.is_some();
-            record.status = if was_rolling_back || rolls_back {
-                "ROLLBACK_FAILED"
-            } else {
-                "STOPPED"
-            };
+            record.status = if was_rolling_back || rolls_back { "ROLLBACK_FAILED" } else { "STOPPED" };
             record.reason = "Service deployment circuit breaker: tasks failed to start.".to_owned();
             record.finished = Some(now);
         }
@@ -351,8 +316,7 @@ fn failed(sim: &mut Sim, service: &mut Service, deployment: &str) {
     if let Some(record) = record {
         record.status = "ROLLBACK_IN_PROGRESS";
         record.reason =
-            "Service deployment rolled back because the circuit breaker threshold was exceeded."
-                .to_owned();
+            "Service deployment rolled back because the circuit breaker threshold was exceeded.".to_owned();
         record.rollback = Some((record.reason.clone(), now, target.clone()));
     }
     // Going back restores the whole revision, not only the task definition.
@@ -385,11 +349,7 @@ fn balance(sim: &mut Sim, service: &mut Service) {
     let Some(primary) = service.deployments.first() else {
         return;
     };
-    let (id, revision, stalled) = (
-        primary.id.clone(),
-        primary.revision.clone(),
-        primary.rollout == "FAILED",
-    );
+    let (id, revision, stalled) = (primary.id.clone(), primary.revision.clone(), primary.rollout == "FAILED");
     let desired = service.desired;
     let lower = (desired * service.percent("minimumHealthyPercent") + 99) / 100;
     let upper = desired * service.percent("maximumPercent") / 100;
@@ -403,36 +363,22 @@ fn balance(sim: &mut Sim, service: &mut Service) {
         stop(sim, service, own - desired, |task| task.deployment == id);
     }
     // Old tasks that serve nobody go at once, healthy ones as far as the lower limit allows.
-    let idle = service
-        .tasks
-        .iter()
-        .filter(|task| task.deployment != id && !task.stopping && !task.healthy)
-        .count();
+    let idle =
+        service.tasks.iter().filter(|task| task.deployment != id && !task.stopping && !task.healthy).count();
     if !stalled && idle > 0 {
-        stop(sim, service, idle as i64, |task| {
-            task.deployment != id && !task.healthy
-        });
+        stop(sim, service, idle as i64, |task| task.deployment != id && !task.healthy);
     }
-    let old = service
-        .tasks
-        .iter()
-        .filter(|task| task.deployment != id && task.is_healthy())
-        .count() as i64;
+    let old = service.tasks.iter().filter(|task| task.deployment != id && task.is_healthy()).count() as i64;
     let spare = (service.healthy() - lower).min(old);
     if !stalled && spare > 0 {
-        stop(sim, service, spare, |task| {
-            task.deployment != id && task.is_healthy()
-        });
+        stop(sim, service, spare, |task| task.deployment != id && task.is_healthy());
     }
     settle(sim, service, &id);
 }
 
 fn start(sim: &mut Sim, service: &mut Service, id: &str, revision: &str, count: i64) {
-    let definition = service
-        .revision(revision)
-        .and_then(|it| text(it, "taskDefinition"))
-        .unwrap_or_default()
-        .to_owned();
+    let definition =
+        service.revision(revision).and_then(|it| text(it, "taskDefinition")).unwrap_or_default().to_owned();
     let mut started = String::new();
     for _ in 0..count {
         let task = tasks::launch(sim, service, id, &definition);
@@ -449,9 +395,7 @@ fn stop(sim: &mut Sim, service: &mut Service, count: i64, chosen: impl Fn(&Task)
     let by = service.deployments.first().map_or("", |it| &it.id);
     let reason = format!("Scaling activity initiated by (deployment {by})");
     let mut all = std::mem::take(&mut service.tasks);
-    let mut order: Vec<usize> = (0..all.len())
-        .filter(|at| !all[*at].stopping && chosen(&all[*at]))
-        .collect();
+    let mut order: Vec<usize> = (0..all.len()).filter(|at| !all[*at].stopping && chosen(&all[*at])).collect();
     order.sort_by_key(|at| (all[*at].healthy, all[*at].status == "RUNNING"));
     let mut draining = 0;
     for at in order.into_iter().take(count.max(0) as usize) {
@@ -475,10 +419,7 @@ fn stop(sim: &mut Sim, service: &mut Service, count: i64, chosen: impl Fn(&Task)
 fn settle(sim: &mut Sim, service: &mut Service, id: &str) {
     let now = sim.now;
     let busy = |deployment: &str| {
-        service
-            .tasks
-            .iter()
-            .any(|task| task.deployment == deployment && task.status != "STOPPED")
+        service.tasks.iter().any(|task| task.deployment == deployment && task.status != "STOPPED")
     };
     let kept: Vec<String> = service
         .deployments
@@ -487,15 +428,9 @@ fn settle(sim: &mut Sim, service: &mut Service, id: &str) {
         .filter(|(index, it)| *index == 0 || busy(&it.id))
         .map(|(_, it)| it.id.clone())
         .collect();
-    let own_healthy = service
-        .tasks
-        .iter()
-        .filter(|task| task.deployment == id && task.is_healthy())
-        .count() as i64;
-    let quiet = service
-        .tasks
-        .iter()
-        .all(|task| matches!(task.status, "RUNNING" | "STOPPED"));
+    let own_healthy =
+        service.tasks.iter().filter(|task| task.deployment == id && task.is_healthy()).count() as i64;
+    let quiet = service.tasks.iter().all(|task| matches!(task.status, "RUNNING" | "STOPPED"));
     let done = kept.len() == 1
         && own_healthy == service.desired
         && service.running(None) == service.desired
@@ -514,11 +449,7 @@ fn settle(sim: &mut Sim, service: &mut Service, id: &str) {
         let arn = primary.service_deployment.clone();
         service.completed = Some(primary.revision.clone());
         if let Some(record) = service.service_deployment(&arn) {
-            record.status = if record.rollback.is_some() {
-                "ROLLBACK_SUCCESSFUL"
-            } else {
-                "SUCCESSFUL"
-            };
+            record.status = if record.rollback.is_some() { "ROLLBACK_SUCCESSFUL" } else { "SUCCESSFUL" };
             record.finished = Some(now);
             record.updated = now;
         }

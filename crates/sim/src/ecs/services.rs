@@ -106,11 +106,8 @@ pub const REVISION: &[&str] = &[
 ];
 
 /// Fields that DescribeServices shows on deployments, not on the service.
-pub const ON_DEPLOYMENTS: &[&str] = &[
-    "serviceConnectConfiguration",
-    "volumeConfigurations",
-    "vpcLatticeConfigurations",
-];
+pub const ON_DEPLOYMENTS: &[&str] =
+    &["serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations"];
 
 /// Fields of a request that are not kept among a service's own.
 const NOT_KEPT: &[&str] = &[
@@ -128,9 +125,7 @@ const NOT_KEPT: &[&str] = &[
 impl Service {
     /// The tasks of one deployment, or of all.
     fn of<'a>(&'a self, deployment: Option<&'a str>) -> impl Iterator<Item = &'a Task> {
-        self.tasks
-            .iter()
-            .filter(move |task| deployment.is_none_or(|id| task.deployment == id))
+        self.tasks.iter().filter(move |task| deployment.is_none_or(|id| task.deployment == id))
     }
 
     /// How many run; a task that drains its connections still does.
@@ -155,9 +150,7 @@ impl Service {
 
     /// The fields of the revision with this ARN.
     pub fn revision(&self, arn: &str) -> Option<&Value> {
-        self.revisions
-            .iter()
-            .find(|revision| text(revision, "serviceRevisionArn") == Some(arn))
+        self.revisions.iter().find(|revision| text(revision, "serviceRevisionArn") == Some(arn))
     }
 
     /// The service deployment with this ARN.
@@ -192,17 +185,8 @@ fn not_found() -> ApiError {
 /// The key of the service that a request means.
 fn key(sim: &Sim, input: &Value) -> Result<Key, ApiError> {
     let cluster = named(sim, input)?;
-    let name = short(value::required(
-        input,
-        "service",
-        "InvalidParameterException",
-    )?)
-    .to_owned();
-    match sim
-        .ecs
-        .services
-        .contains_key(&(cluster.clone(), name.clone()))
-    {
+    let name = short(value::required(input, "service", "InvalidParameterException")?).to_owned();
+    match sim.ecs.services.contains_key(&(cluster.clone(), name.clone())) {
         true => Ok((cluster, name)),
         false => Err(not_found()),
     }
@@ -217,10 +201,7 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
     let key = (cluster.clone(), name.clone());
     if let Some(service) = sim.ecs.services.get(&key) {
         match service.status {
-            "ACTIVE"
-                if service.token.is_some()
-                    && service.token.as_deref() == text(input, "clientToken") =>
-            {
+            "ACTIVE" if service.token.is_some() && service.token.as_deref() == text(input, "clientToken") => {
                 return Ok(json!({"service": show(sim, service, true)}));
             }
             "ACTIVE" => return Err(invalid("Creation of service was not idempotent.")),
@@ -231,9 +212,7 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
     TAGS.parse(input)?;
     let mut config = input.clone();
     if let Some(map) = config.as_object_mut() {
-        map.retain(|name, _| {
-            name == "deploymentConfiguration" || !NOT_KEPT.contains(&name.as_str())
-        });
+        map.retain(|name, _| name == "deploymentConfiguration" || !NOT_KEPT.contains(&name.as_str()));
     }
     resolve_task_definition(sim, &mut config)?;
     fill_in(sim, &mut config);
@@ -242,9 +221,7 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
         Some(count) => count,
         None if daemon => 1,
         None => {
-            return Err(invalid(
-                "Desired count is required for the REPLICA scheduling strategy.",
-            ));
+            return Err(invalid("Desired count is required for the REPLICA scheduling strategy."));
         }
     };
     validate(sim, &config, input)?;
@@ -289,17 +266,11 @@ pub(super) fn update(sim: &mut Sim, input: &Value) -> Answer {
     let before = service.config.clone();
     let mut config = before.clone();
     if let Some(map) = input.as_object() {
-        for (name, new) in map
-            .iter()
-            .filter(|(name, _)| !NOT_KEPT.contains(&name.as_str()))
-        {
+        for (name, new) in map.iter().filter(|(name, _)| !NOT_KEPT.contains(&name.as_str())) {
             set(&mut config, name, new.clone());
         }
     }
-    if let Some(new) = input
-        .get("deploymentConfiguration")
-        .and_then(Value::as_object)
-    {
+    if let Some(new) = input.get("deploymentConfiguration").and_then(Value::as_object) {
         for (name, new) in new {
             set(
                 object_mut(&mut config, "deploymentConfiguration"),
@@ -366,9 +337,7 @@ pub(super) fn delete(sim: &mut Sim, input: &Value) -> Answer {
     match service.status {
         "INACTIVE" => return Err(not_found()),
         "ACTIVE" if service.desired > 0 && !force => {
-            return Err(invalid(
-                "The service cannot be stopped while it is scaled above 0.",
-            ));
+            return Err(invalid("The service cannot be stopped while it is scaled above 0."));
         }
         "ACTIVE" => {
             service.status = "DRAINING";
@@ -416,9 +385,7 @@ pub(super) fn list_services(sim: &mut Sim, input: &Value) -> Answer {
         .range((cluster.clone(), String::new())..)
         .take_while(|((of, _), _)| *of == cluster)
         .filter(|(_, service)| service.status == "ACTIVE")
-        .filter(|(_, service)| {
-            matches(service, "launchType") && matches(service, "schedulingStrategy")
-        })
+        .filter(|(_, service)| matches(service, "launchType") && matches(service, "schedulingStrategy"))
         .map(|((_, name), service)| (name.clone(), json!(service.arn)))
         .collect();
     let (page, next) = page(items, input, &paging(10))?;
@@ -503,9 +470,7 @@ fn validate_load_balancer(
 ) -> Result<(), ApiError> {
     let name = text(balancer, "containerName").unwrap_or_default();
     let Some(container) = task_definitions::container(definition, name) else {
-        return Err(invalid(format!(
-            "The container {name} does not exist in the task definition."
-        )));
+        return Err(invalid(format!("The container {name} does not exist in the task definition.")));
     };
     let port = int(balancer, "containerPort").unwrap_or_default();
     refuse! {
@@ -515,9 +480,7 @@ fn validate_load_balancer(
         return Ok(());
     };
     let Some(group) = sim.elb.target_group(arn) else {
-        return Err(invalid(format!(
-            "Unable to find target group with targetGroupArn {arn}."
-        )));
+        return Err(invalid(format!("Unable to find target group with targetGroupArn {arn}.")));
     };
     refuse! {
         awsvpc && text(&group.config, "TargetType") != Some("ip") => invalid(format!("The provided target group {arn} has target type {}, which is incompatible with the awsvpc network mode specified in the task definition.", text(&group.config, "TargetType").unwrap_or_default()));
@@ -533,10 +496,7 @@ fn fill_in(sim: &Sim, config: &mut Value) {
     if list(config, "capacityProviderStrategy").is_empty() {
         fill(config, "launchType", json!("EC2"));
     }
-    for item in list_mut(config, "capacityProviderStrategy")
-        .into_iter()
-        .flatten()
-    {
+    for item in list_mut(config, "capacityProviderStrategy").into_iter().flatten() {
         fill(item, "base", json!(0));
         fill(item, "weight", json!(0));
     }
@@ -544,12 +504,7 @@ fn fill_in(sim: &Sim, config: &mut Value) {
         fill(config, "platformVersion", json!("LATEST"));
         fill(config, "platformFamily", json!("Linux"));
     }
-    for name in [
-        "loadBalancers",
-        "serviceRegistries",
-        "placementConstraints",
-        "placementStrategy",
-    ] {
+    for name in ["loadBalancers", "serviceRegistries", "placementConstraints", "placementStrategy"] {
         fill(config, name, json!([]));
     }
     fill(config, "deploymentController", json!({"type": "ECS"}));
@@ -574,22 +529,13 @@ fn fill_in(sim: &Sim, config: &mut Value) {
     fill(breaker, "enable", json!(false));
     fill(breaker, "rollback", json!(false));
     fill(breaker, "resetOnHealthyTask", json!(true));
-    fill(
-        breaker,
-        "thresholdConfiguration",
-        json!({"type": "BOUNDED_PERCENT", "value": 50}),
-    );
-    let rebalances = !daemon
-        && int(&config["deploymentConfiguration"], "maximumPercent").is_some_and(|it| it > 100);
-    fill(
-        config,
-        "availabilityZoneRebalancing",
-        json!(if rebalances { "ENABLED" } else { "DISABLED" }),
-    );
+    fill(breaker, "thresholdConfiguration", json!({"type": "BOUNDED_PERCENT", "value": 50}));
+    let rebalances =
+        !daemon && int(&config["deploymentConfiguration"], "maximumPercent").is_some_and(|it| it > 100);
+    fill(config, "availabilityZoneRebalancing", json!(if rebalances { "ENABLED" } else { "DISABLED" }));
     let balanced = !list(config, "loadBalancers").is_empty();
-    if let Some(network) = config
-        .get_mut("networkConfiguration")
-        .and_then(|it| it.get_mut("awsvpcConfiguration"))
+    if let Some(network) =
+        config.get_mut("networkConfiguration").and_then(|it| it.get_mut("awsvpcConfiguration"))
     {
         fill(network, "assignPublicIp", json!("DISABLED"));
         fill(network, "securityGroups", json!([]));
@@ -611,9 +557,7 @@ pub fn show(sim: &Sim, service: &Service, tags: bool) -> Value {
     let mut out = service.config.clone();
     if let Some(map) = out.as_object_mut() {
         map.retain(|name, _| {
-            !ON_DEPLOYMENTS.contains(&name.as_str())
-                && name != "gatewayConnectors"
-                && name != "monitoring"
+            !ON_DEPLOYMENTS.contains(&name.as_str()) && name != "gatewayConnectors" && name != "monitoring"
         });
     }
     let cluster = service.arn.rsplit('/').nth(1).unwrap_or_default();
@@ -627,24 +571,13 @@ pub fn show(sim: &Sim, service: &Service, tags: bool) -> Value {
     set(&mut out, "createdAt", value::time(service.created));
     set(&mut out, "createdBy", json!(service.created_by));
     set(&mut out, "events", service.events.iter().cloned().collect());
-    let deployments: Vec<Value> = service
-        .deployments
-        .iter()
-        .map(|it| show_deployment(service, it))
-        .collect();
-    let revisions: Vec<Value> = service
-        .deployments
-        .iter()
-        .map(|it| revision_counts(service, &it.revision))
-        .collect();
+    let deployments: Vec<Value> = service.deployments.iter().map(|it| show_deployment(service, it)).collect();
+    let revisions: Vec<Value> =
+        service.deployments.iter().map(|it| revision_counts(service, &it.revision)).collect();
     set(&mut out, "deployments", json!(deployments));
     if service.status != "INACTIVE" {
         if let Some(first) = service.deployments.first() {
-            set(
-                &mut out,
-                "currentServiceDeployment",
-                json!(first.service_deployment),
-            );
+            set(&mut out, "currentServiceDeployment", json!(first.service_deployment));
         }
         set(&mut out, "currentServiceRevisions", json!(revisions));
     }
@@ -657,11 +590,7 @@ pub fn show(sim: &Sim, service: &Service, tags: bool) -> Value {
 /// How many tasks of a revision are wanted, run and come.
 pub fn revision_counts(service: &Service, revision: &str) -> Value {
     let mut counts = (0, 0, 0);
-    for it in service
-        .deployments
-        .iter()
-        .filter(|it| it.revision == revision)
-    {
+    for it in service.deployments.iter().filter(|it| it.revision == revision) {
         counts.0 += desired_of(service, it);
         counts.1 += service.running(Some(&it.id));
         counts.2 += service.pending(Some(&it.id));
@@ -707,21 +636,9 @@ fn show_deployment(service: &Service, deployment: &Deployment) -> Value {
     }
     set(&mut out, "id", json!(deployment.id));
     set(&mut out, "status", json!(deployment.status));
-    set(
-        &mut out,
-        "desiredCount",
-        json!(desired_of(service, deployment)),
-    );
-    set(
-        &mut out,
-        "runningCount",
-        json!(service.running(Some(&deployment.id))),
-    );
-    set(
-        &mut out,
-        "pendingCount",
-        json!(service.pending(Some(&deployment.id))),
-    );
+    set(&mut out, "desiredCount", json!(desired_of(service, deployment)));
+    set(&mut out, "runningCount", json!(service.running(Some(&deployment.id))));
+    set(&mut out, "pendingCount", json!(service.pending(Some(&deployment.id))));
     set(&mut out, "failedTasks", json!(deployment.failed));
     set(&mut out, "createdAt", value::time(deployment.created));
     set(&mut out, "updatedAt", value::time(deployment.updated));

@@ -59,11 +59,8 @@ impl Elb {
     }
 
     fn load_balancers_of(&self, group: &str) -> Vec<&str> {
-        let mut arns: Vec<&str> = self
-            .uses
-            .get(group)
-            .map(|uses| uses.values().map(String::as_str).collect())
-            .unwrap_or_default();
+        let mut arns: Vec<&str> =
+            self.uses.get(group).map(|uses| uses.values().map(String::as_str).collect()).unwrap_or_default();
         arns.sort_unstable();
         arns.dedup();
         arns
@@ -99,40 +96,20 @@ pub const OPERATIONS: &[Operation] = &[
     write(SERVICE, "CreateLoadBalancer", create_load_balancer),
     read(SERVICE, "DescribeLoadBalancers", describe_load_balancers),
     write(SERVICE, "DeleteLoadBalancer", delete_load_balancer),
-    read(
-        SERVICE,
-        "DescribeLoadBalancerAttributes",
-        describe_attributes,
-    ),
+    read(SERVICE, "DescribeLoadBalancerAttributes", describe_attributes),
     write(SERVICE, "ModifyLoadBalancerAttributes", modify_attributes),
     write(SERVICE, "CreateTargetGroup", target_groups::create),
     write(SERVICE, "ModifyTargetGroup", target_groups::modify),
     read(SERVICE, "DescribeTargetGroups", target_groups::describe),
     write(SERVICE, "DeleteTargetGroup", target_groups::delete),
-    read(
-        SERVICE,
-        "DescribeTargetGroupAttributes",
-        target_groups::describe_attributes,
-    ),
-    write(
-        SERVICE,
-        "ModifyTargetGroupAttributes",
-        target_groups::modify_attributes,
-    ),
-    read(
-        SERVICE,
-        "DescribeTargetHealth",
-        target_groups::describe_health,
-    ),
+    read(SERVICE, "DescribeTargetGroupAttributes", target_groups::describe_attributes),
+    write(SERVICE, "ModifyTargetGroupAttributes", target_groups::modify_attributes),
+    read(SERVICE, "DescribeTargetHealth", target_groups::describe_health),
     write(SERVICE, "CreateListener", listeners::create),
     write(SERVICE, "ModifyListener", listeners::modify),
     read(SERVICE, "DescribeListeners", listeners::describe),
     write(SERVICE, "DeleteListener", listeners::delete),
-    read(
-        SERVICE,
-        "DescribeListenerAttributes",
-        listeners::describe_attributes,
-    ),
+    read(SERVICE, "DescribeListenerAttributes", listeners::describe_attributes),
     write(SERVICE, "CreateRule", listeners::create_rule),
     write(SERVICE, "ModifyRule", listeners::modify_rule),
     read(SERVICE, "DescribeRules", listeners::describe_rules),
@@ -175,10 +152,7 @@ pub fn no_group() -> ApiError {
 }
 
 fn no_load_balancer() -> ApiError {
-    ApiError::new(
-        "LoadBalancerNotFound",
-        "One or more load balancers not found",
-    )
+    ApiError::new("LoadBalancerNotFound", "One or more load balancers not found")
 }
 
 /// Refuses names that AWS refuses: up to 32 letters, digits and hyphens, none of these at an end.
@@ -195,19 +169,12 @@ fn create_load_balancer(sim: &mut Sim, input: &Value) -> Answer {
     let name = value::required(input, "Name", "ValidationError")?.to_owned();
     check_name("Load balancer", &name)?;
     TAGS.parse(input)?;
-    let mut config = value::pick(
-        input,
-        &["Scheme", "IpAddressType", "Type", "SecurityGroups"],
-    );
+    let mut config = value::pick(input, &["Scheme", "IpAddressType", "Type", "SecurityGroups"]);
     fill(&mut config, "Type", json!("application"));
     fill(&mut config, "Scheme", json!("internet-facing"));
     fill(&mut config, "IpAddressType", json!("ipv4"));
     let mut subnets = texts(input, "Subnets");
-    subnets.extend(
-        list(input, "SubnetMappings")
-            .iter()
-            .filter_map(|it| text(it, "SubnetId")),
-    );
+    subnets.extend(list(input, "SubnetMappings").iter().filter_map(|it| text(it, "SubnetId")));
     let kind = text(&config, "Type").unwrap_or_default().to_owned();
     refuse! {
         subnets.is_empty() || (kind == "application" && subnets.len() < 2) => invalid("At least two subnets in two different Availability Zones must be specified");
@@ -228,30 +195,19 @@ fn create_load_balancer(sim: &mut Sim, input: &Value) -> Answer {
         .collect();
     set(&mut config, "AvailabilityZones", json!(zones));
     let same = |it: &LoadBalancer| {
-        [
-            "Type",
-            "Scheme",
-            "IpAddressType",
-            "SecurityGroups",
-            "AvailabilityZones",
-        ]
-        .iter()
-        .all(|name| it.config.get(*name) == config.get(*name))
+        ["Type", "Scheme", "IpAddressType", "SecurityGroups", "AvailabilityZones"]
+            .iter()
+            .all(|name| it.config.get(*name) == config.get(*name))
     };
-    let existing = sim
-        .elb
-        .load_balancers
-        .iter()
-        .find(|(_, it)| text(&it.config, "LoadBalancerName") == Some(&name));
+    let existing =
+        sim.elb.load_balancers.iter().find(|(_, it)| text(&it.config, "LoadBalancerName") == Some(&name));
     if let Some((arn, it)) = existing {
         // Asked for again as it is, a load balancer is answered; asked for differently, refused.
         return match same(it) {
             true => Ok(json!({"LoadBalancers": [show_load_balancer(sim, arn, it)]})),
             false => Err(ApiError::new(
                 "DuplicateLoadBalancerName",
-                format!(
-                    "A load balancer with the same name '{name}' exists, but with different settings"
-                ),
+                format!("A load balancer with the same name '{name}' exists, but with different settings"),
             )),
         };
     }
@@ -261,26 +217,15 @@ fn create_load_balancer(sim: &mut Sim, input: &Value) -> Answer {
         "gateway" => "gwy",
         _ => "app",
     };
-    let arn = sim.arn(
-        "elasticloadbalancing",
-        &format!("loadbalancer/{short}/{name}/{id}"),
-    );
+    let arn = sim.arn("elasticloadbalancing", &format!("loadbalancer/{short}/{name}/{id}"));
     set(&mut config, "LoadBalancerName", json!(name));
     set(&mut config, "LoadBalancerArn", json!(arn));
     set(
         &mut config,
         "DNSName",
-        json!(format!(
-            "{name}-{}.{}.elb.amazonaws.com",
-            &id[..9],
-            sim.config.region
-        )),
+        json!(format!("{name}-{}.{}.elb.amazonaws.com", &id[..9], sim.config.region)),
     );
-    set(
-        &mut config,
-        "CanonicalHostedZoneId",
-        json!("Z35SXDOTRQ7X7K"),
-    );
+    set(&mut config, "CanonicalHostedZoneId", json!("Z35SXDOTRQ7X7K"));
     set(&mut config, "VpcId", json!("vpc-0sim"));
     set(&mut config, "CreatedTime", json!(sim.iso(sim.now)));
     TAGS.add(sim, &arn, input)?;
@@ -300,11 +245,7 @@ fn create_load_balancer(sim: &mut Sim, input: &Value) -> Answer {
             ("load_balancing.cross_zone.enabled", "false"),
         ][..],
     };
-    let load_balancer = LoadBalancer {
-        config,
-        attributes: owned(attributes),
-        created: sim.now,
-    };
+    let load_balancer = LoadBalancer { config, attributes: owned(attributes), created: sim.now };
     let shown = show_load_balancer(sim, &arn, &load_balancer);
     sim.elb.load_balancers.insert(arn, load_balancer);
     Ok(json!({"LoadBalancers": [shown]}))
@@ -313,11 +254,7 @@ fn create_load_balancer(sim: &mut Sim, input: &Value) -> Answer {
 fn show_load_balancer(sim: &Sim, _arn: &str, it: &LoadBalancer) -> Value {
     let mut out = it.config.clone();
     // A load balancer takes about two minutes to come up.
-    let state = if sim.now - it.created < 120_000 {
-        "provisioning"
-    } else {
-        "active"
-    };
+    let state = if sim.now - it.created < 120_000 { "provisioning" } else { "active" };
     set(&mut out, "State", json!({"Code": state}));
     out
 }
@@ -327,9 +264,7 @@ fn describe_load_balancers(sim: &mut Sim, input: &Value) -> Answer {
     let wanted = |arn: &str, it: &LoadBalancer| match (arns.is_empty(), names.is_empty()) {
         (true, true) => true,
         (false, _) => arns.contains(&arn),
-        (true, false) => {
-            text(&it.config, "LoadBalancerName").is_some_and(|name| names.contains(&name))
-        }
+        (true, false) => text(&it.config, "LoadBalancerName").is_some_and(|name| names.contains(&name)),
     };
     let asked = arns.len().max(names.len());
     refuse! {
@@ -376,21 +311,13 @@ fn delete_load_balancer(sim: &mut Sim, input: &Value) -> Answer {
 
 fn describe_attributes(sim: &mut Sim, input: &Value) -> Answer {
     let arn = value::required(input, "LoadBalancerArn", "ValidationError")?;
-    let it = sim
-        .elb
-        .load_balancers
-        .get(arn)
-        .ok_or_else(no_load_balancer)?;
+    let it = sim.elb.load_balancers.get(arn).ok_or_else(no_load_balancer)?;
     Ok(json!({"Attributes": show_attributes(&it.attributes)}))
 }
 
 fn modify_attributes(sim: &mut Sim, input: &Value) -> Answer {
     let arn = value::required(input, "LoadBalancerArn", "ValidationError")?;
-    let it = sim
-        .elb
-        .load_balancers
-        .get_mut(arn)
-        .ok_or_else(no_load_balancer)?;
+    let it = sim.elb.load_balancers.get_mut(arn).ok_or_else(no_load_balancer)?;
     for attribute in list(input, "Attributes") {
         let (Some(key), Some(value)) = (text(attribute, "Key"), text(attribute, "Value")) else {
             continue;
@@ -402,18 +329,12 @@ fn modify_attributes(sim: &mut Sim, input: &Value) -> Answer {
 
 /// Attributes as ELBv2 writes them.
 pub fn show_attributes(attributes: &BTreeMap<String, String>) -> Value {
-    attributes
-        .iter()
-        .map(|(key, value)| json!({"Key": key, "Value": value}))
-        .collect()
+    attributes.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect()
 }
 
 /// Pairs of text, owned.
 pub fn owned(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-    pairs
-        .iter()
-        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-        .collect()
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
 fn describe_tags(sim: &mut Sim, input: &Value) -> Answer {
@@ -432,22 +353,12 @@ fn existing(sim: &Sim, input: &Value) -> Result<Vec<String>, ApiError> {
     }
     for arn in &arns {
         let rule_listener = listeners::listener_of(arn);
-        let missing = match arn
-            .splitn(6, ':')
-            .nth(5)
-            .and_then(|path| path.split('/').next())
-        {
-            Some("loadbalancer") if !sim.elb.load_balancers.contains_key(*arn) => {
-                no_load_balancer()
-            }
+        let missing = match arn.splitn(6, ':').nth(5).and_then(|path| path.split('/').next()) {
+            Some("loadbalancer") if !sim.elb.load_balancers.contains_key(*arn) => no_load_balancer(),
             Some("targetgroup") if !sim.elb.groups.contains_key(*arn) => no_group(),
             Some("listener") if !sim.elb.listeners.contains_key(*arn) => listeners::no_listener(),
             Some("listener-rule")
-                if !sim
-                    .elb
-                    .listeners
-                    .get(&rule_listener)
-                    .is_some_and(|it| it.rules.contains_key(*arn)) =>
+                if !sim.elb.listeners.get(&rule_listener).is_some_and(|it| it.rules.contains_key(*arn)) =>
             {
                 listeners::no_rule()
             }

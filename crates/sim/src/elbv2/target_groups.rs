@@ -22,14 +22,7 @@ struct Target {
 }
 
 /// Fields that cannot change once a target group is there.
-const FIXED: &[&str] = &[
-    "Protocol",
-    "ProtocolVersion",
-    "Port",
-    "VpcId",
-    "TargetType",
-    "IpAddressType",
-];
+const FIXED: &[&str] = &["Protocol", "ProtocolVersion", "Port", "VpcId", "TargetType", "IpAddressType"];
 
 const HEALTH: &[&str] = &[
     "HealthCheckProtocol",
@@ -46,11 +39,7 @@ const HEALTH: &[&str] = &[
 impl TargetGroup {
     /// Registers a target that passes its health checks or does not.
     pub fn register(&mut self, address: &str, port: i64, now: i64, passes: bool) {
-        let target = Target {
-            registered: now,
-            passes,
-            draining: None,
-        };
+        let target = Target { registered: now, passes, draining: None };
         self.targets.insert((address.to_owned(), port), target);
     }
 
@@ -84,27 +73,19 @@ impl TargetGroup {
     fn health(&self, target: &Target, used: bool, now: i64) -> Value {
         let (passes_at, fails_at) = self.verdicts(target.registered);
         let (state, reason, description) = match (target.draining.is_some(), used, target.passes) {
-            (true, ..) => (
-                "draining",
-                "Target.DeregistrationInProgress",
-                "Target deregistration is in progress",
-            ),
+            (true, ..) => {
+                ("draining", "Target.DeregistrationInProgress", "Target deregistration is in progress")
+            }
             (_, false, _) => (
                 "unused",
                 "Target.NotInUse",
                 "Target group is not configured to receive traffic from the load balancer",
             ),
             (_, _, true) if now >= passes_at => return json!({"State": "healthy"}),
-            (_, _, false) if now >= fails_at => (
-                "unhealthy",
-                "Target.FailedHealthChecks",
-                "Health checks failed",
-            ),
-            _ => (
-                "initial",
-                "Elb.InitialHealthChecking",
-                "Initial health checks in progress",
-            ),
+            (_, _, false) if now >= fails_at => {
+                ("unhealthy", "Target.FailedHealthChecks", "Health checks failed")
+            }
+            _ => ("initial", "Elb.InitialHealthChecking", "Initial health checks in progress"),
         };
         json!({"State": state, "Reason": reason, "Description": description})
     }
@@ -148,11 +129,7 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
     set(&mut config, "TargetGroupName", json!(name));
     set(&mut config, "TargetGroupArn", json!(arn));
     TAGS.add(sim, &arn, input)?;
-    let group = TargetGroup {
-        attributes: attributes(&config),
-        config,
-        targets: BTreeMap::new(),
-    };
+    let group = TargetGroup { attributes: attributes(&config), config, targets: BTreeMap::new() };
     let shown = show(sim, &arn, &group);
     sim.elb.names.insert(name, arn.clone());
     sim.elb.groups.insert(arn, group);
@@ -234,10 +211,7 @@ pub(super) fn describe(sim: &mut Sim, input: &Value) -> Answer {
         .collect();
     let items = found.ok_or_else(no_group)?;
     let (page, next) = page(items, input, &PAGING)?;
-    let page = page
-        .into_iter()
-        .map(|(arn, group)| show(sim, arn, group))
-        .collect();
+    let page = page.into_iter().map(|(arn, group)| show(sim, arn, group)).collect();
     Ok(paged("TargetGroups", page, next, &PAGING))
 }
 
@@ -304,11 +278,7 @@ pub(super) fn describe_health(sim: &mut Sim, input: &Value) -> Answer {
 
 fn show(sim: &Sim, arn: &str, group: &TargetGroup) -> Value {
     let mut out = group.config.clone();
-    set(
-        &mut out,
-        "LoadBalancerArns",
-        json!(sim.elb.load_balancers_of(arn)),
-    );
+    set(&mut out, "LoadBalancerArns", json!(sim.elb.load_balancers_of(arn)));
     out
 }
 
@@ -358,11 +328,7 @@ fn fill_in(config: &mut Value) {
         return;
     }
     let grpc = text(config, "ProtocolVersion") == Some("GRPC");
-    fill(
-        config,
-        "HealthCheckPath",
-        json!(if grpc { "/AWS.ALB/healthcheck" } else { "/" }),
-    );
+    fill(config, "HealthCheckPath", json!(if grpc { "/AWS.ALB/healthcheck" } else { "/" }));
     let matcher = match (grpc, web) {
         (true, _) => json!({"GrpcCode": "12"}),
         (false, true) => json!({"HttpCode": "200"}),
@@ -373,27 +339,12 @@ fn fill_in(config: &mut Value) {
 
 const ROUTING: &[(&str, &str)] = &[
     ("deregistration_delay.timeout_seconds", "300"),
-    (
-        "load_balancing.cross_zone.enabled",
-        "use_load_balancer_configuration",
-    ),
+    ("load_balancing.cross_zone.enabled", "use_load_balancer_configuration"),
     ("stickiness.enabled", "false"),
-    (
-        "target_group_health.dns_failover.minimum_healthy_targets.count",
-        "1",
-    ),
-    (
-        "target_group_health.dns_failover.minimum_healthy_targets.percentage",
-        "off",
-    ),
-    (
-        "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",
-        "1",
-    ),
-    (
-        "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage",
-        "off",
-    ),
+    ("target_group_health.dns_failover.minimum_healthy_targets.count", "1"),
+    ("target_group_health.dns_failover.minimum_healthy_targets.percentage", "off"),
+    ("target_group_health.unhealthy_state_routing.minimum_healthy_targets.count", "1"),
+    ("target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage", "off"),
 ];
 
 /// The attributes a target group has: which there are depends on its kind.
@@ -429,22 +380,13 @@ fn attributes(config: &Value) -> BTreeMap<String, String> {
             all.extend(owned(&[
                 ("stickiness.type", "source_ip"),
                 ("proxy_protocol_v2.enabled", "false"),
-                (
-                    "deregistration_delay.connection_termination.enabled",
-                    on(datagrams),
-                ),
+                ("deregistration_delay.connection_termination.enabled", on(datagrams)),
                 ("preserve_client_ip.enabled", on(kind != "ip" || datagrams)),
             ]));
             if kind != "alb" {
                 all.extend(owned(&[
-                    (
-                        "target_health_state.unhealthy.connection_termination.enabled",
-                        "true",
-                    ),
-                    (
-                        "target_health_state.unhealthy.draining_interval_seconds",
-                        "0",
-                    ),
+                    ("target_health_state.unhealthy.connection_termination.enabled", "true"),
+                    ("target_health_state.unhealthy.draining_interval_seconds", "0"),
                 ]));
             }
             all

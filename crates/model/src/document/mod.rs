@@ -1,0 +1,178 @@
+//! The document: what the user wants, in AWS's own shapes.
+//!
+//! [`read`] turns a parsed text into a [`Document`] and everything that is wrong with it; [`schema`]
+//! holds which members a document has; [`refs`] knows the references between its parts.
+
+mod read;
+pub mod refs;
+mod schema;
+mod semantics;
+
+use std::collections::BTreeMap;
+
+pub use read::read;
+
+use crate::key::ServiceKey;
+use crate::path::Path;
+use crate::tree::Tree;
+
+/// Most bytes of a document.
+pub const MAX_BYTES: u64 = 64 * 1024 * 1024;
+
+/// The `apiVersion` of the documents this Evenkeel reads.
+pub const API_VERSION: &str = "evenkeel/v1";
+
+/// A document without errors.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Document {
+    /// Its name: the scope of ownership, written into tags.
+    pub name: String,
+    /// The account it is for: 12 digits.
+    pub account: String,
+    /// The region it is for.
+    pub region: String,
+    /// Tags for everything it creates.
+    pub tags: BTreeMap<String, String>,
+    /// How to behave.
+    pub settings: Settings,
+    /// Services by cluster and name.
+    pub services: BTreeMap<ServiceKey, Service>,
+    /// Target groups by AWS name, those declared inside services included.
+    pub target_groups: BTreeMap<String, TargetGroup>,
+    /// Load balancers by AWS name.
+    pub load_balancers: BTreeMap<String, LoadBalancer>,
+    /// Task definitions that no service uses, by family.
+    pub task_definitions: BTreeMap<String, Tree>,
+    /// Clusters by name.
+    pub clusters: BTreeMap<String, Tree>,
+    /// ECR repositories by name.
+    pub repositories: BTreeMap<String, Tree>,
+    /// Log groups by name.
+    pub log_groups: BTreeMap<String, Tree>,
+}
+
+/// How to behave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Whether to write at all.
+    pub mode: Mode,
+    /// Whether what a human changed in AWS is undone.
+    pub heal: bool,
+    /// Most rollouts at once.
+    pub max_concurrent_rollouts: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { mode: Mode::Enforce, heal: true, max_concurrent_rollouts: 10 }
+    }
+}
+
+/// Whether to write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mode {
+    /// Compare and report, never write.
+    Observe,
+    /// Keep AWS equal to the document.
+    #[default]
+    Enforce,
+}
+
+/// A service with all that belongs to its unit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Service {
+    /// Its key in the document's `services`.
+    pub item: String,
+    /// RegisterTaskDefinition input.
+    pub task_definition: Tree,
+    /// CreateService input, without the names.
+    pub input: Tree,
+    /// Listener rules by key.
+    pub rules: BTreeMap<String, Rule>,
+    /// The scalable target with its policies, where declared.
+    pub scaling: Option<Scaling>,
+    /// Services whose rollout comes first.
+    pub depends_on: Vec<ServiceKey>,
+    /// Stricter than the document's, where given.
+    pub mode: Mode,
+    /// Leave this service alone.
+    pub suspend: bool,
+    /// Changing it forces a new deployment.
+    pub restart: Option<String>,
+    /// Paths whose drift is nobody's business.
+    pub ignore: Vec<Ignore>,
+}
+
+/// A path of a service that is not compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ignore {
+    /// From the service's root, as in `/service/healthCheckGracePeriodSeconds`.
+    pub path: Path,
+    /// Why.
+    pub reason: String,
+    /// The last day on which it holds (`2027-01-31`); without end where absent.
+    pub until: Option<jiff::civil::Date>,
+}
+
+/// A listener rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// The listener: an ARN or `${listener:LB/NAME}`.
+    pub listener: String,
+    /// Its place among the listener's rules, unique there.
+    pub priority: i64,
+    /// CreateRule input, without listener and priority.
+    pub input: Tree,
+}
+
+/// A scalable target with its policies and scheduled actions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scaling {
+    /// RegisterScalableTarget input, without the ids.
+    pub target: Tree,
+    /// PutScalingPolicy inputs by name, without the ids.
+    pub policies: BTreeMap<String, Tree>,
+    /// PutScheduledAction inputs by name, without the ids.
+    pub scheduled_actions: BTreeMap<String, Tree>,
+}
+
+/// A target group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TargetGroup {
+    /// Its key in the document.
+    pub item: String,
+    /// The service inside which it is declared, if any.
+    pub service: Option<ServiceKey>,
+    /// CreateTargetGroup input.
+    pub input: Tree,
+    /// Attributes by name.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// A load balancer with its listeners.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LoadBalancer {
+    /// Its key in the document.
+    pub item: String,
+    /// CreateLoadBalancer input.
+    pub input: Tree,
+    /// Listeners by key.
+    pub listeners: BTreeMap<String, Listener>,
+}
+
+/// A listener.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listener {
+    /// CreateListener input, without the load balancer.
+    pub input: Tree,
+    /// Rules by key.
+    pub rules: BTreeMap<String, Rule>,
+}
+
+impl Document {
+    /// The URI under which ECR serves a repository of this account and region.
+    pub fn repository_uri(&self, repository: &str) -> String {
+        let suffix = if self.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        format!("{}.dkr.ecr.{}.{suffix}/{repository}", self.account, self.region)
+    }
+}

@@ -1,0 +1,237 @@
+//! Load balancers with their listeners and the listeners' own rules.
+
+use evenkeel_diff::{Kind, fill, lift, rules as diff_rules};
+use evenkeel_model::Tree;
+use evenkeel_model::document::{Listener, LoadBalancer};
+use evenkeel_model::key::{Subject, UnitKey};
+use evenkeel_model::shapes::Op;
+use evenkeel_model::world::Seen;
+
+use crate::ownership;
+use crate::refs::Lookup;
+use crate::report::{Drift, Refusal};
+use crate::tagging::Tagging;
+use crate::unit::Draft;
+use crate::{Because, Need, Planner, StepId, dotted, rules};
+
+/// What ModifyListener takes. Source: the API reference.
+const MODIFIABLE: [&str; 7] =
+    ["port", "protocol", "sslPolicy", "certificates", "defaultActions", "alpnPolicy", "mutualAuthentication"];
+
+impl Planner<'_> {
+    pub(crate) fn load_balancers(&mut self) {
+        for (name, lb) in &self.document().load_balancers {
+            let mut draft = Draft::new(self.input, UnitKey::LoadBalancer(name.clone()));
+            let subject = Subject::LoadBalancer(name.clone());
+            draft.applies("loadBalancer", &lb.input);
+            match draft.seen(&subject) {
+                None => {}
+                Some(Seen::Present { tree, .. }) => self.keep_balancer(&mut draft, name, lb, &subject, tree),
+                Some(_) => self.create_balancer(&mut draft, name, lb, &subject),
+            }
+            let (key, unit, report) = draft.finish();
+            self.put(key, unit, report);
+        }
+    }
+
+    fn lookup(&self) -> Lookup<'_> {
+        Lookup { document: self.document(), world: self.world(), service: None }
+    }
+
+    fn create_balancer(&self, draft: &mut Draft<'_>, name: &str, lb: &LoadBalancer, subject: &Subject) {
+        let tags = ownership::wanted(self.document(), &lb.input, &lb.item);
+        draft.applies("tags", &ownership::map(&tags));
+        let input = lb.input.clone().with("tags", ownership::list(&tags));
+        let step = draft.step(
+            format!("create-load-balancer {name}"),
+            subject.clone(),
+            Op::Elbv2CreateLoadBalancer,
+            input,
+        );
+        step.because(Because::Missing);
+        let created = step.id.clone();
+        for (key, listener) in &lb.listeners {
+            self.create_listener(draft, name, lb, key, listener, Place::Created(&created));
+        }
+    }
+
+    fn create_listener(
+        &self,
+        draft: &mut Draft<'_>,
+        name: &str,
+        lb: &LoadBalancer,
+        key: &str,
+        listener: &Listener,
+        place: Place<'_>,
+    ) {
+        let lookup = self.lookup();
+        let (input, waits) = lookup.resolve(&listener.input);
+        let item = format!("{}/{key}", lb.item);
+        let tags = ownership::wanted(self.document(), &listener.input, &item);
+        draft.applies(&format!("listener {key}"), &lift::declared(Kind::Listener, input.clone()));
+        let input = input.with("tags", ownership::list(&tags));
+        let touched = rules::groups(lookup, &listener.input);
+        let subject = match place {
+            Place::Created(_) => Subject::LoadBalancer(name.to_owned()),
+            Place::At(arn) => Subject::Listeners(arn.to_owned()),
+        };
+        let step = draft.step(format!("create-listener {key}"), subject, Op::Elbv2CreateListener, input);
+        step.because(Because::Missing).touches(touched).needs(waits.into_iter().map(Need::Observed));
+        match place {
+            Place::Created(id) => {
+                step.fill("loadBalancerArn", id, "loadBalancers/0/loadBalancerArn");
+            }
+            Place::At(arn) => step.action.input.set("loadBalancerArn", Tree::from(arn)),
+        }
+    }
+
+    fn keep_balancer(
+        &self,
+        draft: &mut Draft<'_>,
+        name: &str,
+        lb: &LoadBalancer,
+        subject: &Subject,
+        tree: &Tree,
+    ) {
+        let arn = tree.str("loadBalancerArn").unwrap_or_default().to_owned();
+        let live_tags = ownership::tags(tree);
+        let known = !draft.memory().applied.is_empty();
+        let adopt = Tagging::Elbv2.adopt_command(self.document(), &arn, &lb.item);
+        let what = format!("load balancer {name}");
+        if let Err(refusal) = ownership::ours(self.document(), &live_tags, &what, known, &adopt) {
+            draft.refuse(refusal);
+            return;
+        }
+        self.balancer_fields(draft, name, lb, subject, tree, &arn);
+        let listeners = Subject::Listeners(arn.clone());
+        let live = match draft.seen(&listeners) {
+            Some(Seen::Present { tree, .. }) => tree.items(),
+            Some(_) => &[],
+            None => return,
+        };
+        for (key, listener) in &lb.listeners {
+            let port = listener.input.int("port");
+            match live.iter().find(|l| l.int("port") == port) {
+                None => self.create_listener(draft, name, lb, key, listener, Place::At(&arn)),
+                Some(found) => self.keep_listener(draft, lb, key, listener, &listeners, found),
+            }
+        }
+        let tags = ownership::wanted(self.document(), &lb.input, &lb.item);
+        Tagging::Elbv2.steps(draft, subject, &arn, "", &tags, &live_tags);
+    }
+
+    fn balancer_fields(
+        &self,
+        draft: &mut Draft<'_>,
+        name: &str,
+        lb: &LoadBalancer,
+        subject: &Subject,
+        tree: &Tree,
+        arn: &str,
+    ) {
+        let mut want = lb.input.clone();
+        // Mappings come back as plain subnets.
+        if let Some(mappings) = want.take("subnetMappings") {
+            let subnets = mappings.items().iter().filter_map(|m| m.get("subnetId").cloned());
+            want.set("subnets", Tree::list(subnets));
+        }
+        let live = lift::described(Kind::LoadBalancer, tree.clone());
+        let drifts = draft.drifts("loadBalancer", Kind::LoadBalancer, &want, &live);
+        let of = |d: &Drift, member: &str| d.path.segments().next() == Some(member);
+        let (subnets, rest): (Vec<Drift>, Vec<Drift>) = drifts.into_iter().partition(|d| of(d, "subnets"));
+        let (groups, rest): (Vec<Drift>, Vec<Drift>) =
+            rest.into_iter().partition(|d| of(d, "securityGroups"));
+        for mut drift in rest {
+            let fixed = diff_rules::immutable(Kind::LoadBalancer).any(|m| of(&drift, m));
+            let way_out = if fixed {
+                "declare a load balancer of another name"
+            } else {
+                "change it in AWS: this version does not"
+            };
+            draft.refuse(
+                Refusal::new(format!("`{}` of load balancer {name} cannot be changed", dotted(&drift.path)))
+                    .or(way_out),
+            );
+            drift.acted_on = false;
+            draft.report.drift.push(drift);
+        }
+        for (verb, member, op, drifts) in [
+            ("set-subnets", "subnets", Op::Elbv2SetSubnets, subnets),
+            ("set-security-groups", "securityGroups", Op::Elbv2SetSecurityGroups, groups),
+        ] {
+            let acted = draft.accept(drifts);
+            if acted.is_empty() {
+                continue;
+            }
+            let mut input = Tree::map().with("loadBalancerArn", arn);
+            match lb.input.get("subnetMappings").filter(|_| member == "subnets") {
+                Some(mappings) => input.set("subnetMappings", mappings.clone()),
+                None => input.set(member, want.get(member).cloned().unwrap_or_else(|| Tree::list([]))),
+            }
+            draft.step(format!("{verb} {name}"), subject.clone(), op, input).because_of(acted);
+        }
+    }
+
+    fn keep_listener(
+        &self,
+        draft: &mut Draft<'_>,
+        lb: &LoadBalancer,
+        key: &str,
+        listener: &Listener,
+        subject: &Subject,
+        live: &Tree,
+    ) {
+        let lookup = self.lookup();
+        let arn = live.str("listenerArn").unwrap_or_default().to_owned();
+        let item = format!("{}/{key}", lb.item);
+        let live_tags = ownership::tags(live);
+        let part = format!("listener {key}");
+        let known = draft.memory().applied.contains_key(&part);
+        let adopt = Tagging::Elbv2.adopt_command(self.document(), &arn, &item);
+        let what = format!("listener {key} (port {})", live.int("port").unwrap_or_default());
+        if let Err(refusal) = ownership::ours(self.document(), &live_tags, &what, known, &adopt) {
+            draft.refuse(refusal);
+            return;
+        }
+        let (input, waits) = lookup.resolve(&listener.input);
+        if !waits.is_empty() {
+            rules::wait_all(draft, waits);
+            return;
+        }
+        let want = lift::declared(Kind::Listener, input.clone());
+        draft.applies(&part, &want);
+        let drifts =
+            draft.drifts(&part, Kind::Listener, &want, &lift::described(Kind::Listener, live.clone()));
+        let acted = draft.accept(drifts);
+        if !acted.is_empty() {
+            let filled = fill(Kind::Listener, &input);
+            let mut change = Tree::map().with("listenerArn", arn.as_str());
+            for member in MODIFIABLE {
+                let differs = acted.iter().any(|d| d.path.segments().next() == Some(member));
+                if differs {
+                    let value = input.get(member).or_else(|| filled.get(member)).cloned();
+                    change.set(member, value.unwrap_or_else(|| Tree::list([])));
+                }
+            }
+            let touched = rules::groups(lookup, &listener.input);
+            draft
+                .step(format!("modify-listener {key}"), subject.clone(), Op::Elbv2ModifyListener, change)
+                .because_of(acted)
+                .touches(touched);
+        }
+        let tags = ownership::wanted(self.document(), &listener.input, &item);
+        Tagging::Elbv2.steps(draft, subject, &arn, &item, &tags, &live_tags);
+        for (name, rule) in &listener.rules {
+            rules::rule(draft, lookup, rule, &format!("{item}/{name}"));
+        }
+    }
+}
+
+/// Where a new listener goes.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    /// On the load balancer that this step creates.
+    Created(&'a StepId),
+    /// On the load balancer with this ARN.
+    At(&'a str),
+}

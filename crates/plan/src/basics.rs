@@ -1,0 +1,246 @@
+//! Clusters, repositories and log groups: things with a name, a few fields and tags.
+
+use evenkeel_diff::{Kind, rules};
+use evenkeel_model::Tree;
+use evenkeel_model::key::{Subject, UnitKey};
+use evenkeel_model::path::Path;
+use evenkeel_model::shapes::Op;
+use evenkeel_model::world::Seen;
+
+use crate::ownership;
+use crate::report::{Drift, Owner, Refusal};
+use crate::tagging::Tagging;
+use crate::unit::Draft;
+use crate::{Because, Planner, dotted};
+
+/// What distinguishes one of these kinds from the others.
+struct Basic {
+    kind: Kind,
+    word: &'static str,
+    name_member: &'static str,
+    arn_member: &'static str,
+    create: &'static str,
+    tagging: Tagging,
+    unit: fn(String) -> UnitKey,
+    subject: fn(String) -> Subject,
+    change: fn(&mut Draft<'_>, &Subject, &str, &Tree, Vec<Drift>),
+}
+
+const CLUSTER: Basic = Basic {
+    kind: Kind::Cluster,
+    word: "cluster",
+    name_member: "clusterName",
+    arn_member: "clusterArn",
+    create: "create-cluster",
+    tagging: Tagging::Ecs,
+    unit: UnitKey::Cluster,
+    subject: Subject::Cluster,
+    change: change_cluster,
+};
+
+const REPOSITORY: Basic = Basic {
+    kind: Kind::Repository,
+    word: "repository",
+    name_member: "repositoryName",
+    arn_member: "repositoryArn",
+    create: "create-repository",
+    tagging: Tagging::Ecr,
+    unit: UnitKey::Repository,
+    subject: Subject::Repository,
+    change: change_repository,
+};
+
+const LOG_GROUP: Basic = Basic {
+    kind: Kind::LogGroup,
+    word: "log group",
+    name_member: "logGroupName",
+    arn_member: "logGroupArn",
+    create: "create-log-group",
+    tagging: Tagging::Logs,
+    unit: UnitKey::LogGroup,
+    subject: Subject::LogGroup,
+    change: |_, _, _, _, _| {},
+};
+
+impl Planner<'_> {
+    pub(crate) fn basics(&mut self) {
+        let document = self.document();
+        for (basic, items) in [
+            (&CLUSTER, &document.clusters),
+            (&REPOSITORY, &document.repositories),
+            (&LOG_GROUP, &document.log_groups),
+        ] {
+            for (name, want) in items {
+                self.basic(basic, name, want);
+            }
+        }
+    }
+
+    fn basic(&mut self, basic: &Basic, name: &str, want: &Tree) {
+        let mut draft = Draft::new(self.input, (basic.unit)(name.to_owned()));
+        let subject = (basic.subject)(name.to_owned());
+        let mut input = want.clone();
+        let retention = input.take("retentionInDays");
+        draft.applies(basic.word, &input);
+        match draft.seen(&subject) {
+            None => {}
+            Some(Seen::Present { tree, .. }) if tree.str("status") != Some("INACTIVE") => {
+                self.keep_basic(&mut draft, basic, name, &input, &subject, tree);
+                if basic.kind == Kind::LogGroup && draft.report.refused.is_empty() {
+                    keep_retention(&mut draft, name, retention.as_ref(), &subject, tree);
+                }
+            }
+            Some(_) => {
+                let tags = ownership::wanted(self.document(), &input, name);
+                draft.applies("tags", &ownership::map(&tags));
+                let tags = match basic.tagging {
+                    Tagging::Logs => ownership::map(&tags),
+                    _ => ownership::list(&tags),
+                };
+                let full = input.clone().with(basic.name_member, name).with("tags", tags);
+                let op = basic.kind.create();
+                draft
+                    .step(format!("{} {name}", basic.create), subject.clone(), op, full)
+                    .because(Because::Missing);
+                if let Some(days) = &retention {
+                    put_retention(&mut draft, name, days, &subject).because(Because::Missing);
+                }
+            }
+        }
+        if let Some(days) = &retention {
+            draft.applies("retention", days);
+        }
+        let (key, unit, report) = draft.finish();
+        self.put(key, unit, report);
+    }
+
+    fn keep_basic(
+        &self,
+        draft: &mut Draft<'_>,
+        basic: &Basic,
+        name: &str,
+        want: &Tree,
+        subject: &Subject,
+        tree: &Tree,
+    ) {
+        let arn = tree.str(basic.arn_member).or_else(|| tree.str("arn")).unwrap_or_default();
+        let arn = arn.trim_end_matches(":*").to_owned();
+        let live_tags = ownership::tags(tree);
+        let known = !draft.memory().applied.is_empty();
+        let adopt = basic.tagging.adopt_command(self.document(), &arn, name);
+        let what = format!("{} {name}", basic.word);
+        if let Err(refusal) = ownership::ours(self.document(), &live_tags, &what, known, &adopt) {
+            draft.refuse(refusal);
+            return;
+        }
+        let drifts = draft.drifts(basic.word, basic.kind, want, tree);
+        let (immutable, mutable): (Vec<Drift>, Vec<Drift>) = drifts
+            .into_iter()
+            .partition(|d| rules::immutable(basic.kind).any(|m| d.path.segments().next() == Some(m)));
+        for mut drift in immutable {
+            draft.refuse(Refusal::new(format!("`{}` of {what} cannot be changed", dotted(&drift.path))));
+            drift.acted_on = false;
+            draft.report.drift.push(drift);
+        }
+        let acted = draft.accept(mutable);
+        if !acted.is_empty() {
+            (basic.change)(draft, subject, name, want, acted);
+        }
+        let tags = ownership::wanted(self.document(), want, name);
+        basic.tagging.steps(draft, subject, &arn, "", &tags, &live_tags);
+    }
+}
+
+fn of(drift: &Drift, member: &str) -> bool {
+    drift.path.segments().next() == Some(member)
+}
+
+fn change_cluster(draft: &mut Draft<'_>, subject: &Subject, name: &str, want: &Tree, drifts: Vec<Drift>) {
+    let (attached, rest): (Vec<Drift>, Vec<Drift>) = drifts
+        .into_iter()
+        .partition(|d| of(d, "capacityProviders") || of(d, "defaultCapacityProviderStrategy"));
+    if !attached.is_empty() {
+        let mut input = Tree::map().with("cluster", name);
+        for member in ["capacityProviders", "defaultCapacityProviderStrategy"] {
+            input.set(member, want.get(member).cloned().unwrap_or_else(|| Tree::list([])));
+        }
+        let id = format!("put-cluster-capacity-providers {name}");
+        draft.step(id, subject.clone(), Op::EcsPutClusterCapacityProviders, input).because_of(attached);
+    }
+    if !rest.is_empty() {
+        let mut input = Tree::map().with("cluster", name);
+        for member in ["settings", "configuration", "serviceConnectDefaults"] {
+            if let Some(value) = want.get(member) {
+                input.set(member, value.clone());
+            }
+        }
+        draft
+            .step(format!("update-cluster {name}"), subject.clone(), Op::EcsUpdateCluster, input)
+            .because_of(rest);
+    }
+}
+
+fn change_repository(draft: &mut Draft<'_>, subject: &Subject, name: &str, want: &Tree, drifts: Vec<Drift>) {
+    let (scanning, mutability): (Vec<Drift>, Vec<Drift>) =
+        drifts.into_iter().partition(|d| of(d, "imageScanningConfiguration"));
+    if !mutability.is_empty() {
+        let mut input = Tree::map()
+            .with("repositoryName", name)
+            .with("imageTagMutability", want.str("imageTagMutability").unwrap_or("MUTABLE"));
+        if let Some(filters) = want.get("imageTagMutabilityExclusionFilters") {
+            input.set("imageTagMutabilityExclusionFilters", filters.clone());
+        }
+        let id = format!("put-image-tag-mutability {name}");
+        draft.step(id, subject.clone(), Op::EcrPutImageTagMutability, input).because_of(mutability);
+    }
+    if !scanning.is_empty() {
+        let off = Tree::map().with("scanOnPush", false);
+        let input = Tree::map().with("repositoryName", name).with(
+            "imageScanningConfiguration",
+            want.get("imageScanningConfiguration").cloned().unwrap_or(off),
+        );
+        let id = format!("put-image-scanning-configuration {name}");
+        draft.step(id, subject.clone(), Op::EcrPutImageScanningConfiguration, input).because_of(scanning);
+    }
+}
+
+fn put_retention<'s>(
+    draft: &'s mut Draft<'_>,
+    name: &str,
+    days: &Tree,
+    subject: &Subject,
+) -> &'s mut crate::Step {
+    let input = Tree::map().with("logGroupName", name).with("retentionInDays", days.clone());
+    draft.step(format!("put-retention-policy {name}"), subject.clone(), Op::LogsPutRetentionPolicy, input)
+}
+
+/// How long logs are kept; a retention that the document never declared is left as it is.
+fn keep_retention(draft: &mut Draft<'_>, name: &str, want: Option<&Tree>, subject: &Subject, live: &Tree) {
+    let have = live.get("retentionInDays");
+    let last = draft.memory().applied.get("retention").cloned();
+    if want == have || (want.is_none() && last.is_none()) {
+        return;
+    }
+    let drift = Drift {
+        part: "logGroup".into(),
+        path: Path::of(["retentionInDays"]),
+        want: want.cloned(),
+        live: have.cloned(),
+        owner: if last.as_ref() == want { Owner::Human } else { Owner::Document },
+        acted_on: true,
+    };
+    let acted = draft.accept(vec![drift]);
+    if acted.is_empty() {
+        return;
+    }
+    match want {
+        Some(days) => {
+            put_retention(draft, name, days, subject).because_of(acted);
+        }
+        None => {
+            let input = Tree::map().with("logGroupName", name);
+            let id = format!("delete-retention-policy {name}");
+            draft.step(id, subject.clone(), Op::LogsDeleteRetentionPolicy, input).because_of(acted);
+        }
+    }
+}

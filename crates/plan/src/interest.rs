@@ -1,0 +1,102 @@
+//! What has to be observed to plan a document: computed from it and from what is known already, so that
+//! each look leads to the next (a load balancer to its listeners, a service to its task definition).
+
+use std::collections::BTreeSet;
+
+use evenkeel_model::Tree;
+use evenkeel_model::document::{Document, Rule};
+use evenkeel_model::key::{ServiceKey, Subject, UnitKey};
+use evenkeel_model::memory::Memory;
+use evenkeel_model::world::{Seen, World};
+
+use crate::refs::Lookup;
+use crate::task_definition::{self, Choice, NEWEST};
+
+/// The subjects to keep observed.
+pub fn interest(document: &Document, world: &World, memory: &Memory) -> BTreeSet<Subject> {
+    let mut all = BTreeSet::new();
+    all.extend(document.clusters.keys().cloned().map(Subject::Cluster));
+    all.extend(document.repositories.keys().cloned().map(Subject::Repository));
+    all.extend(document.log_groups.keys().cloned().map(Subject::LogGroup));
+    all.extend(document.target_groups.keys().cloned().map(Subject::TargetGroup));
+    for (name, lb) in &document.load_balancers {
+        let subject = Subject::LoadBalancer(name.clone());
+        if let Some(arn) = world.tree(&subject).and_then(|t| t.str("loadBalancerArn")) {
+            all.insert(Subject::Listeners(arn.to_owned()));
+        }
+        all.insert(subject);
+        for listener in lb.listeners.values() {
+            rules(document, world, None, listener.rules.values(), &mut all);
+        }
+    }
+    for (key, service) in &document.services {
+        all.insert(Subject::Cluster(key.cluster.clone()));
+        all.insert(Subject::Service(key.clone()));
+        all.insert(Subject::ScalableTarget(key.clone()));
+        if service.scaling.is_some() {
+            all.insert(Subject::Policies(key.clone()));
+            all.insert(Subject::ScheduledActions(key.clone()));
+        }
+        rules(document, world, Some(key), service.rules.values(), &mut all);
+        let lookup = Lookup { document, world, service: Some(key) };
+        let (want, _) = lookup.resolve(&service.task_definition);
+        let live = world.seen(&Subject::Service(key.clone()));
+        if live.is_unknown() {
+            continue;
+        }
+        let active = live.tree().filter(|t| t.str("status") != Some("INACTIVE"));
+        let current = active.and_then(|t| t.str("taskDefinition"));
+        let remembered = memory.unit(&UnitKey::Service(key.clone()));
+        revisions(world, remembered, &want, current, &mut all);
+    }
+    for (family, want) in &document.task_definitions {
+        let lookup = Lookup { document, world, service: None };
+        let (want, _) = lookup.resolve(want);
+        let remembered = memory.unit(&UnitKey::TaskDefinition(family.clone()));
+        revisions(world, remembered, &want, None, &mut all);
+    }
+    all
+}
+
+/// What is needed to know which revision has the wanted content.
+fn revisions(
+    world: &World,
+    memory: &evenkeel_model::memory::Remembered,
+    want: &Tree,
+    current: Option<&str>,
+    all: &mut BTreeSet<Subject>,
+) {
+    if let Some(arn) = current {
+        all.insert(Subject::TaskDefinition(arn.to_owned()));
+    }
+    match task_definition::choose(world, memory, want, current) {
+        Choice::Wait(subjects) => all.extend(subjects),
+        Choice::Revision(arn) => {
+            all.insert(Subject::TaskDefinition(arn));
+        }
+        Choice::Register => {
+            // Registering is guarded by the family's newest revisions.
+            let family = Subject::Family(task_definition::family(want).to_owned());
+            if let Seen::Present { tree, .. } = world.seen(&family) {
+                let newest = tree.items().iter().take(NEWEST).filter_map(Tree::as_str);
+                all.extend(newest.map(|arn| Subject::TaskDefinition(arn.to_owned())));
+            }
+            all.insert(family);
+        }
+    }
+}
+
+fn rules<'r>(
+    document: &Document,
+    world: &World,
+    service: Option<&ServiceKey>,
+    rules: impl Iterator<Item = &'r Rule>,
+    all: &mut BTreeSet<Subject>,
+) {
+    for rule in rules {
+        let lookup = Lookup { document, world, service };
+        if let Ok(listener) = lookup.listener_of(rule) {
+            all.insert(Subject::Rules(listener));
+        }
+    }
+}

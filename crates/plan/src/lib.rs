@@ -1,0 +1,310 @@
+//! Decides what to do: document, world and memory in, a plan and a report out.
+//!
+//! [`plan`] is pure and cannot fail. What it refuses or waits for is in the report; what it writes down
+//! in steps leaves no choice to whoever executes them.
+
+mod balancers;
+mod basics;
+pub mod check;
+mod hash;
+mod interest;
+mod ownership;
+mod print;
+mod refs;
+mod report;
+mod rollout;
+mod rules;
+mod scaling;
+mod service;
+mod tagging;
+mod target_group;
+mod task_definition;
+mod unit;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use evenkeel_model::Tree;
+use evenkeel_model::document::{Document, Mode};
+use evenkeel_model::key::{Subject, UnitKey};
+use evenkeel_model::memory::{Memory, Remembered};
+use evenkeel_model::path::Path;
+use evenkeel_model::shapes::Op;
+use evenkeel_model::world::{Expect, Moment, World};
+
+pub use interest::interest;
+pub use ownership::{TAG_DOCUMENT, TAG_HASH, TAG_KEY};
+pub use print::{plan_json, print};
+pub use report::{Drift, Held, Note, Owner, Refusal, Report, Rollout, State, UnitReport, WaitingOn};
+pub use unit::stable;
+
+/// Everything a decision is made from.
+pub struct Input<'a> {
+    /// The document in force.
+    pub document: &'a Document,
+    /// Its version, as S3 names it.
+    pub version: &'a str,
+    /// What AWS told us.
+    pub world: &'a World,
+    /// What earlier passes left.
+    pub memory: &'a Memory,
+    /// This moment on the process's clock.
+    pub now: Moment,
+    /// This time by AWS's clock, in Unix seconds.
+    pub clock: i64,
+    /// The daemon's ceiling: a document can only be stricter.
+    pub mode: Mode,
+    /// Units whose run is under way.
+    pub in_flight: &'a BTreeSet<UnitKey>,
+}
+
+/// A decision.
+#[derive(Clone, Debug, Default)]
+pub struct Planned {
+    /// What to do.
+    pub plan: Plan,
+    /// Why nothing is done about the rest.
+    pub report: Report,
+    /// What is to be remembered from now on because of what was observed, run or no run.
+    pub remember: BTreeMap<UnitKey, Remembered>,
+}
+
+/// What to do, by unit.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// A hash of units and steps: equal plans have equal ids.
+    pub id: String,
+    /// Units with at least one step.
+    pub units: BTreeMap<UnitKey, Unit>,
+}
+
+/// The steps of one unit, in their order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Unit {
+    /// What to do, first to last.
+    pub steps: Vec<Step>,
+    /// What the unit remembers of the document once all its steps are done.
+    pub applied: BTreeMap<String, Tree>,
+    /// The value of `restart` that is applied with it.
+    pub restart: Option<String>,
+    /// The task definition revision that the unit settles on, where it need not be registered.
+    pub task_definition: Option<String>,
+    /// The key of the deployment that the steps start, if they start one.
+    pub deployment_key: Option<String>,
+}
+
+/// The name of a step, unique within its unit: the call and what it is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StepId(pub String);
+
+impl std::fmt::Display for StepId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One call that changes AWS.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// Its name.
+    pub id: StepId,
+    /// What it writes; it needs to be as `guard` says when the call leaves.
+    pub subject: Subject,
+    /// What else no longer is what was seen, once it is done.
+    pub touches: Vec<Subject>,
+    /// The call.
+    pub action: Action,
+    /// What must be so before it can be begun.
+    pub needs: Vec<Need>,
+    /// Why.
+    pub because: Vec<Because>,
+    /// What the subject must look like just before.
+    pub guard: Guard,
+}
+
+/// A call with its whole input.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Action {
+    /// The operation.
+    pub op: Op,
+    /// Its input in canonical names.
+    pub input: Tree,
+    /// What an earlier step of the unit puts into it.
+    pub fills: Vec<Fill>,
+}
+
+/// A value that exists only once an earlier step of the unit is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fill {
+    /// Where it goes: a member of the input.
+    pub member: &'static str,
+    /// The step whose answer has it.
+    pub from: StepId,
+    /// Where it stands in that answer, such as `taskDefinition/taskDefinitionArn`.
+    pub output: &'static str,
+    /// It goes into a list of its own there.
+    pub in_list: bool,
+}
+
+/// What must be so before a step can be begun.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Need {
+    /// An earlier step of the unit is done.
+    Step(StepId),
+    /// Something of another unit is there, which it is not yet.
+    Observed(WaitingOn),
+}
+
+/// Why a step is taken.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Because {
+    /// It does not exist.
+    Missing,
+    /// A field differs.
+    Field(Drift),
+    /// A reason in words.
+    Reason(String),
+}
+
+/// What the subject of a step must look like just before the call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// Not there.
+    Absent,
+    /// As the plan saw it, by the hash of what is stable in it.
+    AsPlanned(String),
+    /// As an earlier step of the unit left it.
+    AsLeftBy(StepId),
+}
+
+impl Unit {
+    /// How many steps, from the first, can be begun with what has been observed.
+    pub fn ready(&self) -> usize {
+        let mut ready: BTreeSet<&StepId> = BTreeSet::new();
+        for (i, step) in self.steps.iter().enumerate() {
+            let fine = step.needs.iter().all(|need| match need {
+                Need::Step(id) => ready.contains(id),
+                Need::Observed(_) => false,
+            });
+            if !fine {
+                return i;
+            }
+            ready.insert(&step.id);
+        }
+        self.steps.len()
+    }
+}
+
+/// What a successful write leaves behind for later readings to be measured by.
+pub fn expectation(op: Op, output: &Tree) -> Expect {
+    match op {
+        Op::EcsCreateService | Op::EcsUpdateService => output
+            .get("service")
+            .map(|s| s.list_of("deployments"))
+            .and_then(|d| d.iter().find(|d| d.str("status") == Some("PRIMARY")))
+            .and_then(|d| d.str("id"))
+            .map_or(Expect::Present, |id| Expect::Deployment(id.to_owned())),
+        Op::EcsCreateCluster
+        | Op::Elbv2CreateTargetGroup
+        | Op::Elbv2CreateLoadBalancer
+        | Op::ScalingRegisterScalableTarget
+        | Op::EcrCreateRepository
+        | Op::LogsCreateLogGroup => Expect::Present,
+        _ => Expect::Anything,
+    }
+}
+
+/// Decides. A pure function of its input; equal inputs give equal plans.
+pub fn plan(input: &Input<'_>) -> Planned {
+    let mut planner = Planner { input, planned: Planned::default(), rolling: rollout::rolling(input) };
+    planner.basics();
+    planner.target_groups();
+    planner.load_balancers();
+    planner.task_definitions();
+    planner.services();
+    let mut planned = planner.planned;
+    planned.plan.units.retain(|_, unit| !unit.steps.is_empty());
+    for finding in check::check(input, &planned) {
+        let report = planned.report.units.entry(finding.unit.clone()).or_default();
+        report.refused.push(Refusal::new(finding.message));
+        planned.plan.units.remove(&finding.unit);
+    }
+    for (key, unit) in &planned.plan.units {
+        report::conclude(planned.report.units.entry(key.clone()).or_default(), Some(unit), input, key);
+    }
+    let idle: Vec<UnitKey> =
+        planned.report.units.keys().filter(|k| !planned.plan.units.contains_key(k)).cloned().collect();
+    for key in idle {
+        if let Some(report) = planned.report.units.get_mut(&key) {
+            report::conclude(report, None, input, &key);
+        }
+    }
+    planned.plan.id = hash::plan_id(&planned.plan);
+    planned
+}
+
+/// A decision in the making.
+struct Planner<'a> {
+    input: &'a Input<'a>,
+    planned: Planned,
+    /// Services whose rollout is under way or begins with this plan.
+    rolling: usize,
+}
+
+impl<'a> Planner<'a> {
+    fn document(&self) -> &'a Document {
+        self.input.document
+    }
+
+    fn world(&self) -> &'a World {
+        self.input.world
+    }
+
+    /// Takes in what was decided for one unit.
+    fn put(&mut self, key: UnitKey, unit: Unit, report: UnitReport) {
+        self.planned.plan.units.insert(key.clone(), unit);
+        self.planned.report.units.insert(key, report);
+    }
+}
+
+/// The path of a field within its part, for people: `containerDefinitions[api].image`.
+pub(crate) fn dotted(path: &Path) -> String {
+    let mut out = String::new();
+    let mut in_set = false;
+    for segment in path.segments() {
+        if in_set || segment.parse::<usize>().is_ok() || segment.contains(['.', ':', '/']) {
+            out.push_str(&format!("[{segment}]"));
+            in_set = false;
+            continue;
+        }
+        if !out.is_empty() {
+            out.push('.');
+        }
+        out.push_str(segment);
+        in_set = SETS.contains(&segment);
+    }
+    out
+}
+
+/// Members whose elements are named by key.
+const SETS: [&str; 20] = [
+    "containerDefinitions",
+    "environment",
+    "secrets",
+    "portMappings",
+    "mountPoints",
+    "volumes",
+    "volumesFrom",
+    "links",
+    "dependsOn",
+    "ulimits",
+    "systemControls",
+    "subnets",
+    "securityGroups",
+    "loadBalancers",
+    "targetGroups",
+    "capacityProviderStrategy",
+    "serviceRegistries",
+    "requiresCompatibilities",
+    "certificates",
+    "conditions",
+];

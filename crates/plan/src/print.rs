@@ -1,0 +1,273 @@
+//! How a plan prints: for people in at most 100 columns, for programs as JSON. Values that may be secret
+//! are masked, and no wall-clock time appears, so that equal plans print alike.
+
+use std::fmt::Write as _;
+
+use evenkeel_model::Tree;
+use evenkeel_model::key::UnitKey;
+use evenkeel_model::shapes::Op;
+use evenkeel_model::tree::MASKED;
+
+use crate::report::{Drift, State, UnitReport};
+use crate::{Because, Need, Planned, Step, Unit, dotted};
+
+const WIDTH: usize = 100;
+
+/// The sign of a step: `+` makes, `~` changes, `-` removes.
+fn sign(op: Op) -> char {
+    let name = op.name();
+    if name.starts_with("Create") || op == Op::EcsRegisterTaskDefinition {
+        '+'
+    } else if name.starts_with("Delete") || name.starts_with("Deregister") {
+        '-'
+    } else {
+        '~'
+    }
+}
+
+/// A plan and its report for people.
+pub fn print(planned: &Planned, document: &str, version: &str) -> String {
+    let mut out = String::new();
+    let id = if planned.plan.units.is_empty() { "(nothing to do)" } else { &planned.plan.id };
+    let _ = writeln!(out, "plan {id}   document \"{document}\" version {version}");
+    let mut unchanged = 0;
+    for (key, report) in &planned.report.units {
+        let unit = planned.plan.units.get(key);
+        let left: Vec<&Drift> = report.drift.iter().filter(|d| !d.acted_on).collect();
+        let quiet = unit.is_none()
+            && report.waiting.is_empty()
+            && report.refused.is_empty()
+            && report.held.is_none()
+            && report.notes.is_empty()
+            && left.is_empty()
+            && report.state != State::Suspended;
+        if quiet {
+            unchanged += 1;
+            continue;
+        }
+        let _ = writeln!(out, "{}", title(key));
+        if let Some(unit) = unit {
+            steps(&mut out, unit);
+        }
+        lines(&mut out, report, &left);
+    }
+    if unchanged > 0 {
+        let _ = writeln!(out, "unchanged {unchanged}");
+    }
+    out
+}
+
+/// A unit for people: a service by its two names, everything else with its kind.
+fn title(key: &UnitKey) -> String {
+    match key {
+        UnitKey::Service(service) => service.to_string(),
+        other => format!("{} {}", other.kind(), other.name()),
+    }
+}
+
+fn steps(out: &mut String, unit: &Unit) {
+    for step in &unit.steps {
+        let (verb, about) = step.id.0.split_once(' ').unwrap_or((&step.id.0, ""));
+        let mut reasons: Vec<String> = Vec::new();
+        let mut fields = Vec::new();
+        for because in &step.because {
+            match because {
+                Because::Missing => {}
+                Because::Reason(text) => reasons.push(text.clone()),
+                Because::Field(drift) => fields.push(drift),
+            }
+        }
+        let rest = if reasons.is_empty() { about.to_owned() } else { reasons.join(", ") };
+        line(out, &format!("  {} {verb:<26} {rest}", sign(step.action.op)));
+        for drift in fields {
+            line(out, &format!("      {}", field(drift)));
+        }
+        if let Some(wait) = first_wait(step) {
+            line(out, &format!("      … after {wait}"));
+        }
+    }
+}
+
+fn first_wait(step: &Step) -> Option<String> {
+    step.needs.iter().find_map(|n| match n {
+        Need::Observed(on) => Some(on.to_string().trim_start_matches("for ").to_owned()),
+        Need::Step(_) => None,
+    })
+}
+
+fn lines(out: &mut String, report: &UnitReport, left: &[&Drift]) {
+    if report.state == State::Suspended {
+        line(out, "  … suspended   by the document");
+    }
+    for drift in left {
+        line(out, &format!("  = left      {}   ({})", field(drift), drift.owner.word()));
+    }
+    for wait in &report.waiting {
+        line(out, &format!("  … waiting   {wait}"));
+    }
+    if let Some(held) = &report.held {
+        line(out, &format!("  ! held      {}", held.reason));
+        line(out, "              the same deployment is not tried again until the document changes");
+    }
+    for refusal in &report.refused {
+        wrapped(out, "  ! refused   ", &refusal.why);
+        if let Some(way_out) = &refusal.way_out {
+            wrapped(out, "              ", way_out);
+        }
+    }
+    for note in &report.notes {
+        wrapped(out, "  · note      ", &note.0);
+    }
+}
+
+/// One difference: `path   live -> want`.
+fn field(drift: &Drift) -> String {
+    let path = dotted(&drift.path);
+    let place = if path.is_empty() { drift.part.clone() } else { path };
+    let masked = drift.path.segments().any(|s| MASKED.contains(&s));
+    let live = value(drift.live.as_ref(), masked);
+    let want = value(drift.want.as_ref(), masked);
+    format!("{place}   {live} -> {want}")
+}
+
+/// A value for people: short, masked where it may be secret.
+fn value(tree: Option<&Tree>, masked: bool) -> String {
+    match tree {
+        None => "(absent)".into(),
+        Some(_) if masked => "(hidden)".into(),
+        Some(Tree::Str(text)) => shortened(text),
+        Some(Tree::Map(_)) => "{…}".into(),
+        Some(Tree::List(items)) if items.iter().all(|i| !matches!(i, Tree::Map(_) | Tree::List(_))) => {
+            shortened(&tree.map(Tree::to_json).unwrap_or_default())
+        }
+        Some(Tree::List(_)) => "[…]".into(),
+        Some(scalar) => scalar.to_json(),
+    }
+}
+
+fn shortened(text: &str) -> String {
+    const MOST: usize = 36;
+    let count = text.chars().count();
+    if count <= MOST {
+        return text.to_owned();
+    }
+    // The end of an ARN, image or path tells more than its beginning.
+    let tail: String = text.chars().skip(count - MOST + 1).collect();
+    format!("…{tail}")
+}
+
+/// Writes a line, cut at the width of the page.
+fn line(out: &mut String, text: &str) {
+    if text.chars().count() <= WIDTH {
+        out.push_str(text.trim_end());
+    } else {
+        let cut: String = text.chars().take(WIDTH - 1).collect();
+        out.push_str(cut.trim_end());
+        out.push('…');
+    }
+    out.push('\n');
+}
+
+/// Writes text of any length, wrapped at spaces, the following lines indented. Commands are not broken
+/// where they cannot be.
+fn wrapped(out: &mut String, first: &str, text: &str) {
+    let mut current = first.to_owned();
+    let indent = " ".repeat(first.chars().count());
+    let mut fresh = true;
+    for word in text.split(' ') {
+        if !fresh && current.chars().count() + 1 + word.chars().count() > WIDTH {
+            out.push_str(current.trim_end());
+            out.push('\n');
+            current.clone_from(&indent);
+            fresh = true;
+        }
+        if !fresh {
+            current.push(' ');
+        }
+        current.push_str(word);
+        fresh = false;
+    }
+    out.push_str(current.trim_end());
+    out.push('\n');
+}
+
+fn drift_json(drift: &Drift) -> serde_json::Value {
+    let masked = drift.path.segments().any(|s| MASKED.contains(&s));
+    let shown = |tree: &Option<Tree>| match tree {
+        None => serde_json::Value::Null,
+        Some(_) if masked => "(hidden)".into(),
+        Some(tree) => serde_json::from_str(&tree.masked().to_json()).unwrap_or_default(),
+    };
+    serde_json::json!({
+        "part": drift.part,
+        "path": drift.path.to_string(),
+        "live": shown(&drift.live),
+        "want": shown(&drift.want),
+        "owner": drift.owner.word(),
+        "actedOn": drift.acted_on,
+    })
+}
+
+/// The report of one unit for programs.
+fn report_json(report: &UnitReport) -> serde_json::Value {
+    serde_json::json!({
+        "state": report.state.word(),
+        "waiting": report.waiting.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "refused": report.refused.iter().map(|r| serde_json::json!({"why": r.why, "wayOut": r.way_out})).collect::<Vec<_>>(),
+        "held": report.held.as_ref().map(|h| serde_json::json!({"key": h.key, "reason": h.reason})),
+        "drift": report.drift.iter().map(drift_json).collect::<Vec<_>>(),
+        "rollout": report.rollout.as_ref().map(|r| serde_json::json!({
+            "deployment": r.deployment, "desired": r.desired, "running": r.running, "failed": r.failed})),
+        "notes": report.notes.iter().map(|n| n.0.as_str()).collect::<Vec<_>>(),
+        "desiredCount": report.tasks.map(|t| t.0),
+        "runningCount": report.tasks.map(|t| t.1),
+    })
+}
+
+/// A plan and its report for programs.
+pub fn plan_json(planned: &Planned, document: &str, version: &str) -> serde_json::Value {
+    let units: serde_json::Map<String, serde_json::Value> = planned
+        .report
+        .units
+        .iter()
+        .map(|(key, report)| {
+            let mut json = report_json(report);
+            let steps = planned.plan.units.get(key).map(|u| &u.steps[..]).unwrap_or_default();
+            json["steps"] = steps.iter().map(step_json).collect();
+            (key.to_string(), json)
+        })
+        .collect();
+    serde_json::json!({
+        "plan": planned.plan.id,
+        "document": document,
+        "version": version,
+        "changes": planned.plan.units.values().map(|u| u.steps.len()).sum::<usize>(),
+        "units": units,
+    })
+}
+
+fn step_json(step: &Step) -> serde_json::Value {
+    let because: Vec<serde_json::Value> = step
+        .because
+        .iter()
+        .map(|b| match b {
+            Because::Missing => serde_json::json!({"missing": true}),
+            Because::Reason(text) => serde_json::json!({"reason": text}),
+            Because::Field(drift) => drift_json(drift),
+        })
+        .collect();
+    let waiting: Vec<String> = step
+        .needs
+        .iter()
+        .filter_map(|n| match n {
+            Need::Observed(on) => Some(on.to_string()),
+            Need::Step(_) => None,
+        })
+        .collect();
+    serde_json::json!({
+        "id": step.id.0,
+        "operation": step.action.op.to_string(),
+        "because": because,
+        "waitingFor": waiting,
+    })
+}

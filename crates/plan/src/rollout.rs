@@ -1,0 +1,128 @@
+//! Deployments under way and deployments that failed, read from a described service.
+
+use evenkeel_model::Tree;
+use evenkeel_model::key::Subject;
+use evenkeel_model::memory::{HeldDeployment, Remembered};
+
+use crate::Input;
+use crate::report::Rollout;
+
+/// The deployment under way, if any.
+pub(crate) fn under_way(service: &Tree) -> Option<Rollout> {
+    let deployments = service.list_of("deployments");
+    let primary = deployments.iter().find(|d| d.str("status") == Some("PRIMARY"))?;
+    let done = match primary.str("rolloutState") {
+        Some("COMPLETED") => deployments.len() == 1 || !others_running(deployments),
+        Some("FAILED") => true,
+        Some(_) => false,
+        // Services that ECS does not roll (other controllers) name no state.
+        None => primary.int("runningCount") == primary.int("desiredCount"),
+    };
+    (!done).then(|| Rollout {
+        deployment: primary.str("id").unwrap_or_default().to_owned(),
+        desired: primary.int("desiredCount").unwrap_or_default(),
+        running: primary.int("runningCount").unwrap_or_default(),
+        failed: primary.int("failedTasks").unwrap_or_default(),
+    })
+}
+
+fn others_running(deployments: &[Tree]) -> bool {
+    deployments
+        .iter()
+        .filter(|d| d.str("status") != Some("PRIMARY"))
+        .any(|d| d.int("runningCount").unwrap_or_default() > 0)
+}
+
+/// True where nothing is under way and all wanted tasks run.
+pub(crate) fn is_stable(service: &Tree) -> bool {
+    service.str("status") == Some("ACTIVE")
+        && under_way(service).is_none()
+        && service.int("runningCount").unwrap_or_default() >= service.int("desiredCount").unwrap_or_default()
+}
+
+/// What is to be held from now on, because ECS gave our last deployment up.
+///
+/// ECS shows a failed deployment only while its tasks are being replaced; the rollback that follows names
+/// it in its reason. Both are looked for.
+pub(crate) fn failed(service: &Tree, memory: &Remembered) -> Option<HeldDeployment> {
+    let ours = memory.deployment.as_deref()?;
+    let key = memory.deployment_key.clone()?;
+    let deployments = service.list_of("deployments");
+    let own = deployments.iter().find(|d| d.str("id") == Some(ours));
+    let reason = |d: &Tree| d.str("rolloutStateReason").unwrap_or("the deployment failed").to_owned();
+    if let Some(own) = own {
+        return (own.str("rolloutState") == Some("FAILED"))
+            .then(|| HeldDeployment { key, reason: reason(own) });
+    }
+    let rollback = deployments.iter().find(|d| {
+        d.str("status") == Some("PRIMARY")
+            && d.str("rolloutStateReason").is_some_and(|r| r.contains("rolling back"))
+    })?;
+    Some(HeldDeployment { key, reason: reason(rollback) })
+}
+
+/// How many services of the document have a rollout under way.
+pub(crate) fn rolling(input: &Input<'_>) -> usize {
+    input
+        .document
+        .services
+        .keys()
+        .filter_map(|key| input.world.tree(&Subject::Service(key.clone())))
+        .filter(|service| under_way(service).is_some())
+        .count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(deployments: serde_json::Value) -> Tree {
+        Tree::from(
+            serde_json::json!({"status": "ACTIVE", "desiredCount": 1, "runningCount": 1, "deployments": deployments}),
+        )
+    }
+
+    fn memory() -> Remembered {
+        Remembered {
+            deployment: Some("ecs-svc/2".into()),
+            deployment_key: Some("k".into()),
+            ..Remembered::default()
+        }
+    }
+
+    #[test]
+    fn a_deployment_that_ecs_gave_up_is_held_with_its_reason() {
+        let tree = service(serde_json::json!([
+            {"id": "ecs-svc/3", "status": "PRIMARY", "rolloutState": "IN_PROGRESS",
+             "rolloutStateReason": "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1."},
+            {"id": "ecs-svc/2", "status": "ACTIVE", "rolloutState": "FAILED", "rolloutStateReason": "tasks failed to start."}]));
+        assert_eq!(failed(&tree, &memory()).unwrap().reason, "tasks failed to start.");
+        let later = service(serde_json::json!([
+            {"id": "ecs-svc/3", "status": "PRIMARY", "rolloutState": "COMPLETED",
+             "rolloutStateReason": "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1."}]));
+        assert_eq!(failed(&later, &memory()).unwrap().key, "k");
+    }
+
+    #[test]
+    fn a_deployment_that_completed_or_was_superseded_is_not_held() {
+        let done = service(
+            serde_json::json!([{"id": "ecs-svc/2", "status": "PRIMARY", "rolloutState": "COMPLETED"}]),
+        );
+        assert_eq!(failed(&done, &memory()), None);
+        let superseded = service(
+            serde_json::json!([{"id": "ecs-svc/9", "status": "PRIMARY", "rolloutState": "IN_PROGRESS"}]),
+        );
+        assert_eq!(failed(&superseded, &memory()), None);
+    }
+
+    #[test]
+    fn a_rollout_is_under_way_until_it_is_completed() {
+        let rolling = service(
+            serde_json::json!([{"id": "a", "status": "PRIMARY", "rolloutState": "IN_PROGRESS", "desiredCount": 2, "runningCount": 1}]),
+        );
+        assert_eq!(under_way(&rolling).unwrap().to_string(), "rollout a: 1 of 2 running");
+        let done =
+            service(serde_json::json!([{"id": "a", "status": "PRIMARY", "rolloutState": "COMPLETED"}]));
+        assert!(is_stable(&done));
+    }
+}

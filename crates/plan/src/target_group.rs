@@ -1,0 +1,211 @@
+//! Target groups with their attributes.
+
+use std::collections::BTreeMap;
+
+use evenkeel_diff::{Kind, attribute_default, default_at, fill, lift, rules};
+use evenkeel_model::Tree;
+use evenkeel_model::document::TargetGroup;
+use evenkeel_model::key::{Subject, UnitKey};
+use evenkeel_model::path::Path;
+use evenkeel_model::shapes::Op;
+use evenkeel_model::world::Seen;
+
+use crate::ownership;
+use crate::report::{Drift, Owner, Refusal};
+use crate::tagging::Tagging;
+use crate::unit::Draft;
+use crate::{Because, Planner, dotted};
+
+/// What ModifyTargetGroup takes. Source: the API reference.
+const MODIFIABLE: [&str; 9] = [
+    "healthCheckProtocol",
+    "healthCheckPort",
+    "healthCheckPath",
+    "healthCheckEnabled",
+    "healthCheckIntervalSeconds",
+    "healthCheckTimeoutSeconds",
+    "healthyThresholdCount",
+    "unhealthyThresholdCount",
+    "matcher",
+];
+
+impl Planner<'_> {
+    pub(crate) fn target_groups(&mut self) {
+        for (name, group) in &self.document().target_groups {
+            let mut draft = Draft::new(self.input, UnitKey::TargetGroup(name.clone()));
+            let subject = Subject::TargetGroup(name.clone());
+            draft.applies("targetGroup", &group.input);
+            draft.applies("attributes", &ownership::map(&group.attributes));
+            match draft.seen(&subject) {
+                None => {}
+                Some(Seen::Present { tree, .. }) => self.keep_group(&mut draft, name, group, &subject, tree),
+                Some(_) => self.create_group(&mut draft, name, group, &subject),
+            }
+            let (key, unit, report) = draft.finish();
+            self.put(key, unit, report);
+        }
+    }
+
+    fn create_group(&self, draft: &mut Draft<'_>, name: &str, group: &TargetGroup, subject: &Subject) {
+        let tags = ownership::wanted(self.document(), &group.input, &group.item);
+        draft.applies("tags", &ownership::map(&tags));
+        let input = group.input.clone().with("tags", ownership::list(&tags));
+        let step = draft.step(
+            format!("create-target-group {name}"),
+            subject.clone(),
+            Op::Elbv2CreateTargetGroup,
+            input,
+        );
+        step.because(Because::Missing);
+        let created = step.id.clone();
+        if !group.attributes.is_empty() {
+            let input = Tree::map().with("attributes", attribute_list(&group.attributes));
+            draft
+                .step(
+                    format!("modify-target-group-attributes {name}"),
+                    subject.clone(),
+                    Op::Elbv2ModifyTargetGroupAttributes,
+                    input,
+                )
+                .because(Because::Missing)
+                .fill("targetGroupArn", &created, "targetGroups/0/targetGroupArn");
+        }
+    }
+
+    fn keep_group(
+        &self,
+        draft: &mut Draft<'_>,
+        name: &str,
+        group: &TargetGroup,
+        subject: &Subject,
+        tree: &Tree,
+    ) {
+        let arn = tree.str("targetGroupArn").unwrap_or_default().to_owned();
+        let live_tags = ownership::tags(tree);
+        let known = !draft.memory().applied.is_empty();
+        let adopt = Tagging::Elbv2.adopt_command(self.document(), &arn, &group.item);
+        let what = format!("target group {name}");
+        if let Err(refusal) = ownership::ours(self.document(), &live_tags, &what, known, &adopt) {
+            draft.refuse(refusal);
+            return;
+        }
+        let live = lift::described(Kind::TargetGroup, tree.clone());
+        let fixed: Vec<&str> = rules::immutable(Kind::TargetGroup).collect();
+        let (immutable, mutable): (Vec<Drift>, Vec<Drift>) = draft
+            .drifts("targetGroup", Kind::TargetGroup, &group.input, &live)
+            .into_iter()
+            .partition(|d| d.path.segments().next().is_some_and(|m| fixed.contains(&m)));
+        for mut drift in immutable {
+            draft.refuse(
+                Refusal::new(format!("`{}` of target group {name} cannot be changed", dotted(&drift.path)))
+                    .or(
+                        "declare a target group of another name and point the service and its listener at it",
+                    ),
+            );
+            drift.acted_on = false;
+            draft.report.drift.push(drift);
+        }
+        let acted = draft.accept(mutable);
+        if !acted.is_empty() {
+            let input = modification(&group.input, &acted, &arn);
+            draft
+                .step(
+                    format!("modify-target-group {name}"),
+                    subject.clone(),
+                    Op::Elbv2ModifyTargetGroup,
+                    input,
+                )
+                .because_of(acted);
+        }
+        let drifts = attribute_drifts(draft, group, tree);
+        let acted = draft.accept(drifts);
+        if !acted.is_empty() {
+            let changed: BTreeMap<String, String> = acted
+                .iter()
+                .filter_map(|d| Some((d.path.last()?.to_owned(), d.want.as_ref()?.as_str()?.to_owned())))
+                .collect();
+            let input =
+                Tree::map().with("targetGroupArn", arn.as_str()).with("attributes", attribute_list(&changed));
+            draft
+                .step(
+                    format!("modify-target-group-attributes {name}"),
+                    subject.clone(),
+                    Op::Elbv2ModifyTargetGroupAttributes,
+                    input,
+                )
+                .because_of(acted);
+        }
+        let tags = ownership::wanted(self.document(), &group.input, &group.item);
+        Tagging::Elbv2.steps(draft, subject, &arn, "", &tags, &live_tags);
+    }
+}
+
+/// What ModifyTargetGroup is sent: the members that differ, with their defaults where they are not
+/// declared. A changed protocol takes everything that hangs on it along, in one call.
+fn modification(want: &Tree, drifts: &[Drift], arn: &str) -> Tree {
+    let filled = filled(want);
+    let mut input = Tree::map().with("targetGroupArn", arn);
+    let protocol = drifts.iter().any(|d| d.path.segments().next() == Some("healthCheckProtocol"));
+    for member in MODIFIABLE {
+        let differs = drifts.iter().any(|d| d.path.segments().next() == Some(member));
+        if (differs || protocol)
+            && let Some(value) = filled.get(member)
+        {
+            input.set(member, value.clone());
+        }
+    }
+    input
+}
+
+/// The wanted group with AWS's defaults at its top level too.
+fn filled(want: &Tree) -> Tree {
+    let mut all = fill(Kind::TargetGroup, want);
+    for member in MODIFIABLE {
+        if all.get(member).is_none()
+            && let Some(value) = default_at(Kind::TargetGroup, want, member)
+        {
+            all.set(member, value);
+        }
+    }
+    all
+}
+
+fn attribute_list(attributes: &BTreeMap<String, String>) -> Tree {
+    Tree::list(attributes.iter().map(|(k, v)| Tree::map().with("key", k.as_str()).with("value", v.as_str())))
+}
+
+/// Attributes that differ: declared ones from their value, undeclared ones from AWS's default.
+fn attribute_drifts(draft: &Draft<'_>, group: &TargetGroup, live: &Tree) -> Vec<Drift> {
+    let Some(Tree::Map(have)) = live.get("attributes") else {
+        return Vec::new();
+    };
+    let last = draft.memory().applied.get("attributes");
+    let mut names: Vec<&str> = group.attributes.keys().map(String::as_str).collect();
+    names.extend(have.names().map(|n| &**n));
+    names.sort_unstable();
+    names.dedup();
+    let mut drifts = Vec::new();
+    for name in names {
+        let want = match group.attributes.get(name) {
+            Some(declared) => declared.as_str(),
+            None => match attribute_default(&group.input, name) {
+                Some(default) => default,
+                None => continue,
+            },
+        };
+        let found = have.get(name).and_then(Tree::as_str).unwrap_or_default();
+        if want == found {
+            continue;
+        }
+        let unchanged = last.is_some_and(|l| l.str(name) == group.attributes.get(name).map(String::as_str));
+        drifts.push(Drift {
+            part: "attributes".into(),
+            path: Path::of([name]),
+            want: Some(Tree::from(want)),
+            live: have.get(name).cloned(),
+            owner: if unchanged { Owner::Human } else { Owner::Document },
+            acted_on: true,
+        });
+    }
+    drifts
+}
