@@ -39,22 +39,14 @@ impl Ecr {
 
     /// Every tag that an image reference answers to: its own, and the others on the same digest.
     pub fn tags_of(&self, image: &str) -> Vec<String> {
-        let path = image
-            .split_once(".amazonaws.com/")
-            .map_or(image, |(_, path)| path);
+        let path = image.split_once(".amazonaws.com/").map_or(image, |(_, path)| path);
         let name = path.split(['@', ':']).next().unwrap_or_default();
         let digest = self.digest_of(image);
         let own = path.split('@').next().and_then(|it| it.split_once(':'));
         let others = self.repositories.get(name).map(|it| &it.tags);
         own.map(|(_, tag)| tag.to_owned())
             .into_iter()
-            .chain(
-                others
-                    .into_iter()
-                    .flatten()
-                    .filter(|(_, of)| **of == digest)
-                    .map(|(tag, _)| tag.clone()),
-            )
+            .chain(others.into_iter().flatten().filter(|(_, of)| **of == digest).map(|(tag, _)| tag.clone()))
             .collect()
     }
 

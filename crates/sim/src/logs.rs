@@ -134,9 +134,6 @@ fn delete_retention(sim: &mut Sim, input: &Value) -> Answer {
 fn existing(sim: &Sim, input: &Value) -> Result<Vec<String>, ApiError> {
     let arn = value::required(input, "resourceArn", "InvalidParameterException")?;
     let arn = arn.trim_end_matches(":*");
-    let found = arn
-        .split(":log-group:")
-        .nth(1)
-        .is_some_and(|name| sim.logs.has(name));
+    let found = arn.split(":log-group:").nth(1).is_some_and(|name| sim.logs.has(name));
     found.then(|| vec![arn.to_owned()]).ok_or_else(missing)
 }

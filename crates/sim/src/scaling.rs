@@ -125,19 +125,12 @@ fn register(sim: &mut Sim, input: &Value) -> Answer {
             set(&mut target, name, count.clone());
         }
     }
-    let (min, max) = (
-        int(&target, "MinCapacity").unwrap_or(0),
-        int(&target, "MaxCapacity").unwrap_or(0),
-    );
+    let (min, max) = (int(&target, "MinCapacity").unwrap_or(0), int(&target, "MaxCapacity").unwrap_or(0));
     refuse! {
         min < 0 || max < min => invalid("Maximum capacity cannot be less than minimum capacity");
     }
     let suspended = value::object_mut(&mut target, "SuspendedState");
-    for name in [
-        "DynamicScalingInSuspended",
-        "DynamicScalingOutSuspended",
-        "ScheduledScalingSuspended",
-    ] {
+    for name in ["DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended"] {
         if let Some(new) = input.get("SuspendedState").and_then(|it| it.get(name)) {
             set(suspended, name, new.clone());
         }
@@ -238,10 +231,7 @@ fn put_policy(sim: &mut Sim, input: &Value) -> Answer {
     let key = (id.clone(), name.clone());
     let mut policy = sim.scaling.policies.get(&key).cloned().unwrap_or_else(|| json!({}));
     let fresh = !has(&policy, "PolicyARN");
-    let kind = text(input, "PolicyType")
-        .or(text(&policy, "PolicyType"))
-        .unwrap_or("StepScaling")
-        .to_owned();
+    let kind = text(input, "PolicyType").or(text(&policy, "PolicyType")).unwrap_or("StepScaling").to_owned();
     refuse! {
         !fresh && text(&policy, "PolicyType") != Some(&kind) => invalid("The policy type of a scaling policy cannot be changed");
     }

@@ -114,14 +114,7 @@ fn next(state: &mut u64) -> u64 {
 
 fn in_groups(hex: &str) -> String {
     let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-    [
-        part(0, 8),
-        part(8, 12),
-        part(12, 16),
-        part(16, 20),
-        part(20, 32),
-    ]
-    .join("-")
+    [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
 }
 
 impl Sim {
@@ -154,15 +147,9 @@ impl Sim {
         self.caller.clone_from(&call.caller);
         let operation = table::find(&call.service, &call.operation);
         let answer = match operation.map(|operation| &operation.run) {
-            Some(Run::Plain(run)) => run(self, &call.input).map(|value| Reply {
-                value,
-                body: Bytes::new(),
-            }),
+            Some(Run::Plain(run)) => run(self, &call.input).map(|value| Reply { value, body: Bytes::new() }),
             Some(Run::Tags(style, verb)) => {
-                style.run(*verb, self, &call.input).map(|value| Reply {
-                    value,
-                    body: Bytes::new(),
-                })
+                style.run(*verb, self, &call.input).map(|value| Reply { value, body: Bytes::new() })
             }
             Some(Run::Object(run)) => run(self, &call.input, &call.body),
             None => {

@@ -65,12 +65,7 @@ pub const fn tags(
     style: &'static TagStyle,
     verb: TagVerb,
 ) -> Operation {
-    Operation {
-        service,
-        name,
-        write: !matches!(verb, TagVerb::List),
-        run: Run::Tags(style, verb),
-    }
+    Operation { service, name, write: !matches!(verb, TagVerb::List), run: Run::Tags(style, verb) }
 }
 
 /// A row for an operation on objects.

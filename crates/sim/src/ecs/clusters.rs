@@ -90,9 +90,9 @@ pub(super) fn list_clusters(sim: &mut Sim, input: &Value) -> Answer {
 
 pub(super) fn delete(sim: &mut Sim, input: &Value) -> Answer {
     let name = named(sim, input)?;
-    let mut services = sim.ecs.services.range((name.clone(), String::new())..);
+    let busy = sim.ecs.in_cluster(&name).any(|(_, service)| service.status != "INACTIVE");
     refuse! {
-        services.any(|((cluster, _), service)| *cluster == name && service.status != "INACTIVE") => ApiError::new("ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active.");
+        busy => ApiError::new("ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active.");
     }
     if let Some(cluster) = sim.ecs.clusters.get_mut(&name) {
         set(cluster, "status", json!("INACTIVE"));
@@ -103,10 +103,7 @@ pub(super) fn delete(sim: &mut Sim, input: &Value) -> Answer {
 fn show(sim: &Sim, name: &str, input: &Value) -> Option<Value> {
     let mut cluster = sim.ecs.clusters.get(name)?.clone();
     let (mut running, mut pending, mut active) = (0, 0, 0);
-    for ((of, _), service) in sim.ecs.services.range((name.to_owned(), String::new())..) {
-        if of != name {
-            break;
-        }
+    for (_, service) in sim.ecs.in_cluster(name) {
         running += service.running(None);
         pending += service.pending(None);
         active += i64::from(service.status == "ACTIVE");

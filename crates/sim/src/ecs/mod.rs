@@ -34,6 +34,14 @@ impl Ecs {
         self.wakes.first().map(|(at, _)| *at)
     }
 
+    /// The services of a cluster, by name.
+    pub fn in_cluster<'a>(&'a self, cluster: &'a str) -> impl Iterator<Item = (&'a String, &'a Service)> {
+        self.services
+            .range((cluster.to_owned(), String::new())..)
+            .take_while(move |((of, _), _)| of == cluster)
+            .map(|((_, name), service)| (name, service))
+    }
+
     /// Each service in one line.
     pub fn summary(&self) -> Value {
         self.services
@@ -90,11 +98,7 @@ pub const OPERATIONS: &[Operation] = &[
     write(SERVICE, "StopTask", tasks::stop),
     read(SERVICE, "ListServiceDeployments", deployments::list_deployments),
     read(SERVICE, "DescribeServiceDeployments", deployments::describe),
-    read(
-        SERVICE,
-        "DescribeServiceRevisions",
-        deployments::describe_revisions,
-    ),
+    read(SERVICE, "DescribeServiceRevisions", deployments::describe_revisions),
     tags(SERVICE, "TagResource", &TAGS, TagVerb::Add),
     tags(SERVICE, "UntagResource", &TAGS, TagVerb::Remove),
     tags(SERVICE, "ListTagsForResource", &TAGS, TagVerb::List),

@@ -76,22 +76,19 @@ fn next(sim: &Sim, service: &Service) -> Option<i64> {
 /// Begins a deployment of what the service asks for now.
 pub fn deploy(sim: &mut Sim, service: &mut Service) {
     let mut revision = value::pick(&service.config, REVISION);
-    let path = service.arn.rsplit(":service/").next().unwrap_or_default();
-    let number = sim.number();
+    let path = format!("{}/{}", service.cluster(), service.name());
+    let (number, id) = (sim.number(), sim.hex(21));
     let arn = sim.arn("ecs", &format!("service-revision/{path}/{number}"));
-    let cluster = path.split('/').next().unwrap_or_default();
+    let service_deployment = sim.arn("ecs", &format!("service-deployment/{path}/{id}"));
     set(&mut revision, "serviceRevisionArn", json!(arn));
     set(&mut revision, "serviceArn", json!(service.arn));
-    set(&mut revision, "clusterArn", json!(super::clusters::arn(sim, cluster)));
+    set(&mut revision, "clusterArn", json!(super::clusters::arn(sim, service.cluster())));
     set(&mut revision, "createdAt", value::time(sim.now));
     set(&mut revision, "platformFamily", json!("Linux"));
     let images = images(sim, &revision);
     set(&mut revision, "containerImages", images);
     service.revisions.push(revision);
 
-    let id = sim.hex(21);
-    let path = service.arn.rsplit(":service/").next().unwrap_or_default();
-    let service_deployment = sim.arn("ecs", &format!("service-deployment/{path}/{id}"));
     let now = sim.now;
     let superseded = service.deployments.first().map(|it| it.service_deployment.clone());
     if let Some(old) = superseded.and_then(|arn| service.service_deployment(&arn))
@@ -174,9 +171,8 @@ fn images(sim: &Sim, revision: &Value) -> Value {
 /// Lets happen to the tasks of a service what is due.
 fn progress(sim: &mut Sim, service: &mut Service) {
     let now = sim.now;
-    let (kept, gone) = std::mem::take(&mut service.tasks)
-        .into_iter()
-        .partition(|task| !tasks::expired(sim, task));
+    let (kept, gone) =
+        std::mem::take(&mut service.tasks).into_iter().partition(|task| !tasks::expired(sim, task));
     service.tasks = kept;
     let gone: Vec<Task> = gone;
     for task in gone {
@@ -194,10 +190,7 @@ fn progress(sim: &mut Sim, service: &mut Service) {
                             group.remove(&task.address, *port);
                         }
                     }
-                    service.say(
-                        sim,
-                        &format!("has stopped 1 running tasks: (task {}).", task.id()),
-                    );
+                    service.say(sim, &format!("has stopped 1 running tasks: (task {}).", task.id()));
                 }
                 Turn::None => {}
             }
@@ -223,10 +216,7 @@ fn progress(sim: &mut Sim, service: &mut Service) {
 fn runs(sim: &mut Sim, service: &mut Service, task: &mut Task) {
     tasks::watch(sim, service, task);
     for (arn, _) in task.targets.clone() {
-        service.say(
-            sim,
-            &format!("registered 1 targets in (target-group {arn})"),
-        );
+        service.say(sim, &format!("registered 1 targets in (target-group {arn})"));
     }
 }
 
@@ -239,10 +229,9 @@ fn replace(sim: &mut Sim, service: &mut Service, task: &mut Task) {
             ),
             format!("Task failed ELB health checks in (target-group {group})"),
         ),
-        None => (
-            "failed container health checks.".to_owned(),
-            "Task failed container health checks".to_owned(),
-        ),
+        None => {
+            ("failed container health checks.".to_owned(), "Task failed container health checks".to_owned())
+        }
     };
     service.say(sim, &format!("(task {}) {message}", task.id()));
     tasks::begin_stop(sim, task, "ServiceSchedulerInitiated", &reason);
@@ -297,10 +286,7 @@ fn failed(sim: &mut Sim, service: &mut Service, deployment: &str) {
     it.rollout = "FAILED";
     it.reason = "ECS deployment circuit breaker: tasks failed to start.".to_owned();
     let (failed_id, failed_revision) = (it.id.clone(), it.revision.clone());
-    service.say(
-        sim,
-        &format!("(deployment {failed_id}) deployment failed: tasks failed to start."),
-    );
+    service.say(sim, &format!("(deployment {failed_id}) deployment failed: tasks failed to start."));
     let target = service.completed.clone().filter(|target| rolls_back && *target != failed_revision);
     let record = service.service_deployment(&arn);
     let Some(target) = target else {
@@ -333,14 +319,10 @@ fn failed(sim: &mut Sim, service: &mut Service, deployment: &str) {
             }
         }
     }
-    let completed_id = service
-        .deployments
-        .iter()
-        .find(|it| it.revision == target)
-        .map_or(failed_id, |it| it.id.clone());
+    let completed_id =
+        service.deployments.iter().find(|it| it.revision == target).map_or(failed_id, |it| it.id.clone());
     service.say(sim, &format!("rolling back to deployment {completed_id}."));
-    let reason =
-        format!("ECS deployment circuit breaker: rolling back to deploymentId {completed_id}.");
+    let reason = format!("ECS deployment circuit breaker: rolling back to deploymentId {completed_id}.");
     begin(sim, service, target, arn, Some(reason));
 }
 
@@ -399,19 +381,11 @@ fn stop(sim: &mut Sim, service: &mut Service, count: i64, chosen: impl Fn(&Task)
     order.sort_by_key(|at| (all[*at].healthy, all[*at].status == "RUNNING"));
     let mut draining = 0;
     for at in order.into_iter().take(count.max(0) as usize) {
-        draining += i64::from(tasks::begin_stop(
-            sim,
-            &mut all[at],
-            "ServiceSchedulerInitiated",
-            &reason,
-        ));
+        draining += i64::from(tasks::begin_stop(sim, &mut all[at], "ServiceSchedulerInitiated", &reason));
     }
     service.tasks = all;
     if draining > 0 {
-        service.say(
-            sim,
-            &format!("has begun draining connections on {draining} tasks."),
-        );
+        service.say(sim, &format!("has begun draining connections on {draining} tasks."));
     }
 }
 

@@ -5,9 +5,7 @@ use super::scheduler;
 use super::tasks::Task;
 use super::{Key, TAGS, includes, invalid, paging, short, task_definitions};
 use crate::sim::{Answer, ApiError, Sim};
-use crate::value::{
-    self, fill, flag, has, int, list, list_mut, object_mut, page, paged, set, text, texts,
-};
+use crate::value::{self, fill, flag, has, int, list, list_mut, object_mut, page, paged, set, text, texts};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 
@@ -161,10 +159,14 @@ impl Service {
     /// Writes an event, newest first, at most a hundred.
     pub fn say(&mut self, sim: &mut Sim, what: &str) {
         let message = format!("(service {}) {what}", self.name());
-        let event =
-            json!({"id": sim.uuid(), "createdAt": value::time(sim.now), "message": message});
+        let event = json!({"id": sim.uuid(), "createdAt": value::time(sim.now), "message": message});
         self.events.push_front(event);
         self.events.truncate(100);
+    }
+
+    /// The name of its cluster.
+    pub fn cluster(&self) -> &str {
+        self.arn.rsplit('/').nth(1).unwrap_or_default()
     }
 
     /// The service's name.
@@ -178,7 +180,8 @@ impl Service {
     }
 }
 
-fn not_found() -> ApiError {
+/// What AWS says where a service is missing.
+pub fn not_found() -> ApiError {
     ApiError::new("ServiceNotFoundException", "Service not found.")
 }
 
@@ -272,11 +275,7 @@ pub(super) fn update(sim: &mut Sim, input: &Value) -> Answer {
     }
     if let Some(new) = input.get("deploymentConfiguration").and_then(Value::as_object) {
         for (name, new) in new {
-            set(
-                object_mut(&mut config, "deploymentConfiguration"),
-                name,
-                new.clone(),
-            );
+            set(object_mut(&mut config, "deploymentConfiguration"), name, new.clone());
         }
     }
     let strategy = list(&config, "capacityProviderStrategy").to_vec();
@@ -303,10 +302,7 @@ pub(super) fn update(sim: &mut Sim, input: &Value) -> Answer {
         !force && config.get("capacityProviderStrategy") != before.get("capacityProviderStrategy") => invalid("When switching from launch type to capacity provider strategy on an existing service, or making a change to a capacity provider strategy on a service that is already using one, you must force a new deployment.");
     }
     let desired = int(input, "desiredCount");
-    let deploys = force
-        || REVISION
-            .iter()
-            .any(|name| config.get(*name) != before.get(*name));
+    let deploys = force || REVISION.iter().any(|name| config.get(*name) != before.get(*name));
     let Some(mut service) = sim.ecs.services.remove(&key) else {
         return Err(not_found());
     };
@@ -381,12 +377,10 @@ pub(super) fn list_services(sim: &mut Sim, input: &Value) -> Answer {
     };
     let items = sim
         .ecs
-        .services
-        .range((cluster.clone(), String::new())..)
-        .take_while(|((of, _), _)| *of == cluster)
+        .in_cluster(&cluster)
         .filter(|(_, service)| service.status == "ACTIVE")
         .filter(|(_, service)| matches(service, "launchType") && matches(service, "schedulingStrategy"))
-        .map(|((_, name), service)| (name.clone(), json!(service.arn)))
+        .map(|(name, service)| (name.clone(), json!(service.arn)))
         .collect();
     let (page, next) = page(items, input, &paging(10))?;
     Ok(paged("serviceArns", page, next, &paging(10)))
@@ -395,8 +389,8 @@ pub(super) fn list_services(sim: &mut Sim, input: &Value) -> Answer {
 /// Replaces the name of a task definition with the ARN of the active revision it means.
 fn resolve_task_definition(sim: &Sim, config: &mut Value) -> Result<(), ApiError> {
     let name = value::required(config, "taskDefinition", "InvalidParameterException")?;
-    let definition = task_definitions::find(sim, name)
-        .ok_or_else(|| super::client("TaskDefinition not found."))?;
+    let definition =
+        task_definitions::find(sim, name).ok_or_else(|| super::client("TaskDefinition not found."))?;
     refuse! {
         text(definition, "status") != Some("ACTIVE") => super::client("TaskDefinition is inactive");
     }
@@ -414,18 +408,14 @@ fn validate(sim: &Sim, config: &Value, input: &Value) -> Result<(), ApiError> {
     let rebalances = text(input, "availabilityZoneRebalancing") == Some("ENABLED");
     let fargate = text(config, "launchType") == Some("FARGATE");
     let desired = int(input, "desiredCount");
-    let definition =
-        task_definitions::find(sim, text(config, "taskDefinition").unwrap_or_default())
-            .ok_or_else(|| super::client("TaskDefinition not found."))?;
+    let definition = task_definitions::find(sim, text(config, "taskDefinition").unwrap_or_default())
+        .ok_or_else(|| super::client("TaskDefinition not found."))?;
     let awsvpc = text(definition, "networkMode") == Some("awsvpc");
     let network = config.get("networkConfiguration");
-    let subnets = network
-        .and_then(|it| it.get("awsvpcConfiguration"))
-        .map_or(0, |it| list(it, "subnets").len());
+    let subnets =
+        network.and_then(|it| it.get("awsvpcConfiguration")).map_or(0, |it| list(it, "subnets").len());
     let balancers = list(config, "loadBalancers");
-    let checked = list(definition, "containerDefinitions")
-        .iter()
-        .any(|it| has(it, "healthCheck"));
+    let checked = list(definition, "containerDefinitions").iter().any(|it| has(it, "healthCheck"));
     let grace = int(input, "healthCheckGracePeriodSeconds").unwrap_or(0);
     refuse! {
         desired.is_some_and(|it| it < 0) => invalid("desiredCount cannot be negative.");
@@ -450,13 +440,7 @@ fn validate(sim: &Sim, config: &Value, input: &Value) -> Result<(), ApiError> {
     }
     // AWS looks at target groups when they are sent, not on every update.
     for balancer in balancers {
-        validate_load_balancer(
-            sim,
-            balancer,
-            definition,
-            awsvpc,
-            has(input, "loadBalancers"),
-        )?;
+        validate_load_balancer(sim, balancer, definition, awsvpc, has(input, "loadBalancers"))?;
     }
     Ok(())
 }
@@ -513,16 +497,8 @@ fn fill_in(sim: &Sim, config: &mut Value) {
     fill(config, "enableECSManagedTags", json!(false));
     fill(config, "propagateTags", json!("NONE"));
     let deployment = object_mut(config, "deploymentConfiguration");
-    fill(
-        deployment,
-        "maximumPercent",
-        json!(if daemon { 100 } else { 200 }),
-    );
-    fill(
-        deployment,
-        "minimumHealthyPercent",
-        json!(if daemon { 0 } else { 100 }),
-    );
+    fill(deployment, "maximumPercent", json!(if daemon { 100 } else { 200 }));
+    fill(deployment, "minimumHealthyPercent", json!(if daemon { 0 } else { 100 }));
     fill(deployment, "strategy", json!("ROLLING"));
     fill(deployment, "bakeTimeInMinutes", json!(0));
     let breaker = object_mut(deployment, "deploymentCircuitBreaker");
@@ -560,10 +536,9 @@ pub fn show(sim: &Sim, service: &Service, tags: bool) -> Value {
             !ON_DEPLOYMENTS.contains(&name.as_str()) && name != "gatewayConnectors" && name != "monitoring"
         });
     }
-    let cluster = service.arn.rsplit('/').nth(1).unwrap_or_default();
     set(&mut out, "serviceArn", json!(service.arn));
     set(&mut out, "serviceName", json!(service.name()));
-    set(&mut out, "clusterArn", json!(clusters::arn(sim, cluster)));
+    set(&mut out, "clusterArn", json!(clusters::arn(sim, service.cluster())));
     set(&mut out, "status", json!(service.status));
     set(&mut out, "desiredCount", json!(service.desired));
     set(&mut out, "runningCount", json!(service.running(None)));

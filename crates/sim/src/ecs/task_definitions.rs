@@ -195,9 +195,7 @@ fn validate(definition: &mut Value) -> Result<(), ApiError> {
         set(definition, "memory", json!(units.to_string()));
     }
     let fargate = texts(definition, "requiresCompatibilities").contains(&"FARGATE");
-    let storage = definition
-        .get("ephemeralStorage")
-        .and_then(|it| int(it, "sizeInGiB"));
+    let storage = definition.get("ephemeralStorage").and_then(|it| int(it, "sizeInGiB"));
     refuse! {
         fargate && !has(definition, "cpu") => client("Fargate requires that 'cpu' be defined at the task level.");
         fargate && !has(definition, "memory") => client("Fargate requires that 'memory' be defined at the task level.");
@@ -207,11 +205,7 @@ fn validate(definition: &mut Value) -> Result<(), ApiError> {
     }
     let containers = list(definition, "containerDefinitions");
     let names: BTreeSet<Option<&str>> = containers.iter().map(|it| text(it, "name")).collect();
-    let unnamed = |it: &Value| {
-        ["name", "image"]
-            .iter()
-            .any(|name| text(it, name).is_none_or(str::is_empty))
-    };
+    let unnamed = |it: &Value| ["name", "image"].iter().any(|name| text(it, name).is_none_or(str::is_empty));
     refuse! {
         containers.is_empty() => client("Container list cannot be empty.");
         containers.len() > 10 => client("Task definition can have at most 10 containers.");
@@ -219,9 +213,7 @@ fn validate(definition: &mut Value) -> Result<(), ApiError> {
         names.len() < containers.len() => client("Container names must be unique within a task definition.");
         !containers.iter().any(|it| flag(it, "essential").unwrap_or(true)) => client("At least one container must be essential.");
     }
-    containers
-        .iter()
-        .try_for_each(|it| validate_container(definition, it, fargate))
+    containers.iter().try_for_each(|it| validate_container(definition, it, fargate))
 }
 
 fn validate_container(definition: &Value, it: &Value, fargate: bool) -> Result<(), ApiError> {
@@ -230,20 +222,14 @@ fn validate_container(definition: &Value, it: &Value, fargate: bool) -> Result<(
     let whole = int(definition, "memory");
     let names = |of: &str| -> Vec<String> {
         let of = list(it, of).iter();
-        of.filter_map(|it| text(it, "name"))
-            .map(str::to_owned)
-            .collect()
+        of.filter_map(|it| text(it, "name")).map(str::to_owned).collect()
     };
     let (secrets, variables) = (names("secrets"), names("environment"));
     let shared = secrets.iter().collect::<BTreeSet<_>>().len() < secrets.len()
         || secrets.iter().any(|name| variables.contains(name));
-    let log = it
-        .get("logConfiguration")
-        .filter(|log| text(log, "logDriver") == Some("awslogs"));
-    let option = |name: &str| {
-        log.and_then(|log| log.get("options"))
-            .is_some_and(|options| has(options, name))
-    };
+    let log = it.get("logConfiguration").filter(|log| text(log, "logDriver") == Some("awslogs"));
+    let option =
+        |name: &str| log.and_then(|log| log.get("options")).is_some_and(|options| has(options, name));
     let check = it.get("healthCheck").unwrap_or(&Value::Null);
     let outside = |name: &str, range: std::ops::RangeInclusive<i64>| {
         int(check, name).is_some_and(|it| !range.contains(&it))
@@ -262,10 +248,7 @@ fn validate_container(definition: &Value, it: &Value, fargate: bool) -> Result<(
         outside("startPeriod", 0..=300) => client("Health check startPeriod must be between 0 and 300 seconds.");
     }
     for dependency in list(it, "dependsOn") {
-        let on = container(
-            definition,
-            text(dependency, "containerName").unwrap_or_default(),
-        );
+        let on = container(definition, text(dependency, "containerName").unwrap_or_default());
         let healthy = text(dependency, "condition") == Some("HEALTHY");
         refuse! {
             on.is_none() => client("A container in dependsOn does not exist in the task definition.");

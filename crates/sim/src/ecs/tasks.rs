@@ -129,9 +129,8 @@ impl Task {
 
 /// Starts a task of the service's newest deployment.
 pub(super) fn launch(sim: &mut Sim, service: &Service, deployment: &str, definition: &str) -> Task {
-    let cluster = service.arn.rsplit('/').nth(1).unwrap_or_default();
     let id = sim.hex(32);
-    let arn = sim.arn("ecs", &format!("task/{cluster}/{id}"));
+    let arn = sim.arn("ecs", &format!("task/{}/{id}", service.cluster()));
     let draw = sim.draw();
     let due = sim.now + sim.draw_seconds(3, 8);
     let found = task_definitions::find(sim, definition);
@@ -151,7 +150,7 @@ pub(super) fn launch(sim: &mut Sim, service: &Service, deployment: &str, definit
         _ => BTreeMap::new(),
     };
     if service.config["enableECSManagedTags"] == true {
-        tags.insert("aws:ecs:clusterName".to_owned(), cluster.to_owned());
+        tags.insert("aws:ecs:clusterName".to_owned(), service.cluster().to_owned());
         tags.insert("aws:ecs:serviceName".to_owned(), service.name().to_owned());
     }
     if !tags.is_empty() {
@@ -348,17 +347,15 @@ pub(super) fn list_tasks(sim: &mut Sim, input: &Value) -> Answer {
     if let Some(name) = wanted
         && !sim.ecs.services.contains_key(&(cluster.clone(), name.to_owned()))
     {
-        return Err(crate::sim::ApiError::new("ServiceNotFoundException", "Service not found."));
+        return Err(super::services::not_found());
     }
     let stopped = text(input, "desiredStatus") == Some("STOPPED");
     let family = text(input, "family");
     let started_by = text(input, "startedBy");
     let mut items: Vec<(String, Value)> = sim
         .ecs
-        .services
-        .range((cluster.clone(), String::new())..)
-        .take_while(|((of, _), _)| *of == cluster)
-        .filter(|((_, name), _)| wanted.is_none_or(|wanted| wanted == name))
+        .in_cluster(&cluster)
+        .filter(|(name, _)| wanted.is_none_or(|wanted| wanted == *name))
         .flat_map(|(_, service)| &service.tasks)
         .filter(|task| task.stopping == stopped && !expired(sim, task))
         .filter(|task| family.is_none_or(|family| short(&task.definition).split(':').next() == Some(family)))
@@ -380,9 +377,7 @@ pub(super) fn describe(sim: &mut Sim, input: &Value) -> Answer {
     let wanted: BTreeSet<&str> = names.iter().map(|name| short(name)).collect();
     let shown: BTreeMap<&str, Value> = sim
         .ecs
-        .services
-        .range((cluster.clone(), String::new())..)
-        .take_while(|((of, _), _)| *of == cluster)
+        .in_cluster(&cluster)
         .flat_map(|(_, service)| service.tasks.iter().map(move |task| (service, task)))
         .filter(|(_, task)| wanted.contains(task.id()) && !expired(sim, task))
         .map(|(service, task)| (task.id(), show(sim, service, task, includes(input, "TAGS"))))
@@ -392,7 +387,8 @@ pub(super) fn describe(sim: &mut Sim, input: &Value) -> Answer {
         let id = short(name);
         match shown.get(id) {
             Some(task) => found.push(task.clone()),
-            None => failures.push(json!({"arn": sim.arn("ecs", &format!("task/{cluster}/{id}")), "reason": "MISSING"})),
+            None => failures
+                .push(json!({"arn": sim.arn("ecs", &format!("task/{cluster}/{id}")), "reason": "MISSING"})),
         }
     }
     Ok(json!({"tasks": found, "failures": failures}))
@@ -429,7 +425,6 @@ pub(super) fn expired(sim: &Sim, task: &Task) -> bool {
 }
 
 fn show(sim: &Sim, service: &Service, task: &Task, tags: bool) -> Value {
-    let cluster = service.arn.rsplit('/').nth(1).unwrap_or_default();
     let definition = task_definitions::find(sim, &task.definition);
     let health = match (task.container_checked, task.behaviour, task.healthy) {
         (true, Behaviour::Unhealthy, _) if task.stopping => "UNHEALTHY",
@@ -438,7 +433,7 @@ fn show(sim: &Sim, service: &Service, task: &Task, tags: bool) -> Value {
     };
     let mut out = json!({
         "taskArn": task.arn,
-        "clusterArn": clusters::arn(sim, cluster),
+        "clusterArn": clusters::arn(sim, service.cluster()),
         "taskDefinitionArn": task.definition,
         "group": format!("service:{}", service.name()),
         "startedBy": task.deployment,

@@ -447,9 +447,10 @@ pub(super) fn set_priorities(sim: &mut Sim, input: &Value) -> Answer {
     let mut seen = BTreeSet::new();
     for (arn, priority) in &wanted {
         let (listener, _) = rule(sim, arn)?;
-        let taken = listener.rules.iter().any(|(other, it)| {
-            !wanted.contains_key(other) && int(it, "Priority") == Some(*priority)
-        });
+        let taken = listener
+            .rules
+            .iter()
+            .any(|(other, it)| !wanted.contains_key(other) && int(it, "Priority") == Some(*priority));
         refuse! {
             taken || !seen.insert((listener_of(arn), priority)) => ApiError::new("PriorityInUse", format!("Priority '{priority}' is currently in use"));
         }

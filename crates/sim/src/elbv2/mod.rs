@@ -286,11 +286,8 @@ fn describe_load_balancers(sim: &mut Sim, input: &Value) -> Answer {
 
 fn delete_load_balancer(sim: &mut Sim, input: &Value) -> Answer {
     let arn = value::required(input, "LoadBalancerArn", "ValidationError")?;
-    let protected = |it: &LoadBalancer| {
-        it.attributes
-            .get("deletion_protection.enabled")
-            .is_some_and(|on| on == "true")
-    };
+    let protected =
+        |it: &LoadBalancer| it.attributes.get("deletion_protection.enabled").is_some_and(|on| on == "true");
     refuse! {
         sim.elb.load_balancers.get(arn).is_some_and(protected) => ApiError::new("OperationNotPermitted", format!("Load balancer '{arn}' cannot be deleted because deletion protection is enabled"));
     }

@@ -109,16 +109,9 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
         }
     }
     check(&config)?;
-    let existing = sim
-        .elb
-        .names
-        .get(&name)
-        .and_then(|arn| Some((arn, sim.elb.groups.get(arn)?)));
+    let existing = sim.elb.names.get(&name).and_then(|arn| Some((arn, sim.elb.groups.get(arn)?)));
     if let Some((arn, it)) = existing {
-        let same = FIXED
-            .iter()
-            .chain(HEALTH)
-            .all(|name| plain(&it.config, name) == plain(&config, name));
+        let same = FIXED.iter().chain(HEALTH).all(|name| plain(&it.config, name) == plain(&config, name));
         refuse! {
             !same => ApiError::new("DuplicateTargetGroupName", format!("A target group with the same name '{name}' exists, but with different settings"));
         }
@@ -196,19 +189,13 @@ pub(super) fn describe(sim: &mut Sim, input: &Value) -> Answer {
         (None, 0) => sim.elb.groups.keys().map(String::as_str).collect(),
         (None, _) => arns
             .into_iter()
-            .chain(
-                names
-                    .iter()
-                    .map(|name| sim.elb.names.get(*name).map_or("", String::as_str)),
-            )
+            .chain(names.iter().map(|name| sim.elb.names.get(*name).map_or("", String::as_str)))
             .collect(),
     };
     wanted.sort_unstable();
     wanted.dedup();
-    let found: Option<Vec<_>> = wanted
-        .into_iter()
-        .map(|arn| Some((arn.to_owned(), (arn, sim.elb.groups.get(arn)?))))
-        .collect();
+    let found: Option<Vec<_>> =
+        wanted.into_iter().map(|arn| Some((arn.to_owned(), (arn, sim.elb.groups.get(arn)?)))).collect();
     let items = found.ok_or_else(no_group)?;
     let (page, next) = page(items, input, &PAGING)?;
     let page = page.into_iter().map(|(arn, group)| show(sim, arn, group)).collect();
@@ -221,9 +208,7 @@ pub(super) fn delete(sim: &mut Sim, input: &Value) -> Answer {
         sim.elb.in_use(arn) => ApiError::new("ResourceInUse", format!("Target group '{arn}' is currently in use by a listener or a rule"));
     }
     if let Some(group) = sim.elb.groups.remove(arn) {
-        sim.elb
-            .names
-            .remove(text(&group.config, "TargetGroupName").unwrap_or_default());
+        sim.elb.names.remove(text(&group.config, "TargetGroupName").unwrap_or_default());
     }
     sim.tags.remove(arn);
     Ok(json!({}))

@@ -105,11 +105,8 @@ fn failed(condition: &str) -> ApiError {
 /// The bucket a request means, if the caller may touch `key` in it.
 fn bucket<'a>(sim: &'a mut Sim, input: &Value, key: &str) -> Result<&'a mut Bucket, ApiError> {
     let name = text(input, "Bucket").unwrap_or_default();
-    let denied = sim
-        .s3
-        .denied
-        .iter()
-        .any(|(bucket, prefix)| bucket == name && key.starts_with(prefix.as_str()));
+    let denied =
+        sim.s3.denied.iter().any(|(bucket, prefix)| bucket == name && key.starts_with(prefix.as_str()));
     refuse! {
         denied => ApiError::with_status(403, "AccessDenied", "Access Denied");
     }
