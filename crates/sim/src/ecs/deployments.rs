@@ -1,6 +1,7 @@
 //! Service deployments and service revisions: the history that DescribeServices does not show.
 
-use super::services::{Service, ServiceDeployment, revision_counts};
+use super::services::{Service, ServiceDeployment};
+use super::shown::revision_counts;
 use super::{Key, invalid, paging, scheduler, short};
 use crate::sim::{Answer, Sim};
 use crate::value::{self, list, page, paged, set, text, texts};

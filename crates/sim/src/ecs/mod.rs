@@ -4,6 +4,7 @@ pub mod clusters;
 pub mod deployments;
 pub mod scheduler;
 pub mod services;
+pub mod shown;
 pub mod task_definitions;
 pub mod tasks;
 
