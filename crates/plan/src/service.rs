@@ -204,6 +204,10 @@ impl Planner<'_> {
         }
         let held = self.hold(draft, wanted, live);
         self.update(draft, wanted, lookup, live, held.is_some());
+        if draft.memory().intent.is_some() && held.is_none() {
+            // A run was cut off: what it started is known by this key from now on.
+            draft.unit.deployment_key.get_or_insert_with(|| wanted.deployment_key());
+        }
         draft.report.held = held;
         let subject = Subject::Service(key.clone());
         let tags = ownership::wanted(document, &wanted.service.input, &wanted.service.item);
