@@ -1,0 +1,1 @@
+//! The program: its arguments, its commands, and what it shows over HTTP.
