@@ -3,6 +3,8 @@
 //! The one seam for tests is HTTP: no trait wraps an AWS service.
 
 pub mod calls;
+pub mod execute;
+pub mod observe;
 #[cfg(test)]
 mod sim_tests;
 pub mod store;

@@ -51,8 +51,7 @@ async fn round_trip(calls: &Calls) {
         let output = calls.write(&permit(), op, tree(input)).await;
         output.unwrap_or_else(|error| panic!("{error}"))
     };
-    let json = |value: serde_json::Value| value;
-    write(Op::EcsCreateCluster, json(serde_json::json!({"clusterName": "main"}))).await;
+    write(Op::EcsCreateCluster, serde_json::json!({"clusterName": "main"})).await;
     let balancer = write(
         Op::Elbv2CreateLoadBalancer,
         serde_json::json!({"name": "alb", "subnets": ["subnet-1", "subnet-2"], "securityGroups": ["sg-1"]}),

@@ -246,6 +246,8 @@ pub fn stable(subject: &Subject, tree: &Tree) -> String {
         }
         Subject::TargetGroup(_) => {
             tree.take("loadBalancerArns");
+            // The observer's own note.
+            tree.take("evenkeelAttributesAt");
         }
         Subject::ScalableTarget(_) => {
             tree.take("predictedCapacity");

@@ -7,10 +7,7 @@ use tokio::net::TcpListener;
 async fn main() -> std::io::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let port: u16 = arguments.next().and_then(|it| it.parse().ok()).unwrap_or(0);
-    let speed: f64 = arguments
-        .next()
-        .and_then(|it| it.parse().ok())
-        .unwrap_or(1.0);
+    let speed: f64 = arguments.next().and_then(|it| it.parse().ok()).unwrap_or(1.0);
     let handle = SimHandle::new(SimConfig {
         account: "123456789012".to_owned(),
         region: "us-east-1".to_owned(),

@@ -17,15 +17,8 @@ pub fn handle(sim: &mut Sim, request: &Request<Bytes>) -> Response<Bytes> {
         (&Method::GET, "state") => sim.state(),
         (&Method::GET, "audit") => {
             let query = query::fields(request.uri().query().unwrap_or_default().as_bytes());
-            let from = query
-                .iter()
-                .find(|(name, _)| name == "from")
-                .and_then(|(_, text)| text.parse().ok());
-            sim.audit
-                .iter()
-                .skip(from.unwrap_or(0))
-                .map(crate::audit::AuditRow::to_value)
-                .collect()
+            let from = query.iter().find(|(name, _)| name == "from").and_then(|(_, text)| text.parse().ok());
+            sim.audit.iter().skip(from.unwrap_or(0)).map(crate::audit::AuditRow::to_value).collect()
         }
         (&Method::POST, "advance") => {
             sim.advance(sim.now + int(&input, "seconds").unwrap_or(0).max(0) * 1000);
@@ -46,12 +39,7 @@ pub fn handle(sim: &mut Sim, request: &Request<Bytes>) -> Response<Bytes> {
             json!({})
         }
         (&Method::POST, "image") => {
-            match sim.ecr.push(
-                &of("repository"),
-                &of("tag"),
-                text(&input, "digest"),
-                sim.now,
-            ) {
+            match sim.ecr.push(&of("repository"), &of("tag"), text(&input, "digest"), sim.now) {
                 Some(digest) => json!({"digest": digest}),
                 None => {
                     return respond(
@@ -63,11 +51,7 @@ pub fn handle(sim: &mut Sim, request: &Request<Bytes>) -> Response<Bytes> {
             }
         }
         _ => {
-            return respond(
-                404,
-                "application/json",
-                json!({"error": "no such control"}).to_string(),
-            );
+            return respond(404, "application/json", json!({"error": "no such control"}).to_string());
         }
     };
     respond(200, "application/json", answer.to_string())

@@ -28,9 +28,7 @@ impl Ecr {
         if let Some((_, digest)) = image.split_once('@') {
             return digest.to_owned();
         }
-        let path = image
-            .split_once(".amazonaws.com/")
-            .map_or(image, |(_, path)| path);
+        let path = image.split_once(".amazonaws.com/").map_or(image, |(_, path)| path);
         let (repository, tag) = path.split_once(':').unwrap_or((path, "latest"));
         self.repositories
             .get(repository)
@@ -40,18 +38,9 @@ impl Ecr {
     }
 
     /// Pushes an image: points a tag at a digest, which is made up where none is given.
-    pub fn push(
-        &mut self,
-        repository: &str,
-        tag: &str,
-        wanted: Option<&str>,
-        now: i64,
-    ) -> Option<String> {
+    pub fn push(&mut self, repository: &str, tag: &str, wanted: Option<&str>, now: i64) -> Option<String> {
         let it = self.repositories.get_mut(repository)?;
-        let digest = wanted.map_or_else(
-            || digest(&format!("{repository}:{tag}:{now}")),
-            str::to_owned,
-        );
+        let digest = wanted.map_or_else(|| digest(&format!("{repository}:{tag}:{now}")), str::to_owned);
         it.images.insert(digest.clone(), now);
         it.tags.insert(tag.to_owned(), digest.clone());
         Some(digest)
@@ -150,45 +139,26 @@ fn create(sim: &mut Sim, input: &Value) -> Answer {
         ],
     );
     fill(&mut config, "imageTagMutability", json!("MUTABLE"));
-    fill(
-        &mut config,
-        "imageScanningConfiguration",
-        json!({"scanOnPush": false}),
-    );
-    fill(
-        &mut config,
-        "encryptionConfiguration",
-        json!({"encryptionType": "AES256"}),
-    );
+    fill(&mut config, "imageScanningConfiguration", json!({"scanOnPush": false}));
+    fill(&mut config, "encryptionConfiguration", json!({"encryptionType": "AES256"}));
     set(&mut config, "repositoryName", json!(name));
     set(&mut config, "repositoryArn", json!(arn));
     set(&mut config, "registryId", json!(sim.config.account));
     set(
         &mut config,
         "repositoryUri",
-        json!(format!(
-            "{}.dkr.ecr.{}.amazonaws.com/{name}",
-            sim.config.account, sim.config.region
-        )),
+        json!(format!("{}.dkr.ecr.{}.amazonaws.com/{name}", sim.config.account, sim.config.region)),
     );
     set(&mut config, "createdAt", value::time(sim.now));
     let answer = json!({"repository": config});
-    let it = Repository {
-        config,
-        lifecycle: None,
-        tags: BTreeMap::new(),
-        images: BTreeMap::new(),
-    };
+    let it = Repository { config, lifecycle: None, tags: BTreeMap::new(), images: BTreeMap::new() };
     sim.ecr.repositories.insert(name, it);
     Ok(answer)
 }
 
 fn describe(sim: &mut Sim, input: &Value) -> Answer {
     let names = texts(input, "repositoryNames");
-    if let Some(name) = names
-        .iter()
-        .find(|name| !sim.ecr.repositories.contains_key(**name))
-    {
+    if let Some(name) = names.iter().find(|name| !sim.ecr.repositories.contains_key(**name)) {
         return Err(missing(sim, name));
     }
     let items = sim
@@ -216,8 +186,7 @@ fn delete(sim: &mut Sim, input: &Value) -> Answer {
         ));
     }
     let answer = json!({"repository": it.config});
-    sim.tags
-        .remove(&sim.arn("ecr", &format!("repository/{name}")));
+    sim.tags.remove(&sim.arn("ecr", &format!("repository/{name}")));
     sim.ecr.repositories.remove(&name);
     Ok(answer)
 }
@@ -235,15 +204,11 @@ fn put(sim: &mut Sim, input: &Value, member: &str) -> Answer {
     if let Some(new) = input.get(member) {
         set(&mut it.config, member, new.clone());
     }
-    Ok(value::pick(
-        &it.config,
-        &["registryId", "repositoryName", member],
-    ))
+    Ok(value::pick(&it.config, &["registryId", "repositoryName", member]))
 }
 
 fn put_lifecycle(sim: &mut Sim, input: &Value) -> Answer {
-    let policy =
-        value::required(input, "lifecyclePolicyText", "InvalidParameterException")?.to_owned();
+    let policy = value::required(input, "lifecyclePolicyText", "InvalidParameterException")?.to_owned();
     let now = sim.now;
     let it = repository(sim, input)?;
     it.lifecycle = Some((policy, now));
@@ -294,7 +259,8 @@ fn batch_get_image(sim: &mut Sim, input: &Value) -> Answer {
             failures.push(json!({"imageId": id, "failureCode": "ImageNotFound", "failureReason": "Requested image not found"}));
             continue;
         };
-        let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": {"digest": digest}, "layers": []});
+        let manifest =
+            json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": {"digest": digest}, "layers": []});
         let mut image = value::pick(&it.config, &["registryId", "repositoryName"]);
         let mut image_id = json!({"imageDigest": digest});
         if let Some(tag) = id.get("imageTag") {
@@ -331,12 +297,8 @@ fn describe_images(sim: &mut Sim, input: &Value) -> Answer {
         .iter()
         .filter(|(digest, _)| ids.is_empty() || wanted.contains(digest))
         .map(|(digest, pushed)| {
-            let tags: Vec<&String> = it
-                .tags
-                .iter()
-                .filter(|(_, of)| *of == digest)
-                .map(|(tag, _)| tag)
-                .collect();
+            let tags: Vec<&String> =
+                it.tags.iter().filter(|(_, of)| *of == digest).map(|(tag, _)| tag).collect();
             let mut out = value::pick(&it.config, &["registryId", "repositoryName"]);
             set(&mut out, "imageDigest", json!(digest));
             set(&mut out, "imagePushedAt", value::time(*pushed));

@@ -21,16 +21,8 @@ const TARGETS: &[(&str, &str)] = &[
 
 /// The services of the query protocol, by version, with the namespace of their answers.
 const VERSIONS: &[(&str, &str, &str)] = &[
-    (
-        "2015-12-01",
-        "elbv2",
-        "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
-    ),
-    (
-        "2011-06-15",
-        "sts",
-        "https://sts.amazonaws.com/doc/2011-06-15/",
-    ),
+    ("2015-12-01", "elbv2", "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"),
+    ("2011-06-15", "sts", "https://sts.amazonaws.com/doc/2011-06-15/"),
 ];
 
 /// Answers one request.
@@ -54,9 +46,7 @@ pub fn handle(sim: &mut Sim, request: &Request<Bytes>) -> Response<Bytes> {
         ("server", "evenkeel-sim"),
     ] {
         if let Ok(value) = HeaderValue::from_str(value) {
-            response
-                .headers_mut()
-                .insert(HeaderName::from_static(name), value);
+            response.headers_mut().insert(HeaderName::from_static(name), value);
         }
     }
     response
@@ -70,10 +60,8 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 fn caller(request: &Request<Bytes>) -> String {
     let authorization = header(request.headers(), "authorization").unwrap_or_default();
     let query = query::fields(request.uri().query().unwrap_or_default().as_bytes());
-    let presigned = query
-        .iter()
-        .find(|(name, _)| name == "X-Amz-Credential")
-        .map(|(_, scope)| scope.as_str());
+    let presigned =
+        query.iter().find(|(name, _)| name == "X-Amz-Credential").map(|(_, scope)| scope.as_str());
     authorization
         .split("Credential=")
         .nth(1)
@@ -83,17 +71,9 @@ fn caller(request: &Request<Bytes>) -> String {
         .to_owned()
 }
 
-fn json_protocol(
-    sim: &mut Sim,
-    request: &Request<Bytes>,
-    caller: String,
-    target: &str,
-) -> Response<Bytes> {
+fn json_protocol(sim: &mut Sim, request: &Request<Bytes>, caller: String, target: &str) -> Response<Bytes> {
     let (prefix, operation) = target.split_once('.').unwrap_or((target, ""));
-    let service = TARGETS
-        .iter()
-        .find(|(known, _)| *known == prefix)
-        .map_or(prefix, |(_, service)| service);
+    let service = TARGETS.iter().find(|(known, _)| *known == prefix).map_or(prefix, |(_, service)| service);
     let parsed = match request.body().is_empty() {
         true => Ok(json!({})),
         false => serde_json::from_slice::<Value>(request.body()),
@@ -114,11 +94,9 @@ fn json_protocol(
     };
     let (status, body, code) = match answer {
         Ok(reply) => (200, reply.value, None),
-        Err(error) => (
-            error.status,
-            json!({"__type": error.code, "message": error.message}),
-            Some(error.code),
-        ),
+        Err(error) => {
+            (error.status, json!({"__type": error.code, "message": error.message}), Some(error.code))
+        }
     };
     let mut response = respond(status, "application/x-amz-json-1.1", body.to_string());
     if let Some(code) = code.and_then(|code| HeaderValue::from_str(&code).ok()) {
@@ -127,25 +105,18 @@ fn json_protocol(
     response
 }
 
-fn query_protocol(
-    sim: &mut Sim,
-    request: &Request<Bytes>,
-    caller: String,
-    id: &str,
-) -> Response<Bytes> {
+fn query_protocol(sim: &mut Sim, request: &Request<Bytes>, caller: String, id: &str) -> Response<Bytes> {
     let mut input = query::from_form(request.body());
     let mut take = |name: &str| {
         let taken = input.as_object_mut().and_then(|map| map.remove(name));
-        taken
-            .and_then(|it| it.as_str().map(str::to_owned))
-            .unwrap_or_default()
+        taken.and_then(|it| it.as_str().map(str::to_owned)).unwrap_or_default()
     };
     let (operation, version) = (take("Action"), take("Version"));
     let known = VERSIONS.iter().find(|(known, ..)| *known == version);
-    let (service, namespace) = known.map_or(
-        (version.as_str(), "http://webservices.amazon.com/"),
-        |(_, service, namespace)| (service, namespace),
-    );
+    let (service, namespace) = known
+        .map_or((version.as_str(), "http://webservices.amazon.com/"), |(_, service, namespace)| {
+            (service, namespace)
+        });
     let answer = sim.handle(Call {
         caller,
         service: service.to_owned(),
@@ -154,20 +125,10 @@ fn query_protocol(
         body: Bytes::new(),
     });
     let (status, body) = match answer {
-        Ok(reply) => (
-            200,
-            query::to_response(&operation, namespace, &reply.value, id),
-        ),
-        Err(error) => (
-            error.status,
-            query::to_error(
-                namespace,
-                &error.code,
-                &error.message,
-                error.status < 500,
-                id,
-            ),
-        ),
+        Ok(reply) => (200, query::to_response(&operation, namespace, &reply.value, id)),
+        Err(error) => {
+            (error.status, query::to_error(namespace, &error.code, &error.message, error.status < 500, id))
+        }
     };
     respond(status, "text/xml", body)
 }
@@ -193,10 +154,7 @@ fn rest(sim: &mut Sim, request: &Request<Bytes>, caller: String, id: &str) -> Re
 /// A response with a body of this type.
 pub fn respond(status: u16, content_type: &'static str, body: String) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(body));
-    *response.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response
-        .headers_mut()
-        .insert("content-type", HeaderValue::from_static(content_type));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert("content-type", HeaderValue::from_static(content_type));
     response
 }

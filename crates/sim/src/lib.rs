@@ -111,9 +111,7 @@ impl SimHandle {
             body: Bytes::copy_from_slice(body),
         };
         let reply = self.sim().handle(call).unwrap_or_default();
-        value::text(&reply.value, "ETag")
-            .unwrap_or_default()
-            .to_owned()
+        value::text(&reply.value, "ETag").unwrap_or_default().to_owned()
     }
 
     /// The bytes of an object, read as a caller named `operator`.
@@ -137,9 +135,7 @@ impl SimHandle {
     /// Undoes [`Self::deny`].
     pub fn allow(&self, bucket: &str, prefix: &str) {
         let mut sim = self.sim();
-        sim.s3
-            .denied
-            .remove(&(bucket.to_owned(), prefix.to_owned()));
+        sim.s3.denied.remove(&(bucket.to_owned(), prefix.to_owned()));
     }
 
     /// Points a tag of an ECR repository at a digest, which is made up where none is given; answers the

@@ -52,15 +52,11 @@ const PAGING: Paging = Paging {
 
 /// The retentions there are, in days.
 const RETENTIONS: &[i64] = &[
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
-    3288, 3653,
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ];
 
 fn missing() -> ApiError {
-    ApiError::new(
-        "ResourceNotFoundException",
-        "The specified log group does not exist.",
-    )
+    ApiError::new("ResourceNotFoundException", "The specified log group does not exist.")
 }
 
 fn name(input: &Value) -> Result<&str, ApiError> {
@@ -119,8 +115,7 @@ fn describe(sim: &mut Sim, input: &Value) -> Answer {
 
 fn delete(sim: &mut Sim, input: &Value) -> Answer {
     let group = sim.logs.groups.remove(name(input)?).ok_or_else(missing)?;
-    sim.tags
-        .remove(text(&group, "logGroupArn").unwrap_or_default());
+    sim.tags.remove(text(&group, "logGroupArn").unwrap_or_default());
     Ok(json!({}))
 }
 
@@ -167,9 +162,6 @@ fn list_tags(sim: &mut Sim, input: &Value) -> Answer {
 fn existing(sim: &Sim, input: &Value) -> Result<String, ApiError> {
     let arn = value::required(input, "resourceArn", "InvalidParameterException")?;
     let arn = arn.trim_end_matches(":*");
-    let found = arn
-        .split(":log-group:")
-        .nth(1)
-        .is_some_and(|name| sim.logs.has(name));
+    let found = arn.split(":log-group:").nth(1).is_some_and(|name| sim.logs.has(name));
     found.then(|| arn.to_owned()).ok_or_else(missing)
 }

@@ -11,11 +11,7 @@ pub fn from_form(body: &[u8]) -> Value {
         let mut parts = parts.iter().peekable();
         while let Some(part) = parts.next() {
             // `member.N` is a place in a list, counted from 1 and sent in order.
-            if *part == "member"
-                && parts
-                    .peek()
-                    .is_some_and(|next| next.parse::<usize>().is_ok())
-            {
+            if *part == "member" && parts.peek().is_some_and(|next| next.parse::<usize>().is_ok()) {
                 let index: usize = parts.next().and_then(|next| next.parse().ok()).unwrap_or(1);
                 if !at.is_array() {
                     *at = Value::Array(Vec::new());
@@ -50,13 +46,7 @@ pub fn to_response(operation: &str, namespace: &str, value: &Value, request_id: 
 }
 
 /// An error as query clients read it.
-pub fn to_error(
-    namespace: &str,
-    code: &str,
-    message: &str,
-    sender: bool,
-    request_id: &str,
-) -> String {
+pub fn to_error(namespace: &str, code: &str, message: &str, sender: bool, request_id: &str) -> String {
     format!(
         "<ErrorResponse xmlns=\"{namespace}\"><Error><Type>{}</Type><Code>{}</Code><Message>{}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>",
         if sender { "Sender" } else { "Receiver" },
@@ -96,11 +86,7 @@ pub fn decode(bytes: &[u8], plus: bool) -> String {
                 at += 3;
             }
             None => {
-                out.push(if plus && bytes[at] == b'+' {
-                    b' '
-                } else {
-                    bytes[at]
-                });
+                out.push(if plus && bytes[at] == b'+' { b' ' } else { bytes[at] });
                 at += 1;
             }
         }
@@ -132,10 +118,7 @@ fn write(out: &mut String, value: &Value) {
 
 /// Text made safe for XML.
 pub fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]
@@ -154,12 +137,7 @@ mod tests {
 
     #[test]
     fn a_value_becomes_xml() {
-        let xml = to_response(
-            "Do",
-            "urn:x",
-            &json!({"A": ["<", "b"], "B": {"C": 1}, "D": null}),
-            "r",
-        );
+        let xml = to_response("Do", "urn:x", &json!({"A": ["<", "b"], "B": {"C": 1}, "D": null}), "r");
         assert_eq!(
             xml,
             "<DoResponse xmlns=\"urn:x\"><DoResult><A><member>&lt;</member><member>b</member></A><B><C>1</C></B></DoResult><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></DoResponse>"

@@ -87,18 +87,14 @@ fn resource(input: &Value) -> Result<String, ApiError> {
     let id = value::required(input, "ResourceId", "ValidationException")?;
     match text(input, "ScalableDimension") {
         Some(DIMENSION) => Ok(id.to_owned()),
-        _ => Err(invalid(
-            "Unsupported service namespace, resource type or scalable dimension",
-        )),
+        _ => Err(invalid("Unsupported service namespace, resource type or scalable dimension")),
     }
 }
 
 fn namespace(input: &Value) -> Result<(), ApiError> {
     match text(input, "ServiceNamespace") {
         Some("ecs") => Ok(()),
-        _ => Err(invalid(
-            "Unsupported service namespace, resource type or scalable dimension",
-        )),
+        _ => Err(invalid("Unsupported service namespace, resource type or scalable dimension")),
     }
 }
 
@@ -111,12 +107,7 @@ fn key(id: &str) -> Option<Key> {
 fn register(sim: &mut Sim, input: &Value) -> Answer {
     let id = resource(input)?;
     let key = key(&id)
-        .filter(|key| {
-            sim.ecs
-                .services
-                .get(key)
-                .is_some_and(|service| service.status == "ACTIVE")
-        })
+        .filter(|key| sim.ecs.services.get(key).is_some_and(|service| service.status == "ACTIVE"))
         .ok_or_else(|| invalid(format!("ECS service doesn't exist: {id}")))?;
     let existing = sim.scaling.targets.get(&id).cloned();
     if existing.is_some() && input.get("Tags").is_some() {
@@ -126,9 +117,7 @@ fn register(sim: &mut Sim, input: &Value) -> Answer {
     }
     let fresh = existing.is_none();
     if fresh && (!has(input, "MinCapacity") || !has(input, "MaxCapacity")) {
-        return Err(invalid(
-            "MinCapacity and MaxCapacity must be specified for a new scalable target.",
-        ));
+        return Err(invalid("MinCapacity and MaxCapacity must be specified for a new scalable target."));
     }
     let mut target = existing.unwrap_or_else(|| json!({}));
     for name in ["MinCapacity", "MaxCapacity"] {
@@ -136,22 +125,13 @@ fn register(sim: &mut Sim, input: &Value) -> Answer {
             set(&mut target, name, count.clone());
         }
     }
-    let (min, max) = (
-        int(&target, "MinCapacity").unwrap_or(0),
-        int(&target, "MaxCapacity").unwrap_or(0),
-    );
+    let (min, max) = (int(&target, "MinCapacity").unwrap_or(0), int(&target, "MaxCapacity").unwrap_or(0));
     if min < 0 || max < min {
-        return Err(invalid(
-            "Maximum capacity cannot be less than minimum capacity",
-        ));
+        return Err(invalid("Maximum capacity cannot be less than minimum capacity"));
     }
     fill(&mut target, "SuspendedState", json!({}));
     let suspended = &mut target["SuspendedState"];
-    for name in [
-        "DynamicScalingInSuspended",
-        "DynamicScalingOutSuspended",
-        "ScheduledScalingSuspended",
-    ] {
+    for name in ["DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended"] {
         if let Some(new) = input.get("SuspendedState").and_then(|it| it.get(name)) {
             set(suspended, name, new.clone());
         }
@@ -211,8 +191,7 @@ fn clamp(sim: &mut Sim, id: &str, key: &Key, min: i64, max: i64) {
 /// Removes what belongs to a resource that is gone.
 pub fn forget(sim: &mut Sim, id: &str) {
     if let Some(target) = sim.scaling.targets.remove(id) {
-        sim.tags
-            .remove(text(&target, "ScalableTargetARN").unwrap_or_default());
+        sim.tags.remove(text(&target, "ScalableTargetARN").unwrap_or_default());
     }
     sim.scaling.policies.retain(|(of, _), _| of != id);
     sim.scaling.scheduled.retain(|(of, _), _| of != id);
@@ -251,21 +230,11 @@ fn put_policy(sim: &mut Sim, input: &Value) -> Answer {
         return Err(missing("scalable target", &id));
     }
     let key = (id.clone(), name.clone());
-    let mut policy = sim
-        .scaling
-        .policies
-        .get(&key)
-        .cloned()
-        .unwrap_or_else(|| json!({}));
+    let mut policy = sim.scaling.policies.get(&key).cloned().unwrap_or_else(|| json!({}));
     let fresh = !has(&policy, "PolicyARN");
-    let kind = text(input, "PolicyType")
-        .or(text(&policy, "PolicyType"))
-        .unwrap_or("StepScaling")
-        .to_owned();
+    let kind = text(input, "PolicyType").or(text(&policy, "PolicyType")).unwrap_or("StepScaling").to_owned();
     if !fresh && text(&policy, "PolicyType") != Some(&kind) {
-        return Err(invalid(
-            "The policy type of a scaling policy cannot be changed",
-        ));
+        return Err(invalid("The policy type of a scaling policy cannot be changed"));
     }
     let member = match kind.as_str() {
         "TargetTrackingScaling" => "TargetTrackingScalingPolicyConfiguration",
@@ -276,16 +245,13 @@ fn put_policy(sim: &mut Sim, input: &Value) -> Answer {
     let configuration = input.get(member).cloned();
     match (&configuration, fresh) {
         (None, true) => {
-            return Err(invalid(format!(
-                "{member} must be specified for policy type {kind}"
-            )));
+            return Err(invalid(format!("{member} must be specified for policy type {kind}")));
         }
         (Some(it), _) if kind == "TargetTrackingScaling" => {
             if !has(it, "TargetValue") {
                 return Err(invalid("TargetValue must be specified"));
             }
-            if has(it, "PredefinedMetricSpecification") == has(it, "CustomizedMetricSpecification")
-            {
+            if has(it, "PredefinedMetricSpecification") == has(it, "CustomizedMetricSpecification") {
                 return Err(invalid(
                     "Exactly one of PredefinedMetricSpecification and CustomizedMetricSpecification must be specified",
                 ));
@@ -328,25 +294,11 @@ fn put_policy(sim: &mut Sim, input: &Value) -> Answer {
 }
 
 fn describe_policies(sim: &mut Sim, input: &Value) -> Answer {
-    describe_named(
-        sim,
-        input,
-        |sim| &sim.scaling.policies,
-        "PolicyNames",
-        "ScalingPolicies",
-        10,
-    )
+    describe_named(sim, input, |sim| &sim.scaling.policies, "PolicyNames", "ScalingPolicies", 10)
 }
 
 fn describe_scheduled(sim: &mut Sim, input: &Value) -> Answer {
-    describe_named(
-        sim,
-        input,
-        |sim| &sim.scaling.scheduled,
-        "ScheduledActionNames",
-        "ScheduledActions",
-        50,
-    )
+    describe_named(sim, input, |sim| &sim.scaling.scheduled, "ScheduledActionNames", "ScheduledActions", 50)
 }
 
 /// Pages through what is kept by resource id and name.
@@ -364,8 +316,7 @@ fn describe_named(
     let items = of(sim)
         .iter()
         .filter(|((id, name), _)| {
-            wanted.is_none_or(|wanted| wanted == id)
-                && (names.is_empty() || names.contains(&name.as_str()))
+            wanted.is_none_or(|wanted| wanted == id) && (names.is_empty() || names.contains(&name.as_str()))
         })
         .map(|((id, name), it)| (format!("{id}\n{name}"), it.clone()))
         .collect();
@@ -377,9 +328,7 @@ fn delete_policy(sim: &mut Sim, input: &Value) -> Answer {
     let id = resource(input)?;
     let name = value::required(input, "PolicyName", "ValidationException")?.to_owned();
     let removed = sim.scaling.policies.remove(&(id.clone(), name.clone()));
-    removed
-        .map(|_| json!({}))
-        .ok_or_else(|| missing(&format!("scaling policy {name}"), &id))
+    removed.map(|_| json!({})).ok_or_else(|| missing(&format!("scaling policy {name}"), &id))
 }
 
 fn put_scheduled(sim: &mut Sim, input: &Value) -> Answer {
@@ -389,38 +338,19 @@ fn put_scheduled(sim: &mut Sim, input: &Value) -> Answer {
         return Err(missing("scalable target", &id));
     }
     let key = (id.clone(), name.clone());
-    let before = sim
-        .scaling
-        .scheduled
-        .get(&key)
-        .cloned()
-        .unwrap_or_else(|| json!({}));
+    let before = sim.scaling.scheduled.get(&key).cloned().unwrap_or_else(|| json!({}));
     // Start and end are dropped where they are not sent again; the rest stays.
     let mut action = value::pick(
         &before,
-        &[
-            "ScheduledActionARN",
-            "CreationTime",
-            "Schedule",
-            "Timezone",
-            "ScalableTargetAction",
-        ],
+        &["ScheduledActionARN", "CreationTime", "Schedule", "Timezone", "ScalableTargetAction"],
     );
-    for name in [
-        "Schedule",
-        "Timezone",
-        "StartTime",
-        "EndTime",
-        "ScalableTargetAction",
-    ] {
+    for name in ["Schedule", "Timezone", "StartTime", "EndTime", "ScalableTargetAction"] {
         if let Some(new) = input.get(name) {
             set(&mut action, name, new.clone());
         }
     }
     if !has(&action, "Schedule") {
-        return Err(invalid(
-            "Schedule must be specified for a new scheduled action",
-        ));
+        return Err(invalid("Schedule must be specified for a new scheduled action"));
     }
     let uuid = sim.uuid();
     fill(
@@ -444,9 +374,7 @@ fn delete_scheduled(sim: &mut Sim, input: &Value) -> Answer {
     let id = resource(input)?;
     let name = value::required(input, "ScheduledActionName", "ValidationException")?.to_owned();
     let removed = sim.scaling.scheduled.remove(&(id.clone(), name.clone()));
-    removed
-        .map(|_| json!({}))
-        .ok_or_else(|| missing(&format!("scheduled action {name}"), &id))
+    removed.map(|_| json!({})).ok_or_else(|| missing(&format!("scheduled action {name}"), &id))
 }
 
 fn describe_activities(sim: &mut Sim, input: &Value) -> Answer {
@@ -457,12 +385,7 @@ fn describe_activities(sim: &mut Sim, input: &Value) -> Answer {
         .activities
         .iter()
         .filter(|it| wanted.is_none_or(|wanted| text(it, "ResourceId") == Some(wanted)))
-        .map(|it| {
-            (
-                text(it, "ActivityId").unwrap_or_default().to_owned(),
-                it.clone(),
-            )
-        })
+        .map(|it| (text(it, "ActivityId").unwrap_or_default().to_owned(), it.clone()))
         .collect();
     let (page, next) = page(items, input, &paging(50))?;
     Ok(paged("ScalingActivities", page, next, &paging(50)))

@@ -48,10 +48,7 @@ pub async fn serve(listener: TcpListener, handle: SimHandle, shutdown: impl Futu
     connections.shutdown().await;
 }
 
-async fn answer(
-    handle: SimHandle,
-    request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(handle: SimHandle, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let (parts, body) = request.into_parts();
     let Ok(body) = body.collect().await else {
         let mut response = Response::new(Full::default());

@@ -46,11 +46,7 @@ impl ApiError {
 
     /// An error with a status of its own.
     pub fn with_status(status: u16, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            code: code.into(),
-            message: message.into(),
-            status,
-        }
+        Self { code: code.into(), message: message.into(), status }
     }
 }
 
@@ -135,14 +131,10 @@ impl Sim {
         self.caller.clone_from(&call.caller);
         let operation = table::find(&call.service, &call.operation);
         let answer = match operation.map(|operation| &operation.run) {
-            Some(Run::Plain(run)) => run(self, &call.input).map(|value| Reply {
-                value,
-                body: Bytes::new(),
-            }),
+            Some(Run::Plain(run)) => run(self, &call.input).map(|value| Reply { value, body: Bytes::new() }),
             Some(Run::Object(run)) => run(self, &call.input, &call.body),
             None => {
-                self.unknown_operations
-                    .push(format!("{}:{}", call.service, call.operation));
+                self.unknown_operations.push(format!("{}:{}", call.service, call.operation));
                 Err(table::unknown(&call.service, &call.operation))
             }
         };
@@ -226,22 +218,12 @@ impl Sim {
     /// An id in the form of a UUID.
     pub fn uuid(&mut self) -> String {
         let hex = self.hex(32);
-        format!(
-            "{}-{}-{}-{}-{}",
-            &hex[..8],
-            &hex[8..12],
-            &hex[12..16],
-            &hex[16..20],
-            &hex[20..]
-        )
+        format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
     }
 
     /// An ARN of this account and region.
     pub fn arn(&self, service: &str, resource: &str) -> String {
-        format!(
-            "arn:aws:{service}:{}:{}:{resource}",
-            self.config.region, self.config.account
-        )
+        format!("arn:aws:{service}:{}:{}:{resource}", self.config.region, self.config.account)
     }
 
     /// Virtual time as the query protocol and S3 write it.

@@ -33,12 +33,7 @@ pub const fn read(
     name: &'static str,
     run: fn(&mut Sim, &Value) -> Answer,
 ) -> Operation {
-    Operation {
-        service,
-        name,
-        write: false,
-        run: Run::Plain(run),
-    }
+    Operation { service, name, write: false, run: Run::Plain(run) }
 }
 
 /// A row for an operation that writes.
@@ -47,12 +42,7 @@ pub const fn write(
     name: &'static str,
     run: fn(&mut Sim, &Value) -> Answer,
 ) -> Operation {
-    Operation {
-        service,
-        name,
-        write: true,
-        run: Run::Plain(run),
-    }
+    Operation { service, name, write: true, run: Run::Plain(run) }
 }
 
 /// A row for an operation on objects.
@@ -61,12 +51,7 @@ pub const fn object(
     write: bool,
     run: fn(&mut Sim, &Value, &Bytes) -> Result<Reply, ApiError>,
 ) -> Operation {
-    Operation {
-        service: "s3",
-        name,
-        write,
-        run: Run::Object(run),
-    }
+    Operation { service: "s3", name, write, run: Run::Object(run) }
 }
 
 const TABLES: &[&[Operation]] = &[
@@ -96,21 +81,17 @@ pub fn find(service: &str, name: &str) -> Option<&'static Operation> {
 /// What AWS says to an operation it does not have, in the words of the service's protocol.
 pub fn unknown(service: &str, name: &str) -> ApiError {
     match service {
-        "elbv2" | "sts" => ApiError::new(
-            "InvalidAction",
-            format!("Could not find operation {name} for this version"),
-        ),
+        "elbv2" | "sts" => {
+            ApiError::new("InvalidAction", format!("Could not find operation {name} for this version"))
+        }
         "s3" => ApiError::with_status(
             501,
             "NotImplemented",
-            format!(
-                "A header or query you provided implies functionality that is not implemented ({name})"
-            ),
+            format!("A header or query you provided implies functionality that is not implemented ({name})"),
         ),
-        _ => ApiError::new(
-            "UnknownOperationException",
-            format!("The requested operation {name} is not known"),
-        ),
+        _ => {
+            ApiError::new("UnknownOperationException", format!("The requested operation {name} is not known"))
+        }
     }
 }
 
@@ -144,21 +125,17 @@ impl TagStyle {
                 let key = text(tag, self.key).unwrap_or_default().to_owned();
                 let value = text(tag, self.value).unwrap_or_default().to_owned();
                 if tags.insert(key, value).is_some() {
-                    return Err(self.error(
-                        "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
-                    ));
+                    return Err(self
+                        .error("Duplicate tag keys found. Please note that Tag keys are case insensitive."));
                 }
             }
         }
         for (key, value) in &tags {
             if key.to_ascii_lowercase().starts_with("aws:") {
-                return Err(
-                    self.error("aws: prefixed tag key names are not allowed for external use.")
-                );
+                return Err(self.error("aws: prefixed tag key names are not allowed for external use."));
             }
             if key.is_empty() || key.chars().count() > 128 || value.chars().count() > 256 {
-                return Err(self
-                    .error("A tag key is 1 to 128 characters long, and a tag value at most 256."));
+                return Err(self.error("A tag key is 1 to 128 characters long, and a tag value at most 256."));
             }
         }
         self.limit(&tags)?;
@@ -171,10 +148,7 @@ impl TagStyle {
 
     fn limit(&self, tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
         if tags.len() > 50 {
-            return Err(ApiError::new(
-                self.too_many,
-                "The maximum number of tags for this resource is 50.",
-            ));
+            return Err(ApiError::new(self.too_many, "The maximum number of tags for this resource is 50."));
         }
         Ok(())
     }
@@ -183,14 +157,11 @@ impl TagStyle {
     pub fn show(&self, tags: Option<&BTreeMap<String, String>>) -> Value {
         let pairs = tags.into_iter().flatten();
         if self.key.is_empty() {
-            let map: Map<String, Value> = pairs
-                .map(|(key, value)| (key.clone(), Value::String(value.clone())))
-                .collect();
+            let map: Map<String, Value> =
+                pairs.map(|(key, value)| (key.clone(), Value::String(value.clone()))).collect();
             return Value::Object(map);
         }
-        pairs
-            .map(|(key, value)| json!({ self.key: key, self.value: value }))
-            .collect()
+        pairs.map(|(key, value)| json!({ self.key: key, self.value: value })).collect()
     }
 
     /// Adds the tags of a request to a resource.

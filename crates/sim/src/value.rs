@@ -13,9 +13,7 @@ pub fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
 /// The whole number under `name`, also where it was sent as text.
 pub fn int(value: &Value, name: &str) -> Option<i64> {
     match value.get(name)? {
-        Value::Number(number) => number
-            .as_i64()
-            .or_else(|| number.as_f64().map(|float| float as i64)),
+        Value::Number(number) => number.as_i64().or_else(|| number.as_f64().map(|float| float as i64)),
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
     }
@@ -32,10 +30,7 @@ pub fn flag(value: &Value, name: &str) -> Option<bool> {
 
 /// The list under `name`; empty where there is none.
 pub fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
-    value
-        .get(name)
-        .and_then(Value::as_array)
-        .map_or(&[], Vec::as_slice)
+    value.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// The texts in the list under `name`.
@@ -109,9 +104,8 @@ pub fn shuffle(items: &mut [Value]) {
 
 /// The FNV-1a hash of a text.
 pub fn fnv(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// How one operation pages: the names of its members, its default and its largest page.
@@ -151,8 +145,7 @@ pub fn page<T>(
     let start = match text(input, paging.token) {
         None | Some("") => 0,
         Some(token) => {
-            let last = unhex(token)
-                .ok_or_else(|| ApiError::new(paging.code, "Invalid token.".to_owned()))?;
+            let last = unhex(token).ok_or_else(|| ApiError::new(paging.code, "Invalid token.".to_owned()))?;
             items
                 .iter()
                 .position(|(key, _)| *key == last)

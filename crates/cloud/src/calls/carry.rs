@@ -40,6 +40,8 @@ const CONNECT: Duration = Duration::from_secs(3);
 /// How long a call may take, from its first byte out to its last byte in. The lease counts on it.
 pub const LONGEST_REQUEST: Duration = Duration::from_secs(20);
 
+pub(super) const LEASE_OVER: &str = "the lease is not ours any more, so the write was not sent";
+
 /// The settings that every client of ours shares: no retries by the SDK, because their jitter cannot be
 /// seeded, and bounded times.
 pub(crate) fn settings(sdk: &SdkConfig, pace: Pace) -> SdkConfig {
@@ -158,7 +160,7 @@ impl Intercept for Exchange {
     ) -> Result<(), BoxError> {
         if self.0.permit.as_ref().is_some_and(|permit| !permit.holds()) {
             self.0.refused.store(true, Ordering::SeqCst);
-            return Err("the lease is not ours any more".into());
+            return Err(LEASE_OVER.into());
         }
         self.0.left.store(true, Ordering::SeqCst);
         Ok(())
@@ -221,11 +223,7 @@ impl Exchange {
             request_id: answer.as_ref().and_then(|answer| answer.request_id.clone()),
         };
         if self.0.refused.load(Ordering::SeqCst) {
-            return Err(error(
-                Class::Refused,
-                None,
-                "the lease is not ours any more, so the write was not sent".to_owned(),
-            ));
+            return Err(error(Class::Refused, None, LEASE_OVER.to_owned()));
         }
         let success = answer.as_ref().is_some_and(|answer| (200..300).contains(&answer.status));
         let body = answer.as_ref().and_then(|answer| answer.body.as_ref());
@@ -422,6 +420,25 @@ mod tests {
         assert_eq!(header("content-type"), "application/x-amz-json-1.1");
         assert_eq!(header("x-amz-target"), "AmazonEC2ContainerServiceV20141113.ListClusters");
         assert!(header("authorization").contains("content-length"), "{}", header("authorization"));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_the_sdk_has_no_type_for_is_still_an_answer() {
+        let aws = Canned::turns([answer(200, r#"{"tasks":[{"cpu":256}]}"#)]);
+        let carried = clients(&aws).carry(Op::EcsDescribeTasks, &input(), None).await;
+        assert_eq!(carried.result.unwrap().to_json(), r#"{"tasks":[{"cpu":256}]}"#);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_is_refused_just_before_it_leaves() {
+        let aws = Canned::turns([answer(200, "{}")]);
+        let deadline = crate::calls::Deadline::passed();
+        let permit = Permit::new("main/api", deadline.clone());
+        let op = Op::EcsUpdateService;
+        let error = clients(&aws).carry(op, &input(), Some(&permit)).await.result.unwrap_err();
+        assert_eq!((error.class, aws.seen().len()), (Class::Refused, 0), "{error}");
+        deadline.extend_to(tokio::time::Instant::now() + Duration::from_secs(1));
+        assert!(clients(&aws).carry(op, &input(), Some(&permit)).await.result.is_ok());
     }
 
     #[tokio::test]

@@ -131,6 +131,9 @@ impl Calls {
         if row(op).effect == Effect::Read {
             return Err(refused(op, "it is a read, which takes no permit"));
         }
+        if !permit.holds() {
+            return Err(refused(op, carry::LEASE_OVER));
+        }
         self.call(op, &input, Some(permit)).await
     }
 

@@ -12,7 +12,8 @@
 //!
 //! # Caveats
 //! A request that its client gave up may still be at work inside AWS when the next holder begins. AWS takes no
-//! fencing token, so every write of ours is guarded and repeatable.
+//! fencing token, so every write of ours is guarded and repeatable. Whoever deletes the object gives the lease
+//! away at once, while its holder learns of it only at its next renewal.
 
 use std::time::Duration;
 
@@ -93,9 +94,15 @@ impl Lease {
     /// Renews the lease if it is ours, takes it if it is free, and says whose it is. To be called every
     /// [`RENEW_EVERY`], divided by the pace.
     ///
-    /// Guarantees: two leases on one object are never ours at the same time, if both clocks run alike.
+    /// Takes no longer than that. Guarantees: two leases on one object are never ours at the same time, if both clocks run alike.
     pub async fn turn(&mut self) -> LeaseState {
-        match self.contest().await {
+        // A hanging request must not cost the turns after it; one that still lands is found as our own.
+        let patience = self.store.pace().real(RENEW_EVERY);
+        let contest = tokio::time::timeout(patience, self.contest()).await.unwrap_or_else(|_| {
+            let message = "no answer before the next renewal is due".to_owned();
+            Err(StoreError::Silent { place: NAME.to_owned(), message, unsent: false })
+        });
+        match contest {
             Ok(Some(holder)) => {
                 self.ours = None;
                 self.deadline.end();
@@ -303,6 +310,17 @@ mod tests {
         assert!(matches!(a.turn().await, LeaseState::Unreachable(_)));
         assert!(a.deadline().holds());
         assert!(ours(&a.turn().await));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_is_over_before_the_next_one_is_due() {
+        let s3 = crate::store::S3::new(&crate::testing::silent_sdk(), 0, Pace::new(2.0).unwrap());
+        let start = Instant::now();
+        assert!(matches!(
+            Lease::new(Store::new(s3, "state", "ek"), "a").turn().await,
+            LeaseState::Unreachable(_)
+        ));
+        assert_eq!(start.elapsed(), RENEW_EVERY / 2);
     }
 
     #[tokio::test(start_paused = true)]

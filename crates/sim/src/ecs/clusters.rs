@@ -26,22 +26,14 @@ pub fn arn(sim: &Sim, name: &str) -> String {
 
 pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
     let name = text(input, "clusterName").unwrap_or("default").to_owned();
-    if name.len() > 255
-        || !name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
-    {
+    if name.len() > 255 || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) {
         return Err(invalid(
             "Identifiers must contain only alphanumeric characters, hyphens and underscores, and be 255 characters or fewer.",
         ));
     }
     let arn = arn(sim, &name);
     // A cluster that is there is answered as it is.
-    let active = sim
-        .ecs
-        .clusters
-        .get(&name)
-        .is_some_and(|cluster| text(cluster, "status") == Some("ACTIVE"));
+    let active = sim.ecs.clusters.get(&name).is_some_and(|cluster| text(cluster, "status") == Some("ACTIVE"));
     if !active {
         TAGS.parse(input)?;
         sim.tags.remove(&arn);
@@ -59,11 +51,7 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
         set(&mut cluster, "clusterName", json!(name));
         set(&mut cluster, "clusterArn", json!(arn));
         set(&mut cluster, "status", json!("ACTIVE"));
-        fill(
-            &mut cluster,
-            "settings",
-            json!([{"name": "containerInsights", "value": "disabled"}]),
-        );
+        fill(&mut cluster, "settings", json!([{"name": "containerInsights", "value": "disabled"}]));
         fill(&mut cluster, "capacityProviders", json!([]));
         fill(&mut cluster, "defaultCapacityProviderStrategy", json!([]));
         sim.ecs.clusters.insert(name.clone(), cluster);

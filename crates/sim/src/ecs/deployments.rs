@@ -8,12 +8,7 @@ use serde_json::{Value, json};
 
 pub(super) fn list_deployments(sim: &mut Sim, input: &Value) -> Answer {
     let cluster = super::clusters::named(sim, input)?;
-    let name = short(value::required(
-        input,
-        "service",
-        "InvalidParameterException",
-    )?)
-    .to_owned();
+    let name = short(value::required(input, "service", "InvalidParameterException")?).to_owned();
     let service = sim
         .ecs
         .services
@@ -25,8 +20,7 @@ pub(super) fn list_deployments(sim: &mut Sim, input: &Value) -> Answer {
         .iter()
         .filter(|it| wanted.is_empty() || wanted.contains(&it.status))
         .map(|it| {
-            let cluster =
-                super::clusters::arn(sim, service.arn.rsplit('/').nth(1).unwrap_or_default());
+            let cluster = super::clusters::arn(sim, service.arn.rsplit('/').nth(1).unwrap_or_default());
             let mut brief = json!({
                 "serviceDeploymentArn": it.arn,
                 "serviceArn": service.arn,
@@ -44,48 +38,29 @@ pub(super) fn list_deployments(sim: &mut Sim, input: &Value) -> Answer {
 }
 
 pub(super) fn describe(sim: &mut Sim, input: &Value) -> Answer {
-    each(
-        sim,
-        input,
-        "serviceDeploymentArns",
-        "serviceDeployments",
-        |sim, service, arn| {
-            let it = service
-                .service_deployments
-                .iter()
-                .find(|it| it.arn == arn)?;
-            Some(show(sim, service, it))
-        },
-    )
+    each(sim, input, "serviceDeploymentArns", "serviceDeployments", |sim, service, arn| {
+        let it = service.service_deployments.iter().find(|it| it.arn == arn)?;
+        Some(show(sim, service, it))
+    })
 }
 
 pub(super) fn describe_revisions(sim: &mut Sim, input: &Value) -> Answer {
-    each(
-        sim,
-        input,
-        "serviceRevisionArns",
-        "serviceRevisions",
-        |sim, service, arn| {
-            let mut revision = service.revision(arn)?.clone();
-            let balancers: Vec<Value> = list(&revision, "loadBalancers")
-                .iter()
-                .filter_map(|it| text(it, "targetGroupArn"))
-                .map(|group| match sim.elb.rule_of(group) {
-                    Some(rule) => json!({"targetGroupArn": group, "productionListenerRule": rule}),
-                    None => json!({"targetGroupArn": group}),
-                })
-                .collect();
-            if !balancers.is_empty() {
-                set(
-                    &mut revision,
-                    "resolvedConfiguration",
-                    json!({"loadBalancers": balancers}),
-                );
-            }
-            set(&mut revision, "guardDutyEnabled", json!(false));
-            Some(revision)
-        },
-    )
+    each(sim, input, "serviceRevisionArns", "serviceRevisions", |sim, service, arn| {
+        let mut revision = service.revision(arn)?.clone();
+        let balancers: Vec<Value> = list(&revision, "loadBalancers")
+            .iter()
+            .filter_map(|it| text(it, "targetGroupArn"))
+            .map(|group| match sim.elb.rule_of(group) {
+                Some(rule) => json!({"targetGroupArn": group, "productionListenerRule": rule}),
+                None => json!({"targetGroupArn": group}),
+            })
+            .collect();
+        if !balancers.is_empty() {
+            set(&mut revision, "resolvedConfiguration", json!({"loadBalancers": balancers}));
+        }
+        set(&mut revision, "guardDutyEnabled", json!(false));
+        Some(revision)
+    })
 }
 
 /// Looks up the ARNs in the list under `names`, at most twenty; what is missing is a failure.
@@ -98,9 +73,7 @@ fn each(
 ) -> Answer {
     let arns = texts(input, names);
     if arns.is_empty() || arns.len() > 20 {
-        return Err(invalid(format!(
-            "{names} must have between 1 and 20 items."
-        )));
+        return Err(invalid(format!("{names} must have between 1 and 20 items.")));
     }
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for arn in arns {
@@ -137,11 +110,7 @@ fn show(sim: &Sim, service: &Service, it: &ServiceDeployment) -> Value {
         (false, true) => "MONITORING_COMPLETE",
         (false, false) => "MONITORING",
     };
-    let sources: Vec<Value> = it
-        .sources
-        .iter()
-        .map(|arn| revision_counts(service, arn))
-        .collect();
+    let sources: Vec<Value> = it.sources.iter().map(|arn| revision_counts(service, arn)).collect();
     let mut out = json!({
         "serviceDeploymentArn": it.arn,
         "serviceArn": service.arn,

@@ -77,46 +77,18 @@ pub const OPERATIONS: &[Operation] = &[
     write(SERVICE, "DeleteService", services::delete),
     read(SERVICE, "DescribeServices", services::describe),
     read(SERVICE, "ListServices", services::list_services),
-    write(
-        SERVICE,
-        "RegisterTaskDefinition",
-        task_definitions::register,
-    ),
-    write(
-        SERVICE,
-        "DeregisterTaskDefinition",
-        task_definitions::deregister,
-    ),
+    write(SERVICE, "RegisterTaskDefinition", task_definitions::register),
+    write(SERVICE, "DeregisterTaskDefinition", task_definitions::deregister),
     write(SERVICE, "DeleteTaskDefinitions", task_definitions::delete),
-    read(
-        SERVICE,
-        "DescribeTaskDefinition",
-        task_definitions::describe,
-    ),
-    read(
-        SERVICE,
-        "ListTaskDefinitions",
-        task_definitions::list_revisions,
-    ),
-    read(
-        SERVICE,
-        "ListTaskDefinitionFamilies",
-        task_definitions::list_families,
-    ),
+    read(SERVICE, "DescribeTaskDefinition", task_definitions::describe),
+    read(SERVICE, "ListTaskDefinitions", task_definitions::list_revisions),
+    read(SERVICE, "ListTaskDefinitionFamilies", task_definitions::list_families),
     read(SERVICE, "ListTasks", tasks::list_tasks),
     read(SERVICE, "DescribeTasks", tasks::describe),
     write(SERVICE, "StopTask", tasks::stop),
-    read(
-        SERVICE,
-        "ListServiceDeployments",
-        deployments::list_deployments,
-    ),
+    read(SERVICE, "ListServiceDeployments", deployments::list_deployments),
     read(SERVICE, "DescribeServiceDeployments", deployments::describe),
-    read(
-        SERVICE,
-        "DescribeServiceRevisions",
-        deployments::describe_revisions,
-    ),
+    read(SERVICE, "DescribeServiceRevisions", deployments::describe_revisions),
     write(SERVICE, "TagResource", tag_resource),
     write(SERVICE, "UntagResource", untag_resource),
     read(SERVICE, "ListTagsForResource", list_tags),
@@ -185,18 +157,16 @@ fn existing(sim: &Sim, input: &Value) -> Result<String, ApiError> {
             .get(&(cluster.to_owned(), name.to_owned()))
             .is_some_and(|service| service.status != "INACTIVE"),
         (Some("task-definition"), Some(_), _) => task_definitions::find(sim, arn).is_some(),
-        (Some("task"), Some(_), _) => sim
-            .ecs
-            .services
-            .values()
-            .any(|service| service.tasks.iter().any(|task| task.arn == arn)),
+        (Some("task"), Some(_), _) => {
+            sim.ecs.services.values().any(|service| service.tasks.iter().any(|task| task.arn == arn))
+        }
         _ => return Err(invalid(format!("Invalid identifier: {arn}"))),
     };
     match found {
         true => Ok(arn.to_owned()),
         false if kind == Some("cluster") => Err(clusters::not_found()),
-        false => Err(invalid(
-            "The specified resource is not found. Specify a valid resource ARN and try again.",
-        )),
+        false => {
+            Err(invalid("The specified resource is not found. Specify a valid resource ARN and try again."))
+        }
     }
 }

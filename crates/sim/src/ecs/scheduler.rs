@@ -38,9 +38,7 @@ pub fn wake(sim: &mut Sim) {
         "DRAINING" => drain(sim, &mut service),
         _ => {}
     }
-    let gone = service
-        .inactive_at
-        .is_some_and(|at| sim.now - at >= REMEMBERED);
+    let gone = service.inactive_at.is_some_and(|at| sim.now - at >= REMEMBERED);
     if gone {
         return;
     }
@@ -55,10 +53,7 @@ fn next(sim: &Sim, service: &Service) -> Option<i64> {
     if let Some(at) = service.inactive_at {
         return Some(at + REMEMBERED);
     }
-    let tasks = service
-        .tasks
-        .iter()
-        .flat_map(|task| [task.due, task.healthy_at, task.unhealthy_at]);
+    let tasks = service.tasks.iter().flat_map(|task| [task.due, task.healthy_at, task.unhealthy_at]);
     let launch = (service.launch_after > sim.now).then_some(service.launch_after);
     let steady = service.steady.then_some(sim.now + STEADY);
     tasks.flatten().chain(launch).chain(steady).min()
@@ -73,11 +68,7 @@ pub fn deploy(sim: &mut Sim, service: &mut Service) {
     let cluster = path.split('/').next().unwrap_or_default();
     set(&mut revision, "serviceRevisionArn", json!(arn));
     set(&mut revision, "serviceArn", json!(service.arn));
-    set(
-        &mut revision,
-        "clusterArn",
-        json!(super::clusters::arn(sim, cluster)),
-    );
+    set(&mut revision, "clusterArn", json!(super::clusters::arn(sim, cluster)));
     set(&mut revision, "createdAt", value::time(sim.now));
     set(&mut revision, "platformFamily", json!("Linux"));
     let images = images(sim, &revision);
@@ -88,25 +79,17 @@ pub fn deploy(sim: &mut Sim, service: &mut Service) {
     let path = service.arn.rsplit(":service/").next().unwrap_or_default();
     let service_deployment = sim.arn("ecs", &format!("service-deployment/{path}/{id}"));
     let now = sim.now;
-    let superseded = service
-        .deployments
-        .first()
-        .map(|it| it.service_deployment.clone());
+    let superseded = service.deployments.first().map(|it| it.service_deployment.clone());
     if let Some(old) = superseded.and_then(|arn| service.service_deployment(&arn))
         && old.finished.is_none()
     {
         old.status = "STOPPED";
         old.reason =
-            "The service deployment was stopped because a new service deployment was started."
-                .to_owned();
+            "The service deployment was stopped because a new service deployment was started.".to_owned();
         old.finished = Some(now);
         old.updated = now;
     }
-    let sources = service
-        .deployments
-        .iter()
-        .map(|it| it.revision.clone())
-        .collect();
+    let sources = service.deployments.iter().map(|it| it.revision.clone()).collect();
     service.service_deployments.insert(
         0,
         ServiceDeployment {
@@ -207,10 +190,7 @@ fn progress(sim: &mut Sim, service: &mut Service) {
             task.healthy = true;
             service.launch_after = now;
             let resets = flag(breaker(service), "resetOnHealthyTask").unwrap_or(true);
-            if let Some(it) = service
-                .deployments
-                .iter_mut()
-                .find(|it| it.id == task.deployment)
+            if let Some(it) = service.deployments.iter_mut().find(|it| it.id == task.deployment)
                 && resets
             {
                 it.failed = 0;
@@ -230,13 +210,8 @@ fn short(service: &Service) -> String {
 fn runs(sim: &mut Sim, service: &mut Service, task: &mut Task) {
     tasks::watch(sim, service, task);
     for (arn, _) in task.targets.clone() {
-        service.event(
-            sim,
-            format!(
-                "(service {}) registered 1 targets in (target-group {arn})",
-                short(service)
-            ),
-        );
+        service
+            .event(sim, format!("(service {}) registered 1 targets in (target-group {arn})", short(service)));
     }
 }
 
@@ -253,11 +228,8 @@ fn replace(sim: &mut Sim, service: &mut Service, task: &mut Task) {
             format!("Task failed ELB health checks in (target-group {arn})")
         }
         None => {
-            let message = format!(
-                "(service {}) (task {}) failed container health checks.",
-                short(service),
-                task.id()
-            );
+            let message =
+                format!("(service {}) (task {}) failed container health checks.", short(service), task.id());
             service.event(sim, message);
             "Task failed container health checks".to_owned()
         }
@@ -288,21 +260,13 @@ fn failed(sim: &mut Sim, service: &mut Service, deployment: &str) {
     let enabled = flag(breaker(service), "enable") == Some(true);
     let rolls_back = flag(breaker(service), "rollback") == Some(true);
     let now = sim.now;
-    let Some(index) = service
-        .deployments
-        .iter()
-        .position(|it| it.id == deployment)
-    else {
+    let Some(index) = service.deployments.iter().position(|it| it.id == deployment) else {
         return;
     };
     let it = &mut service.deployments[index];
     it.failed += 1;
     it.updated = now;
-    let (failures, arn, rolling) = (
-        it.failed,
-        it.service_deployment.clone(),
-        it.rollout == "IN_PROGRESS",
-    );
+    let (failures, arn, rolling) = (it.failed, it.service_deployment.clone(), it.rollout == "IN_PROGRESS");
     if index > 0 {
         return;
     }
@@ -329,20 +293,13 @@ fn failed(sim: &mut Sim, service: &mut Service, deployment: &str) {
             short(service)
         ),
     );
-    let target = service
-        .completed
-        .clone()
-        .filter(|target| rolls_back && *target != failed_revision);
+    let target = service.completed.clone().filter(|target| rolls_back && *target != failed_revision);
     let record = service.service_deployment(&arn);
     let Some(target) = target else {
         // Nothing to go back to: the deployment stalls.
         if let Some(record) = record {
             let was_rolling_back = record.rollback.is_some();
-            record.status = if was_rolling_back || rolls_back {
-                "ROLLBACK_FAILED"
-            } else {
-                "STOPPED"
-            };
+            record.status = if was_rolling_back || rolls_back { "ROLLBACK_FAILED" } else { "STOPPED" };
             record.reason = "Service deployment circuit breaker: tasks failed to start.".to_owned();
             record.finished = Some(now);
         }
@@ -351,8 +308,7 @@ fn failed(sim: &mut Sim, service: &mut Service, deployment: &str) {
     if let Some(record) = record {
         record.status = "ROLLBACK_IN_PROGRESS";
         record.reason =
-            "Service deployment rolled back because the circuit breaker threshold was exceeded."
-                .to_owned();
+            "Service deployment rolled back because the circuit breaker threshold was exceeded.".to_owned();
         record.rollback = Some((record.reason.clone(), now, target.clone()));
     }
     // Going back restores the whole revision, not only the task definition.
@@ -369,20 +325,10 @@ fn failed(sim: &mut Sim, service: &mut Service, deployment: &str) {
             }
         }
     }
-    let completed_id = service
-        .deployments
-        .iter()
-        .find(|it| it.revision == target)
-        .map_or(failed_id, |it| it.id.clone());
-    service.event(
-        sim,
-        format!(
-            "(service {}) rolling back to deployment {completed_id}.",
-            short(service)
-        ),
-    );
-    let reason =
-        format!("ECS deployment circuit breaker: rolling back to deploymentId {completed_id}.");
+    let completed_id =
+        service.deployments.iter().find(|it| it.revision == target).map_or(failed_id, |it| it.id.clone());
+    service.event(sim, format!("(service {}) rolling back to deployment {completed_id}.", short(service)));
+    let reason = format!("ECS deployment circuit breaker: rolling back to deploymentId {completed_id}.");
     begin(sim, service, target, arn, Some(reason));
 }
 
@@ -391,11 +337,7 @@ fn balance(sim: &mut Sim, service: &mut Service) {
     let Some(primary) = service.deployments.first() else {
         return;
     };
-    let (id, revision, stalled) = (
-        primary.id.clone(),
-        primary.revision.clone(),
-        primary.rollout == "FAILED",
-    );
+    let (id, revision, stalled) = (primary.id.clone(), primary.revision.clone(), primary.rollout == "FAILED");
     let desired = service.desired;
     let lower = (desired * service.percent("minimumHealthyPercent") + 99) / 100;
     let upper = desired * service.percent("maximumPercent") / 100;
@@ -409,36 +351,22 @@ fn balance(sim: &mut Sim, service: &mut Service) {
         stop(sim, service, own - desired, |task| task.deployment == id);
     }
     // Old tasks that serve nobody go at once, healthy ones as far as the lower limit allows.
-    let idle = service
-        .tasks
-        .iter()
-        .filter(|task| task.deployment != id && !task.stopping && !task.healthy)
-        .count();
+    let idle =
+        service.tasks.iter().filter(|task| task.deployment != id && !task.stopping && !task.healthy).count();
     if !stalled && idle > 0 {
-        stop(sim, service, idle as i64, |task| {
-            task.deployment != id && !task.healthy
-        });
+        stop(sim, service, idle as i64, |task| task.deployment != id && !task.healthy);
     }
-    let old = service
-        .tasks
-        .iter()
-        .filter(|task| task.deployment != id && task.is_healthy())
-        .count() as i64;
+    let old = service.tasks.iter().filter(|task| task.deployment != id && task.is_healthy()).count() as i64;
     let spare = (service.healthy() - lower).min(old);
     if !stalled && spare > 0 {
-        stop(sim, service, spare, |task| {
-            task.deployment != id && task.is_healthy()
-        });
+        stop(sim, service, spare, |task| task.deployment != id && task.is_healthy());
     }
     settle(sim, service, &id);
 }
 
 fn start(sim: &mut Sim, service: &mut Service, id: &str, revision: &str, count: i64) {
-    let definition = service
-        .revision(revision)
-        .and_then(|it| text(it, "taskDefinition"))
-        .unwrap_or_default()
-        .to_owned();
+    let definition =
+        service.revision(revision).and_then(|it| text(it, "taskDefinition")).unwrap_or_default().to_owned();
     let mut started = String::new();
     for _ in 0..count {
         let task = tasks::launch(sim, service, id, &definition);
@@ -446,44 +374,25 @@ fn start(sim: &mut Sim, service: &mut Service, id: &str, revision: &str, count: 
         service.tasks.push(task);
     }
     if count > 0 {
-        service.event(
-            sim,
-            format!(
-                "(service {}) has started {count} tasks:{started}.",
-                short(service)
-            ),
-        );
+        service.event(sim, format!("(service {}) has started {count} tasks:{started}.", short(service)));
     }
 }
 
 /// Stops up to `count` of the tasks chosen, those that serve nobody first, then the oldest.
 fn stop(sim: &mut Sim, service: &mut Service, count: i64, chosen: impl Fn(&Task) -> bool) {
     let mut all = std::mem::take(&mut service.tasks);
-    let mut order: Vec<usize> = (0..all.len())
-        .filter(|at| !all[*at].stopping && chosen(&all[*at]))
-        .collect();
+    let mut order: Vec<usize> = (0..all.len()).filter(|at| !all[*at].stopping && chosen(&all[*at])).collect();
     order.sort_by_key(|at| (all[*at].healthy, all[*at].status == "RUNNING"));
     let mut draining = 0;
     for at in order.into_iter().take(count.max(0) as usize) {
-        let reason = format!(
-            "Scaling activity initiated by (deployment {})",
-            service.deployments[0].id
-        );
-        draining += i64::from(tasks::begin_stop(
-            sim,
-            &mut all[at],
-            "ServiceSchedulerInitiated",
-            &reason,
-        ));
+        let reason = format!("Scaling activity initiated by (deployment {})", service.deployments[0].id);
+        draining += i64::from(tasks::begin_stop(sim, &mut all[at], "ServiceSchedulerInitiated", &reason));
     }
     service.tasks = all;
     if draining > 0 {
         service.event(
             sim,
-            format!(
-                "(service {}) has begun draining connections on {draining} tasks.",
-                short(service)
-            ),
+            format!("(service {}) has begun draining connections on {draining} tasks.", short(service)),
         );
     }
 }
@@ -492,10 +401,7 @@ fn stop(sim: &mut Sim, service: &mut Service, count: i64, chosen: impl Fn(&Task)
 fn settle(sim: &mut Sim, service: &mut Service, id: &str) {
     let now = sim.now;
     let busy = |deployment: &str| {
-        service
-            .tasks
-            .iter()
-            .any(|task| task.deployment == deployment && task.status != "STOPPED")
+        service.tasks.iter().any(|task| task.deployment == deployment && task.status != "STOPPED")
     };
     let kept: Vec<String> = service
         .deployments
@@ -504,15 +410,9 @@ fn settle(sim: &mut Sim, service: &mut Service, id: &str) {
         .filter(|(index, it)| *index == 0 || busy(&it.id))
         .map(|(_, it)| it.id.clone())
         .collect();
-    let own_healthy = service
-        .tasks
-        .iter()
-        .filter(|task| task.deployment == id && task.is_healthy())
-        .count() as i64;
-    let quiet = service
-        .tasks
-        .iter()
-        .all(|task| matches!(task.status, "RUNNING" | "STOPPED"));
+    let own_healthy =
+        service.tasks.iter().filter(|task| task.deployment == id && task.is_healthy()).count() as i64;
+    let quiet = service.tasks.iter().all(|task| matches!(task.status, "RUNNING" | "STOPPED"));
     let done = kept.len() == 1
         && own_healthy == service.desired
         && service.running(None) == service.desired
@@ -531,33 +431,16 @@ fn settle(sim: &mut Sim, service: &mut Service, id: &str) {
         let arn = primary.service_deployment.clone();
         service.completed = Some(primary.revision.clone());
         if let Some(record) = service.service_deployment(&arn) {
-            record.status = if record.rollback.is_some() {
-                "ROLLBACK_SUCCESSFUL"
-            } else {
-                "SUCCESSFUL"
-            };
+            record.status = if record.rollback.is_some() { "ROLLBACK_SUCCESSFUL" } else { "SUCCESSFUL" };
             record.finished = Some(now);
             record.updated = now;
         }
-        service.event(
-            sim,
-            format!(
-                "(service {}) (deployment {id}) deployment completed.",
-                short(service)
-            ),
-        );
+        service.event(sim, format!("(service {}) (deployment {id}) deployment completed.", short(service)));
     }
-    let last = service
-        .events
-        .front()
-        .and_then(|it| it["createdAt"].as_f64())
-        .unwrap_or(0.0);
+    let last = service.events.front().and_then(|it| it["createdAt"].as_f64()).unwrap_or(0.0);
     let again = now as f64 - last * 1000.0 >= STEADY as f64;
     if !service.steady || again {
-        service.event(
-            sim,
-            format!("(service {}) has reached a steady state.", short(service)),
-        );
+        service.event(sim, format!("(service {}) has reached a steady state.", short(service)));
     }
     service.steady = true;
 }

@@ -101,11 +101,8 @@ pub const REVISION: &[&str] = &[
 ];
 
 /// Fields that DescribeServices shows on deployments, not on the service.
-pub const ON_DEPLOYMENTS: &[&str] = &[
-    "serviceConnectConfiguration",
-    "volumeConfigurations",
-    "vpcLatticeConfigurations",
-];
+pub const ON_DEPLOYMENTS: &[&str] =
+    &["serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations"];
 
 /// Fields of a request that are not kept among a service's own.
 const NOT_KEPT: &[&str] = &[
@@ -123,9 +120,7 @@ const NOT_KEPT: &[&str] = &[
 impl Service {
     /// The tasks of one deployment, or of all.
     fn of<'a>(&'a self, deployment: Option<&'a str>) -> impl Iterator<Item = &'a Task> {
-        self.tasks
-            .iter()
-            .filter(move |task| deployment.is_none_or(|id| task.deployment == id))
+        self.tasks.iter().filter(move |task| deployment.is_none_or(|id| task.deployment == id))
     }
 
     /// How many run; a task that drains its connections still does.
@@ -150,9 +145,7 @@ impl Service {
 
     /// The fields of the revision with this ARN.
     pub fn revision(&self, arn: &str) -> Option<&Value> {
-        self.revisions
-            .iter()
-            .find(|revision| text(revision, "serviceRevisionArn") == Some(arn))
+        self.revisions.iter().find(|revision| text(revision, "serviceRevisionArn") == Some(arn))
     }
 
     /// The service deployment with this ARN.
@@ -162,8 +155,7 @@ impl Service {
 
     /// Writes an event, newest first, at most a hundred.
     pub fn event(&mut self, sim: &mut Sim, message: String) {
-        let event =
-            json!({"id": sim.uuid(), "createdAt": value::time(sim.now), "message": message});
+        let event = json!({"id": sim.uuid(), "createdAt": value::time(sim.now), "message": message});
         self.events.push_front(event);
         self.events.truncate(100);
     }
@@ -186,17 +178,8 @@ fn not_found() -> ApiError {
 /// The key of the service that a request means.
 fn key(sim: &Sim, input: &Value) -> Result<Key, ApiError> {
     let cluster = named(sim, input)?;
-    let name = short(value::required(
-        input,
-        "service",
-        "InvalidParameterException",
-    )?)
-    .to_owned();
-    match sim
-        .ecs
-        .services
-        .contains_key(&(cluster.clone(), name.clone()))
-    {
+    let name = short(value::required(input, "service", "InvalidParameterException")?).to_owned();
+    match sim.ecs.services.contains_key(&(cluster.clone(), name.clone())) {
         true => Ok((cluster, name)),
         false => Err(not_found()),
     }
@@ -205,11 +188,7 @@ fn key(sim: &Sim, input: &Value) -> Result<Key, ApiError> {
 pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
     let cluster = named(sim, input)?;
     let name = value::required(input, "serviceName", "InvalidParameterException")?.to_owned();
-    if name.len() > 255
-        || !name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
-    {
+    if name.len() > 255 || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) {
         return Err(invalid(
             "Identifiers must contain only alphanumeric characters, hyphens and underscores, and be 255 characters or fewer.",
         ));
@@ -217,10 +196,7 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
     let key = (cluster.clone(), name.clone());
     if let Some(service) = sim.ecs.services.get(&key) {
         match service.status {
-            "ACTIVE"
-                if service.token.is_some()
-                    && service.token.as_deref() == text(input, "clientToken") =>
-            {
+            "ACTIVE" if service.token.is_some() && service.token.as_deref() == text(input, "clientToken") => {
                 return Ok(json!({"service": show(sim, service, true)}));
             }
             "ACTIVE" => return Err(invalid("Creation of service was not idempotent.")),
@@ -231,9 +207,7 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
     TAGS.parse(input)?;
     let mut config = input.clone();
     if let Some(map) = config.as_object_mut() {
-        map.retain(|name, _| {
-            name == "deploymentConfiguration" || !NOT_KEPT.contains(&name.as_str())
-        });
+        map.retain(|name, _| name == "deploymentConfiguration" || !NOT_KEPT.contains(&name.as_str()));
     }
     resolve_task_definition(sim, &mut config)?;
     fill_in(sim, &mut config);
@@ -248,9 +222,7 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
         Some(count) => count,
         None if daemon => 1,
         None => {
-            return Err(invalid(
-                "Desired count is required for the REPLICA scheduling strategy.",
-            ));
+            return Err(invalid("Desired count is required for the REPLICA scheduling strategy."));
         }
     };
     validate(sim, &mut config, input)?;
@@ -289,25 +261,16 @@ pub(super) fn update(sim: &mut Sim, input: &Value) -> Answer {
     let key = key(sim, input)?;
     let service = sim.ecs.services.get(&key).ok_or_else(not_found)?;
     if service.status != "ACTIVE" {
-        return Err(ApiError::new(
-            "ServiceNotActiveException",
-            "Service was not ACTIVE.",
-        ));
+        return Err(ApiError::new("ServiceNotActiveException", "Service was not ACTIVE."));
     }
     let before = service.config.clone();
     let mut config = before.clone();
     if let Some(map) = input.as_object() {
-        for (name, new) in map
-            .iter()
-            .filter(|(name, _)| !NOT_KEPT.contains(&name.as_str()))
-        {
+        for (name, new) in map.iter().filter(|(name, _)| !NOT_KEPT.contains(&name.as_str())) {
             set(&mut config, name, new.clone());
         }
     }
-    if let Some(new) = input
-        .get("deploymentConfiguration")
-        .and_then(Value::as_object)
-    {
+    if let Some(new) = input.get("deploymentConfiguration").and_then(Value::as_object) {
         for (name, new) in new {
             set(&mut config["deploymentConfiguration"], name, new.clone());
         }
@@ -341,10 +304,7 @@ pub(super) fn update(sim: &mut Sim, input: &Value) -> Answer {
     if desired.is_some_and(|count| count < 0) {
         return Err(invalid("desiredCount cannot be negative."));
     }
-    let deploys = force
-        || REVISION
-            .iter()
-            .any(|name| config.get(*name) != before.get(*name));
+    let deploys = force || REVISION.iter().any(|name| config.get(*name) != before.get(*name));
     let Some(mut service) = sim.ecs.services.remove(&key) else {
         return Err(not_found());
     };
@@ -375,9 +335,7 @@ pub(super) fn delete(sim: &mut Sim, input: &Value) -> Answer {
     match service.status {
         "INACTIVE" => return Err(not_found()),
         "ACTIVE" if service.desired > 0 && !force => {
-            return Err(invalid(
-                "The service cannot be stopped while it is scaled above 0.",
-            ));
+            return Err(invalid("The service cannot be stopped while it is scaled above 0."));
         }
         "ACTIVE" => {
             service.status = "DRAINING";
@@ -427,9 +385,7 @@ pub(super) fn list_services(sim: &mut Sim, input: &Value) -> Answer {
         .range((cluster.clone(), String::new())..)
         .take_while(|((of, _), _)| *of == cluster)
         .filter(|(_, service)| service.status == "ACTIVE")
-        .filter(|(_, service)| {
-            matches(service, "launchType") && matches(service, "schedulingStrategy")
-        })
+        .filter(|(_, service)| matches(service, "launchType") && matches(service, "schedulingStrategy"))
         .map(|((_, name), service)| (name.clone(), json!(service.arn)))
         .collect();
     let (page, next) = page(items, input, &paging(10))?;
@@ -439,8 +395,8 @@ pub(super) fn list_services(sim: &mut Sim, input: &Value) -> Answer {
 /// Replaces the name of a task definition with the ARN of the active revision it means.
 fn resolve_task_definition(sim: &Sim, config: &mut Value) -> Result<(), ApiError> {
     let name = value::required(config, "taskDefinition", "InvalidParameterException")?;
-    let definition = task_definitions::find(sim, name)
-        .ok_or_else(|| super::client("TaskDefinition not found."))?;
+    let definition =
+        task_definitions::find(sim, name).ok_or_else(|| super::client("TaskDefinition not found."))?;
     if text(definition, "status") != Some("ACTIVE") {
         return Err(super::client("TaskDefinition is inactive"));
     }
@@ -468,9 +424,7 @@ fn validate(sim: &mut Sim, config: &mut Value, input: &Value) -> Result<(), ApiE
     let daemon = text(config, "schedulingStrategy") == Some("DAEMON");
     if text(input, "availabilityZoneRebalancing") == Some("ENABLED") {
         if daemon {
-            return Err(invalid(
-                "Availability Zone Rebalancing does not support DAEMON services",
-            ));
+            return Err(invalid("Availability Zone Rebalancing does not support DAEMON services"));
         }
         if maximum <= 100 {
             return Err(invalid(
@@ -479,19 +433,14 @@ fn validate(sim: &mut Sim, config: &mut Value, input: &Value) -> Result<(), ApiE
         }
     }
     if has(input, "launchType") && !list(input, "capacityProviderStrategy").is_empty() {
-        return Err(invalid(
-            "Specifying both a launch type and capacity provider strategy is not supported",
-        ));
+        return Err(invalid("Specifying both a launch type and capacity provider strategy is not supported"));
     }
     if daemon && text(config, "launchType") == Some("FARGATE") {
-        return Err(invalid(
-            "The daemon scheduling strategy is not supported for the Fargate launch type.",
-        ));
+        return Err(invalid("The daemon scheduling strategy is not supported for the Fargate launch type."));
     }
-    let definition =
-        task_definitions::find(sim, text(config, "taskDefinition").unwrap_or_default())
-            .ok_or_else(|| super::client("TaskDefinition not found."))?
-            .clone();
+    let definition = task_definitions::find(sim, text(config, "taskDefinition").unwrap_or_default())
+        .ok_or_else(|| super::client("TaskDefinition not found."))?
+        .clone();
     let awsvpc = text(&definition, "networkMode") == Some("awsvpc");
     let network = config.get("networkConfiguration");
     if awsvpc
@@ -511,14 +460,10 @@ fn validate(sim: &mut Sim, config: &mut Value, input: &Value) -> Result<(), ApiE
     if text(config, "launchType") == Some("FARGATE")
         && !texts(&definition, "compatibilities").contains(&"FARGATE")
     {
-        return Err(invalid(
-            "Task definition does not support launch_type FARGATE.",
-        ));
+        return Err(invalid("Task definition does not support launch_type FARGATE."));
     }
     let balancers = list(config, "loadBalancers").to_vec();
-    let checked = list(&definition, "containerDefinitions")
-        .iter()
-        .any(|it| has(it, "healthCheck"));
+    let checked = list(&definition, "containerDefinitions").iter().any(|it| has(it, "healthCheck"));
     if balancers.is_empty()
         && !checked
         && int(input, "healthCheckGracePeriodSeconds").is_some_and(|it| it > 0)
@@ -532,13 +477,7 @@ fn validate(sim: &mut Sim, config: &mut Value, input: &Value) -> Result<(), ApiE
     }
     // AWS looks at target groups when they are sent, not on every update.
     for balancer in balancers {
-        validate_load_balancer(
-            sim,
-            &balancer,
-            &definition,
-            awsvpc,
-            has(input, "loadBalancers"),
-        )?;
+        validate_load_balancer(sim, &balancer, &definition, awsvpc, has(input, "loadBalancers"))?;
     }
     Ok(())
 }
@@ -552,26 +491,17 @@ fn validate_load_balancer(
 ) -> Result<(), ApiError> {
     let name = text(balancer, "containerName").unwrap_or_default();
     let Some(container) = task_definitions::container(definition, name) else {
-        return Err(invalid(format!(
-            "The container {name} does not exist in the task definition."
-        )));
+        return Err(invalid(format!("The container {name} does not exist in the task definition.")));
     };
     let port = int(balancer, "containerPort").unwrap_or_default();
-    if !list(container, "portMappings")
-        .iter()
-        .any(|it| int(it, "containerPort") == Some(port))
-    {
-        return Err(invalid(format!(
-            "The container {name} did not have a container port {port} defined."
-        )));
+    if !list(container, "portMappings").iter().any(|it| int(it, "containerPort") == Some(port)) {
+        return Err(invalid(format!("The container {name} did not have a container port {port} defined.")));
     }
     let (Some(arn), true) = (text(balancer, "targetGroupArn"), sent) else {
         return Ok(());
     };
     let Some(group) = sim.elb.target_group(arn) else {
-        return Err(invalid(format!(
-            "Unable to find target group with targetGroupArn {arn}."
-        )));
+        return Err(invalid(format!("Unable to find target group with targetGroupArn {arn}.")));
     };
     if awsvpc && text(&group.config, "TargetType") != Some("ip") {
         return Err(invalid(format!(
@@ -594,10 +524,7 @@ fn fill_in(sim: &Sim, config: &mut Value) {
     if list(config, "capacityProviderStrategy").is_empty() {
         fill(config, "launchType", json!("EC2"));
     }
-    for item in list_mut(config, "capacityProviderStrategy")
-        .into_iter()
-        .flatten()
-    {
+    for item in list_mut(config, "capacityProviderStrategy").into_iter().flatten() {
         fill(item, "base", json!(0));
         fill(item, "weight", json!(0));
     }
@@ -605,12 +532,7 @@ fn fill_in(sim: &Sim, config: &mut Value) {
         fill(config, "platformVersion", json!("LATEST"));
         fill(config, "platformFamily", json!("Linux"));
     }
-    for name in [
-        "loadBalancers",
-        "serviceRegistries",
-        "placementConstraints",
-        "placementStrategy",
-    ] {
+    for name in ["loadBalancers", "serviceRegistries", "placementConstraints", "placementStrategy"] {
         fill(config, name, json!([]));
     }
     fill(config, "deploymentController", json!({"type": "ECS"}));
@@ -620,16 +542,8 @@ fn fill_in(sim: &Sim, config: &mut Value) {
     fill(config, "propagateTags", json!("NONE"));
     fill(config, "deploymentConfiguration", json!({}));
     let deployment = &mut config["deploymentConfiguration"];
-    fill(
-        deployment,
-        "maximumPercent",
-        json!(if daemon { 100 } else { 200 }),
-    );
-    fill(
-        deployment,
-        "minimumHealthyPercent",
-        json!(if daemon { 0 } else { 100 }),
-    );
+    fill(deployment, "maximumPercent", json!(if daemon { 100 } else { 200 }));
+    fill(deployment, "minimumHealthyPercent", json!(if daemon { 0 } else { 100 }));
     fill(deployment, "strategy", json!("ROLLING"));
     fill(deployment, "bakeTimeInMinutes", json!(0));
     fill(deployment, "deploymentCircuitBreaker", json!({}));
@@ -637,22 +551,13 @@ fn fill_in(sim: &Sim, config: &mut Value) {
     fill(breaker, "enable", json!(false));
     fill(breaker, "rollback", json!(false));
     fill(breaker, "resetOnHealthyTask", json!(true));
-    fill(
-        breaker,
-        "thresholdConfiguration",
-        json!({"type": "BOUNDED_PERCENT", "value": 50}),
-    );
-    let rebalances = !daemon
-        && int(&config["deploymentConfiguration"], "maximumPercent").is_some_and(|it| it > 100);
-    fill(
-        config,
-        "availabilityZoneRebalancing",
-        json!(if rebalances { "ENABLED" } else { "DISABLED" }),
-    );
+    fill(breaker, "thresholdConfiguration", json!({"type": "BOUNDED_PERCENT", "value": 50}));
+    let rebalances =
+        !daemon && int(&config["deploymentConfiguration"], "maximumPercent").is_some_and(|it| it > 100);
+    fill(config, "availabilityZoneRebalancing", json!(if rebalances { "ENABLED" } else { "DISABLED" }));
     let balanced = !list(config, "loadBalancers").is_empty();
-    if let Some(network) = config
-        .get_mut("networkConfiguration")
-        .and_then(|it| it.get_mut("awsvpcConfiguration"))
+    if let Some(network) =
+        config.get_mut("networkConfiguration").and_then(|it| it.get_mut("awsvpcConfiguration"))
     {
         fill(network, "assignPublicIp", json!("DISABLED"));
         fill(network, "securityGroups", json!([]));
@@ -674,9 +579,7 @@ pub fn show(sim: &Sim, service: &Service, tags: bool) -> Value {
     let mut out = service.config.clone();
     if let Some(map) = out.as_object_mut() {
         map.retain(|name, _| {
-            !ON_DEPLOYMENTS.contains(&name.as_str())
-                && name != "gatewayConnectors"
-                && name != "monitoring"
+            !ON_DEPLOYMENTS.contains(&name.as_str()) && name != "gatewayConnectors" && name != "monitoring"
         });
     }
     let cluster = service.arn.rsplit('/').nth(1).unwrap_or_default();
@@ -690,24 +593,13 @@ pub fn show(sim: &Sim, service: &Service, tags: bool) -> Value {
     set(&mut out, "createdAt", value::time(service.created));
     set(&mut out, "createdBy", json!(service.created_by));
     set(&mut out, "events", service.events.iter().cloned().collect());
-    let deployments: Vec<Value> = service
-        .deployments
-        .iter()
-        .map(|it| show_deployment(service, it))
-        .collect();
-    let revisions: Vec<Value> = service
-        .deployments
-        .iter()
-        .map(|it| revision_counts(service, &it.revision))
-        .collect();
+    let deployments: Vec<Value> = service.deployments.iter().map(|it| show_deployment(service, it)).collect();
+    let revisions: Vec<Value> =
+        service.deployments.iter().map(|it| revision_counts(service, &it.revision)).collect();
     set(&mut out, "deployments", json!(deployments));
     if service.status != "INACTIVE" {
         if let Some(first) = service.deployments.first() {
-            set(
-                &mut out,
-                "currentServiceDeployment",
-                json!(first.service_deployment),
-            );
+            set(&mut out, "currentServiceDeployment", json!(first.service_deployment));
         }
         set(&mut out, "currentServiceRevisions", json!(revisions));
     }
@@ -720,11 +612,7 @@ pub fn show(sim: &Sim, service: &Service, tags: bool) -> Value {
 /// How many tasks of a revision are wanted, run and come.
 pub fn revision_counts(service: &Service, revision: &str) -> Value {
     let mut counts = (0, 0, 0);
-    for it in service
-        .deployments
-        .iter()
-        .filter(|it| it.revision == revision)
-    {
+    for it in service.deployments.iter().filter(|it| it.revision == revision) {
         counts.0 += desired_of(service, it);
         counts.1 += service.running(Some(&it.id));
         counts.2 += service.pending(Some(&it.id));
@@ -770,21 +658,9 @@ fn show_deployment(service: &Service, deployment: &Deployment) -> Value {
     }
     set(&mut out, "id", json!(deployment.id));
     set(&mut out, "status", json!(deployment.status));
-    set(
-        &mut out,
-        "desiredCount",
-        json!(desired_of(service, deployment)),
-    );
-    set(
-        &mut out,
-        "runningCount",
-        json!(service.running(Some(&deployment.id))),
-    );
-    set(
-        &mut out,
-        "pendingCount",
-        json!(service.pending(Some(&deployment.id))),
-    );
+    set(&mut out, "desiredCount", json!(desired_of(service, deployment)));
+    set(&mut out, "runningCount", json!(service.running(Some(&deployment.id))));
+    set(&mut out, "pendingCount", json!(service.pending(Some(&deployment.id))));
     set(&mut out, "failedTasks", json!(deployment.failed));
     set(&mut out, "createdAt", value::time(deployment.created));
     set(&mut out, "updatedAt", value::time(deployment.updated));

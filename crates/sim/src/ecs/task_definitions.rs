@@ -2,9 +2,7 @@
 
 use super::{TAGS, client, includes, invalid, paging};
 use crate::sim::{Answer, ApiError, Sim};
-use crate::value::{
-    self, fill, flag, has, int, list, list_mut, page, paged, set, shuffle, text, texts,
-};
+use crate::value::{self, fill, flag, has, int, list, list_mut, page, paged, set, shuffle, text, texts};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,12 +29,7 @@ const FARGATE: &[(i64, i64, i64, i64)] = &[
 pub fn find<'a>(sim: &'a Sim, name: &str) -> Option<&'a Value> {
     let name = super::short(name);
     match name.split_once(':') {
-        Some((family, revision)) => sim
-            .ecs
-            .families
-            .get(family)?
-            .revisions
-            .get(&revision.parse().ok()?),
+        Some((family, revision)) => sim.ecs.families.get(family)?.revisions.get(&revision.parse().ok()?),
         None => sim
             .ecs
             .families
@@ -56,9 +49,7 @@ fn find_mut<'a>(sim: &'a mut Sim, name: &str) -> Option<&'a mut Value> {
 
 /// Containers of a task definition.
 pub fn container<'a>(definition: &'a Value, name: &str) -> Option<&'a Value> {
-    list(definition, "containerDefinitions")
-        .iter()
-        .find(|container| text(container, "name") == Some(name))
+    list(definition, "containerDefinitions").iter().find(|container| text(container, "name") == Some(name))
 }
 
 pub(super) fn register(sim: &mut Sim, input: &Value) -> Answer {
@@ -151,18 +142,9 @@ pub(super) fn list_revisions(sim: &mut Sim, input: &Value) -> Answer {
         .families
         .iter()
         .filter(|(family, _)| wanted.is_none_or(|wanted| wanted == *family))
-        .flat_map(|(family, of)| {
-            of.revisions
-                .iter()
-                .map(move |(number, it)| (family, number, it))
-        })
+        .flat_map(|(family, of)| of.revisions.iter().map(move |(number, it)| (family, number, it)))
         .filter(|(_, _, definition)| text(definition, "status") == Some(status))
-        .map(|(family, number, it)| {
-            (
-                format!("{family}:{number:09}"),
-                it["taskDefinitionArn"].clone(),
-            )
-        })
+        .map(|(family, number, it)| (format!("{family}:{number:09}"), it["taskDefinitionArn"].clone()))
         .collect();
     if text(input, "sort") == Some("DESC") {
         items.reverse();
@@ -179,10 +161,7 @@ pub(super) fn list_families(sim: &mut Sim, input: &Value) -> Answer {
         .families
         .iter()
         .filter(|(family, of)| {
-            let active = of
-                .revisions
-                .values()
-                .any(|revision| text(revision, "status") == Some("ACTIVE"));
+            let active = of.revisions.values().any(|revision| text(revision, "status") == Some("ACTIVE"));
             family.starts_with(prefix) && (status == "ALL" || active == (status == "ACTIVE"))
         })
         .map(|(family, _)| (family.clone(), json!(family)))
@@ -205,31 +184,26 @@ fn validate(definition: &mut Value) -> Result<(), ApiError> {
     let family = text(definition, "family").unwrap_or_default();
     if family.is_empty()
         || family.len() > 255
-        || !family
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+        || !family.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
     {
         return Err(client(
             "Family contains invalid characters. Family names can contain only letters, numbers, hyphens and underscores.",
         ));
     }
     if let Some(cpu) = text(definition, "cpu") {
-        let units =
-            units(cpu, "vcpu", 1024.0).ok_or_else(|| client("Invalid 'cpu' setting for task."))?;
+        let units = units(cpu, "vcpu", 1024.0).ok_or_else(|| client("Invalid 'cpu' setting for task."))?;
         set(definition, "cpu", json!(units.to_string()));
     }
     if let Some(memory) = text(definition, "memory") {
-        let units = units(memory, "gb", 1024.0)
-            .ok_or_else(|| client("Invalid 'memory' setting for task."))?;
+        let units =
+            units(memory, "gb", 1024.0).ok_or_else(|| client("Invalid 'memory' setting for task."))?;
         set(definition, "memory", json!(units.to_string()));
     }
     let fargate = texts(definition, "requiresCompatibilities").contains(&"FARGATE");
     if fargate {
         for name in ["cpu", "memory"] {
             if !has(definition, name) {
-                return Err(client(format!(
-                    "Fargate requires that '{name}' be defined at the task level."
-                )));
+                return Err(client(format!("Fargate requires that '{name}' be defined at the task level.")));
             }
         }
         if !fargate_has(definition) {
@@ -239,14 +213,10 @@ fn validate(definition: &mut Value) -> Result<(), ApiError> {
             return Err(client("Fargate only supports network mode 'awsvpc'."));
         }
     }
-    if let Some(size) = definition
-        .get("ephemeralStorage")
-        .and_then(|it| int(it, "sizeInGiB"))
+    if let Some(size) = definition.get("ephemeralStorage").and_then(|it| int(it, "sizeInGiB"))
         && !(21..=200).contains(&size)
     {
-        return Err(client(
-            "EphemeralStorage size must be between 21 GiB and 200 GiB.",
-        ));
+        return Err(client("EphemeralStorage size must be between 21 GiB and 200 GiB."));
     }
     validate_containers(definition, fargate)
 }
@@ -265,9 +235,7 @@ fn validate_containers(definition: &Value, fargate: bool) -> Result<(), ApiError
     for it in containers {
         let name = text(it, "name").unwrap_or_default();
         if name.is_empty() || text(it, "image").is_none_or(str::is_empty) {
-            return Err(client(
-                "Container.name and Container.image should not be null or empty.",
-            ));
+            return Err(client("Container.name and Container.image should not be null or empty."));
         }
         if !names.insert(name) {
             return Err(client(format!("Duplicate container name: '{name}'.")));
@@ -291,13 +259,10 @@ fn validate_containers(definition: &Value, fargate: bool) -> Result<(), ApiError
                 "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.",
             ));
         }
-        if let Some(log) = it
-            .get("logConfiguration")
-            .filter(|log| text(log, "logDriver") == Some("awslogs"))
+        if let Some(log) = it.get("logConfiguration").filter(|log| text(log, "logDriver") == Some("awslogs"))
         {
             let options = log.get("options").unwrap_or(&Value::Null);
-            if !has(options, "awslogs-group") || (fargate && !has(options, "awslogs-stream-prefix"))
-            {
+            if !has(options, "awslogs-group") || (fargate && !has(options, "awslogs-stream-prefix")) {
                 return Err(client(
                     "Log driver awslogs requires options: awslogs-region, awslogs-group, awslogs-stream-prefix.",
                 ));
@@ -309,10 +274,7 @@ fn validate_containers(definition: &Value, fargate: bool) -> Result<(), ApiError
             }
         }
         let mut variables = BTreeSet::new();
-        for variable in list(it, "secrets")
-            .iter()
-            .filter_map(|secret| text(secret, "name"))
-        {
+        for variable in list(it, "secrets").iter().filter_map(|secret| text(secret, "name")) {
             if !variables.insert(variable) {
                 return Err(client(format!(
                     "The secret name must be unique and not shared with any new or existing environment variables set on the container, such as '{variable}'."
@@ -328,19 +290,14 @@ fn validate_containers(definition: &Value, fargate: bool) -> Result<(), ApiError
             ));
         }
     }
-    if !containers
-        .iter()
-        .any(|it| flag(it, "essential").unwrap_or(true))
-    {
+    if !containers.iter().any(|it| flag(it, "essential").unwrap_or(true)) {
         return Err(client("At least one container must be essential."));
     }
     for it in containers {
         for dependency in list(it, "dependsOn") {
             let on = text(dependency, "containerName").unwrap_or_default();
             let Some(other) = container(definition, on) else {
-                return Err(client(format!(
-                    "The container '{on}' in dependsOn does not exist."
-                )));
+                return Err(client(format!("The container '{on}' in dependsOn does not exist.")));
             };
             if text(dependency, "condition") == Some("HEALTHY") && !has(other, "healthCheck") {
                 return Err(client(format!(
@@ -375,17 +332,11 @@ fn fargate_has(definition: &Value) -> bool {
 /// What AWS adds to a task definition and the order it gives its sets back in.
 fn fill_in(definition: &mut Value) {
     let fargate = texts(definition, "requiresCompatibilities").contains(&"FARGATE");
-    fill(
-        definition,
-        "networkMode",
-        json!(if fargate { "awsvpc" } else { "bridge" }),
-    );
+    fill(definition, "networkMode", json!(if fargate { "awsvpc" } else { "bridge" }));
     fill(definition, "volumes", json!([]));
     fill(definition, "placementConstraints", json!([]));
     fill(definition, "enableFaultInjection", json!(false));
-    let mode = text(definition, "networkMode")
-        .unwrap_or_default()
-        .to_owned();
+    let mode = text(definition, "networkMode").unwrap_or_default().to_owned();
     let compatibilities = match mode.as_str() {
         "awsvpc" if fargate_has(definition) => json!(["EC2", "FARGATE"]),
         "awsvpc" => json!(["EC2"]),
@@ -407,29 +358,16 @@ fn fill_in(definition: &mut Value) {
             fill(volume, "host", json!({}));
         }
     }
-    for it in list_mut(definition, "containerDefinitions")
-        .into_iter()
-        .flatten()
-    {
+    for it in list_mut(definition, "containerDefinitions").into_iter().flatten() {
         fill(it, "cpu", json!(0));
         fill(it, "essential", json!(true));
-        for name in [
-            "portMappings",
-            "environment",
-            "mountPoints",
-            "volumesFrom",
-            "systemControls",
-        ] {
+        for name in ["portMappings", "environment", "mountPoints", "volumesFrom", "systemControls"] {
             fill(it, name, json!([]));
         }
         for port in list_mut(it, "portMappings").into_iter().flatten() {
             fill(port, "protocol", json!("tcp"));
             if !has(port, "containerPortRange") {
-                let host = if mode == "bridge" {
-                    json!(0)
-                } else {
-                    port["containerPort"].clone()
-                };
+                let host = if mode == "bridge" { json!(0) } else { port["containerPort"].clone() };
                 fill(port, "hostPort", host);
             }
         }
@@ -441,13 +379,7 @@ fn fill_in(definition: &mut Value) {
         if let Some(policy) = it.get_mut("restartPolicy") {
             fill(policy, "restartAttemptPeriod", json!(300));
         }
-        for name in [
-            "portMappings",
-            "environment",
-            "secrets",
-            "volumesFrom",
-            "links",
-        ] {
+        for name in ["portMappings", "environment", "secrets", "volumesFrom", "links"] {
             shuffle(list_mut(it, name).map_or(&mut [], Vec::as_mut_slice));
         }
     }
@@ -465,23 +397,14 @@ fn attributes(definition: &Value, mode: &str) -> Value {
     if has(definition, "taskRoleArn") {
         names.push("com.amazonaws.ecs.capability.task-iam-role");
     }
-    if containers
-        .iter()
-        .any(|it| it["logConfiguration"]["logDriver"] == "awslogs")
-    {
+    if containers.iter().any(|it| it["logConfiguration"]["logDriver"] == "awslogs") {
         names.push("com.amazonaws.ecs.capability.logging-driver.awslogs");
     }
-    if containers
-        .iter()
-        .any(|it| text(it, "image").is_some_and(|image| image.contains(".dkr.ecr.")))
-    {
+    if containers.iter().any(|it| text(it, "image").is_some_and(|image| image.contains(".dkr.ecr."))) {
         names.push("com.amazonaws.ecs.capability.ecr-auth");
     }
     if containers.iter().any(|it| has(it, "healthCheck")) {
         names.push("ecs.capability.container-health-check");
     }
-    names
-        .into_iter()
-        .map(|name| json!({"name": name}))
-        .collect()
+    names.into_iter().map(|name| json!({"name": name})).collect()
 }

@@ -40,9 +40,8 @@ impl Behaviour {
                 .iter()
                 .find(|it| text(it, "name") == Some("SIM_BEHAVIOUR"))
                 .and_then(|it| text(it, "value"));
-            let tag = text(container, "image")
-                .and_then(|image| short(image).split_once(':'))
-                .map(|(_, tag)| tag);
+            let tag =
+                text(container, "image").and_then(|image| short(image).split_once(':')).map(|(_, tag)| tag);
             word(variable.or(tag)?)
         });
         let logs_somewhere = containers.iter().all(|container| {
@@ -215,12 +214,7 @@ pub(super) fn turn(sim: &mut Sim, task: &mut Task) -> Turn {
             Turn::Failed
         }
         ("PENDING", Behaviour::Crash) => {
-            end(
-                task,
-                now,
-                "EssentialContainerExited",
-                "Essential container in task exited".to_owned(),
-            );
+            end(task, now, "EssentialContainerExited", "Essential container in task exited".to_owned());
             Turn::Failed
         }
         ("PENDING", _) => {
@@ -337,15 +331,9 @@ pub(super) fn list_tasks(sim: &mut Sim, input: &Value) -> Answer {
     let cluster = named(sim, input)?;
     let wanted = text(input, "serviceName").map(short);
     if let Some(name) = wanted
-        && !sim
-            .ecs
-            .services
-            .contains_key(&(cluster.clone(), name.to_owned()))
+        && !sim.ecs.services.contains_key(&(cluster.clone(), name.to_owned()))
     {
-        return Err(crate::sim::ApiError::new(
-            "ServiceNotFoundException",
-            "Service not found.",
-        ));
+        return Err(crate::sim::ApiError::new("ServiceNotFoundException", "Service not found."));
     }
     let stopped = text(input, "desiredStatus") == Some("STOPPED");
     let family = text(input, "family");
@@ -358,9 +346,7 @@ pub(super) fn list_tasks(sim: &mut Sim, input: &Value) -> Answer {
         .filter(|((_, name), _)| wanted.is_none_or(|wanted| wanted == name))
         .flat_map(|(_, service)| &service.tasks)
         .filter(|task| task.stopping == stopped && !expired(sim, task))
-        .filter(|task| {
-            family.is_none_or(|family| short(&task.definition).split(':').next() == Some(family))
-        })
+        .filter(|task| family.is_none_or(|family| short(&task.definition).split(':').next() == Some(family)))
         .filter(|task| started_by.is_none_or(|by| by == task.deployment))
         .map(|task| (task.arn.clone(), json!(task.arn)))
         .collect();
@@ -386,9 +372,7 @@ pub(super) fn describe(sim: &mut Sim, input: &Value) -> Answer {
             .services
             .range((cluster.clone(), String::new())..)
             .take_while(|((of, _), _)| *of == cluster)
-            .find_map(|(_, service)| {
-                Some((service, service.tasks.iter().find(|task| task.arn == arn)?))
-            });
+            .find_map(|(_, service)| Some((service, service.tasks.iter().find(|task| task.arn == arn)?)));
         match task.filter(|(_, task)| !expired(sim, task)) {
             Some((service, task)) => found.push(show(sim, service, task, includes(input, "TAGS"))),
             None => failures.push(json!({"arn": arn, "reason": "MISSING"})),
@@ -415,11 +399,8 @@ pub(super) fn stop(sim: &mut Sim, input: &Value) -> Answer {
     if let Some(task) = service.tasks.iter_mut().find(|task| task.arn == arn) {
         begin_stop(sim, task, "UserInitiated", reason);
     }
-    let shown = service
-        .tasks
-        .iter()
-        .find(|task| task.arn == arn)
-        .map(|task| show(sim, &service, task, false));
+    let shown =
+        service.tasks.iter().find(|task| task.arn == arn).map(|task| show(sim, &service, task, false));
     sim.ecs.services.insert(key.clone(), service);
     scheduler::soon(sim, &key);
     Ok(json!({"task": shown}))
@@ -489,15 +470,7 @@ fn show(sim: &Sim, service: &Service, task: &Task, tags: bool) -> Value {
         .map(|(container, (name, digest))| show_container(task, container, name, digest, health))
         .collect();
     set(&mut out, "containers", json!(containers));
-    set(
-        &mut out,
-        "tags",
-        if tags {
-            TAGS.show(sim.tags.get(&task.arn))
-        } else {
-            json!([])
-        },
-    );
+    set(&mut out, "tags", if tags { TAGS.show(sim.tags.get(&task.arn)) } else { json!([]) });
     out
 }
 
@@ -519,21 +492,11 @@ fn show_container(task: &Task, container: &Value, name: &str, digest: &str, heal
     });
     if task.started.is_some() || task.behaviour == Behaviour::Crash && task.stopped.is_some() {
         set(&mut out, "imageDigest", json!(digest));
-        set(
-            &mut out,
-            "runtimeId",
-            json!(format!(
-                "{}-{}",
-                task.id(),
-                value::fnv(name) % 10_000_000_000
-            )),
-        );
+        set(&mut out, "runtimeId", json!(format!("{}-{}", task.id(), value::fnv(name) % 10_000_000_000)));
     }
     if task.status == "STOPPED" {
         match task.behaviour {
-            Behaviour::PullFail | Behaviour::NoLogGroup => {
-                set(&mut out, "reason", json!(task.stop_reason))
-            }
+            Behaviour::PullFail | Behaviour::NoLogGroup => set(&mut out, "reason", json!(task.stop_reason)),
             Behaviour::Crash => set(&mut out, "exitCode", json!(1)),
             _ => set(&mut out, "exitCode", json!(0)),
         }

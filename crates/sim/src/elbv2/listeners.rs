@@ -37,9 +37,7 @@ pub fn no_rule() -> ApiError {
 /// The ARN of the listener that a rule's ARN belongs to.
 pub fn listener_of(rule: &str) -> String {
     let listener = rule.replacen(":listener-rule/", ":listener/", 1);
-    listener
-        .rsplit_once('/')
-        .map_or(String::new(), |(listener, _)| listener.to_owned())
+    listener.rsplit_once('/').map_or(String::new(), |(listener, _)| listener.to_owned())
 }
 
 /// The target groups that actions forward to.
@@ -48,11 +46,7 @@ pub fn groups_in(actions: &[Value]) -> BTreeSet<&str> {
     for action in actions {
         groups.extend(text(action, "TargetGroupArn"));
         let forward = action.get("ForwardConfig").unwrap_or(&Value::Null);
-        groups.extend(
-            list(forward, "TargetGroups")
-                .iter()
-                .filter_map(|it| text(it, "TargetGroupArn")),
-        );
+        groups.extend(list(forward, "TargetGroups").iter().filter_map(|it| text(it, "TargetGroupArn")));
     }
     groups
 }
@@ -64,12 +58,7 @@ fn actions(sim: &Sim, sent: &[Value], load_balancer: &str) -> Result<Vec<Value>,
     }
     for group in groups_in(sent) {
         let found = sim.elb.groups.get(group).ok_or_else(no_group)?;
-        if sim
-            .elb
-            .load_balancers_of(group)
-            .iter()
-            .any(|other| *other != load_balancer)
-        {
+        if sim.elb.load_balancers_of(group).iter().any(|other| *other != load_balancer) {
             return Err(ApiError::new(
                 "TargetGroupAssociationLimit",
                 format!(
@@ -82,9 +71,7 @@ fn actions(sim: &Sim, sent: &[Value], load_balancer: &str) -> Result<Vec<Value>,
         if (sim.elb.kind(load_balancer) == "application") != (web || lambda) {
             return Err(ApiError::new(
                 "IncompatibleProtocols",
-                format!(
-                    "The target group protocol of '{group}' is not compatible with the load balancer"
-                ),
+                format!("The target group protocol of '{group}' is not compatible with the load balancer"),
             ));
         }
     }
@@ -121,9 +108,7 @@ fn actions(sim: &Sim, sent: &[Value], load_balancer: &str) -> Result<Vec<Value>,
 /// One target group is given back in both forms, several only in the second.
 fn forward(action: &mut Value, network: bool) -> Result<(), ApiError> {
     let single = text(action, "TargetGroupArn").map(str::to_owned);
-    let mut groups = action
-        .get("ForwardConfig")
-        .map_or(Vec::new(), |it| list(it, "TargetGroups").to_vec());
+    let mut groups = action.get("ForwardConfig").map_or(Vec::new(), |it| list(it, "TargetGroups").to_vec());
     if groups.is_empty() {
         groups.extend(single.iter().map(|arn| json!({"TargetGroupArn": arn})));
     }
@@ -131,30 +116,17 @@ fn forward(action: &mut Value, network: bool) -> Result<(), ApiError> {
         return Err(invalid("A target group ARN must be specified"));
     }
     if single.is_some() && groups.len() > 1 {
-        return Err(invalid(
-            "You cannot specify both a target group ARN and several target groups",
-        ));
+        return Err(invalid("You cannot specify both a target group ARN and several target groups"));
     }
-    let mut config = action
-        .get("ForwardConfig")
-        .cloned()
-        .unwrap_or_else(|| json!({}));
+    let mut config = action.get("ForwardConfig").cloned().unwrap_or_else(|| json!({}));
     if !network {
         for group in &mut groups {
             fill(group, "Weight", json!(1));
         }
     }
-    fill(
-        &mut config,
-        "TargetGroupStickinessConfig",
-        json!({"Enabled": false}),
-    );
+    fill(&mut config, "TargetGroupStickinessConfig", json!({"Enabled": false}));
     if groups.len() == 1 {
-        set(
-            action,
-            "TargetGroupArn",
-            groups[0]["TargetGroupArn"].clone(),
-        );
+        set(action, "TargetGroupArn", groups[0]["TargetGroupArn"].clone());
     }
     set(&mut config, "TargetGroups", json!(groups));
     set(action, "ForwardConfig", config);
@@ -211,14 +183,7 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
     TAGS.parse(input)?;
     let mut config = value::pick(
         input,
-        &[
-            "Port",
-            "Protocol",
-            "Certificates",
-            "SslPolicy",
-            "AlpnPolicy",
-            "MutualAuthentication",
-        ],
+        &["Port", "Protocol", "Certificates", "SslPolicy", "AlpnPolicy", "MutualAuthentication"],
     );
     let protocol = text(&config, "Protocol").unwrap_or_default().to_owned();
     let port = int(&config, "Port").ok_or_else(|| invalid("A port must be specified"))?;
@@ -243,14 +208,8 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
         };
     }
     let (id, rule_id) = (sim.hex(16), sim.hex(16));
-    let arn = format!(
-        "{}/{id}",
-        load_balancer.replacen(":loadbalancer/", ":listener/", 1)
-    );
-    let rule_arn = format!(
-        "{}/{rule_id}",
-        arn.replacen(":listener/", ":listener-rule/", 1)
-    );
+    let arn = format!("{}/{id}", load_balancer.replacen(":loadbalancer/", ":listener/", 1));
+    let rule_arn = format!("{}/{rule_id}", arn.replacen(":listener/", ":listener-rule/", 1));
     set(&mut config, "ListenerArn", json!(arn));
     set(&mut config, "LoadBalancerArn", json!(load_balancer));
     TAGS.add(sim, &arn, input)?;
@@ -273,9 +232,7 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
 fn secure(config: &mut Value, protocol: &str) -> Result<(), ApiError> {
     if matches!(protocol, "HTTPS" | "TLS") {
         if list(config, "Certificates").is_empty() {
-            return Err(invalid(
-                "A certificate must be specified for HTTPS listeners",
-            ));
+            return Err(invalid("A certificate must be specified for HTTPS listeners"));
         }
         fill(config, "SslPolicy", json!("ELBSecurityPolicy-2016-08"));
     }
@@ -289,24 +246,14 @@ pub(super) fn modify(sim: &mut Sim, input: &Value) -> Answer {
     let arn = value::required(input, "ListenerArn", "ValidationError")?.to_owned();
     let listener = sim.elb.listeners.get(&arn).ok_or_else(no_listener)?;
     let mut config = listener.config.clone();
-    for name in [
-        "Port",
-        "Protocol",
-        "Certificates",
-        "SslPolicy",
-        "AlpnPolicy",
-        "MutualAuthentication",
-    ] {
+    for name in ["Port", "Protocol", "Certificates", "SslPolicy", "AlpnPolicy", "MutualAuthentication"] {
         if let Some(member) = input.get(name) {
             set(&mut config, name, member.clone());
         }
     }
     let protocol = text(&config, "Protocol").unwrap_or_default().to_owned();
     secure(&mut config, &protocol)?;
-    let (load_balancer, rule) = (
-        listener.load_balancer.clone(),
-        listener.default_rule.clone(),
-    );
+    let (load_balancer, rule) = (listener.load_balancer.clone(), listener.default_rule.clone());
     if has(input, "DefaultActions") {
         let actions = actions(sim, list(input, "DefaultActions"), &load_balancer)?;
         replace_actions(sim, &rule, actions);
@@ -367,13 +314,7 @@ pub(super) fn delete(sim: &mut Sim, input: &Value) -> Answer {
 /// Removes a listener with its rules and their tags.
 pub(super) fn remove(sim: &mut Sim, arn: &str) {
     sim.tags.remove(arn);
-    for (rule, it) in sim
-        .elb
-        .listeners
-        .remove(arn)
-        .map(|it| it.rules)
-        .unwrap_or_default()
-    {
+    for (rule, it) in sim.elb.listeners.remove(arn).map(|it| it.rules).unwrap_or_default() {
         sim.elb.remove_uses(&rule, list(&it, "Actions"));
         sim.tags.remove(&rule);
     }
@@ -427,25 +368,15 @@ fn free(listener: &Listener, priority: i64) -> Result<(), ApiError> {
     if !(1..=50_000).contains(&priority) {
         return Err(invalid("Priority must be between 1 and 50000"));
     }
-    let taken = listener
-        .rules
-        .values()
-        .any(|rule| int(rule, "Priority") == Some(priority));
+    let taken = listener.rules.values().any(|rule| int(rule, "Priority") == Some(priority));
     match taken {
-        true => Err(ApiError::new(
-            "PriorityInUse",
-            format!("Priority '{priority}' is currently in use"),
-        )),
+        true => Err(ApiError::new("PriorityInUse", format!("Priority '{priority}' is currently in use"))),
         false => Ok(()),
     }
 }
 
 fn rule<'a>(sim: &'a Sim, arn: &str) -> Result<(&'a Listener, &'a Value), ApiError> {
-    let listener = sim
-        .elb
-        .listeners
-        .get(&listener_of(arn))
-        .ok_or_else(no_rule)?;
+    let listener = sim.elb.listeners.get(&listener_of(arn)).ok_or_else(no_rule)?;
     Ok((listener, listener.rules.get(arn).ok_or_else(no_rule)?))
 }
 
@@ -453,19 +384,12 @@ pub(super) fn modify_rule(sim: &mut Sim, input: &Value) -> Answer {
     let arn = value::required(input, "RuleArn", "ValidationError")?.to_owned();
     let (listener, old) = rule(sim, &arn)?;
     if old["IsDefault"] == true {
-        return Err(ApiError::new(
-            "OperationNotPermitted",
-            "Default rules cannot be modified",
-        ));
+        return Err(ApiError::new("OperationNotPermitted", "Default rules cannot be modified"));
     }
     let load_balancer = listener.load_balancer.clone();
     let mut new = old.clone();
     if has(input, "Conditions") {
-        set(
-            &mut new,
-            "Conditions",
-            json!(conditions(list(input, "Conditions"))?),
-        );
+        set(&mut new, "Conditions", json!(conditions(list(input, "Conditions"))?));
     }
     if has(input, "Transforms") {
         set(&mut new, "Transforms", json!(list(input, "Transforms")));
@@ -494,20 +418,14 @@ pub(super) fn describe_rules(sim: &mut Sim, input: &Value) -> Answer {
             return Err(invalid("Either listeners or rules must be specified"));
         }
         None => {
-            let found: Result<Vec<&Value>, ApiError> =
-                arns.iter().map(|arn| Ok(rule(sim, arn)?.1)).collect();
+            let found: Result<Vec<&Value>, ApiError> = arns.iter().map(|arn| Ok(rule(sim, arn)?.1)).collect();
             found?
         }
     };
     rules.sort_by_key(|rule| int(rule, "Priority").unwrap_or(i64::MAX));
     let items = rules
         .into_iter()
-        .map(|rule| {
-            (
-                text(rule, "RuleArn").unwrap_or_default().to_owned(),
-                rule.clone(),
-            )
-        })
+        .map(|rule| (text(rule, "RuleArn").unwrap_or_default().to_owned(), rule.clone()))
         .collect();
     let (page, next) = page(items, input, &PAGING)?;
     Ok(paged("Rules", page, next, &PAGING))
@@ -536,28 +454,22 @@ pub(super) fn set_priorities(sim: &mut Sim, input: &Value) -> Answer {
     let mut wanted = BTreeMap::new();
     for pair in list(input, "RulePriorities") {
         let arn = value::required(pair, "RuleArn", "ValidationError")?;
-        let priority =
-            int(pair, "Priority").ok_or_else(|| invalid("A priority must be specified"))?;
+        let priority = int(pair, "Priority").ok_or_else(|| invalid("A priority must be specified"))?;
         let (_, old) = rule(sim, arn)?;
         if old["IsDefault"] == true {
-            return Err(ApiError::new(
-                "OperationNotPermitted",
-                "Default rules cannot be modified",
-            ));
+            return Err(ApiError::new("OperationNotPermitted", "Default rules cannot be modified"));
         }
         wanted.insert(arn.to_owned(), priority);
     }
     let mut seen = BTreeSet::new();
     for (arn, priority) in &wanted {
         let (listener, _) = rule(sim, arn)?;
-        let taken = listener.rules.iter().any(|(other, it)| {
-            !wanted.contains_key(other) && int(it, "Priority") == Some(*priority)
-        });
+        let taken = listener
+            .rules
+            .iter()
+            .any(|(other, it)| !wanted.contains_key(other) && int(it, "Priority") == Some(*priority));
         if taken || !seen.insert((listener_of(arn), priority)) {
-            return Err(ApiError::new(
-                "PriorityInUse",
-                format!("Priority '{priority}' is currently in use"),
-            ));
+            return Err(ApiError::new("PriorityInUse", format!("Priority '{priority}' is currently in use")));
         }
     }
     let mut changed = Vec::new();

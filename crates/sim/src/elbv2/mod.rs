@@ -57,11 +57,8 @@ impl Elb {
     }
 
     fn load_balancers_of(&self, group: &str) -> Vec<&str> {
-        let mut arns: Vec<&str> = self
-            .uses
-            .get(group)
-            .map(|uses| uses.values().map(String::as_str).collect())
-            .unwrap_or_default();
+        let mut arns: Vec<&str> =
+            self.uses.get(group).map(|uses| uses.values().map(String::as_str).collect()).unwrap_or_default();
         arns.sort_unstable();
         arns.dedup();
         arns
@@ -97,40 +94,20 @@ pub const OPERATIONS: &[Operation] = &[
     write(SERVICE, "CreateLoadBalancer", create_load_balancer),
     read(SERVICE, "DescribeLoadBalancers", describe_load_balancers),
     write(SERVICE, "DeleteLoadBalancer", delete_load_balancer),
-    read(
-        SERVICE,
-        "DescribeLoadBalancerAttributes",
-        describe_attributes,
-    ),
+    read(SERVICE, "DescribeLoadBalancerAttributes", describe_attributes),
     write(SERVICE, "ModifyLoadBalancerAttributes", modify_attributes),
     write(SERVICE, "CreateTargetGroup", target_groups::create),
     write(SERVICE, "ModifyTargetGroup", target_groups::modify),
     read(SERVICE, "DescribeTargetGroups", target_groups::describe),
     write(SERVICE, "DeleteTargetGroup", target_groups::delete),
-    read(
-        SERVICE,
-        "DescribeTargetGroupAttributes",
-        target_groups::describe_attributes,
-    ),
-    write(
-        SERVICE,
-        "ModifyTargetGroupAttributes",
-        target_groups::modify_attributes,
-    ),
-    read(
-        SERVICE,
-        "DescribeTargetHealth",
-        target_groups::describe_health,
-    ),
+    read(SERVICE, "DescribeTargetGroupAttributes", target_groups::describe_attributes),
+    write(SERVICE, "ModifyTargetGroupAttributes", target_groups::modify_attributes),
+    read(SERVICE, "DescribeTargetHealth", target_groups::describe_health),
     write(SERVICE, "CreateListener", listeners::create),
     write(SERVICE, "ModifyListener", listeners::modify),
     read(SERVICE, "DescribeListeners", listeners::describe),
     write(SERVICE, "DeleteListener", listeners::delete),
-    read(
-        SERVICE,
-        "DescribeListenerAttributes",
-        listeners::describe_attributes,
-    ),
+    read(SERVICE, "DescribeListenerAttributes", listeners::describe_attributes),
     write(SERVICE, "CreateRule", listeners::create_rule),
     write(SERVICE, "ModifyRule", listeners::modify_rule),
     read(SERVICE, "DescribeRules", listeners::describe_rules),
@@ -171,18 +148,13 @@ pub fn no_group() -> ApiError {
 }
 
 fn no_load_balancer() -> ApiError {
-    ApiError::new(
-        "LoadBalancerNotFound",
-        "One or more load balancers not found",
-    )
+    ApiError::new("LoadBalancerNotFound", "One or more load balancers not found")
 }
 
 /// Refuses names that AWS refuses: up to 32 letters, digits and hyphens, none of these at an end.
 pub fn check_name(what: &str, name: &str) -> Result<(), ApiError> {
     if name.len() > 32 {
-        return Err(invalid(format!(
-            "{what} name '{name}' cannot be longer than '32' characters"
-        )));
+        return Err(invalid(format!("{what} name '{name}' cannot be longer than '32' characters")));
     }
     if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
         return Err(invalid(format!(
@@ -190,9 +162,7 @@ pub fn check_name(what: &str, name: &str) -> Result<(), ApiError> {
         )));
     }
     if name.starts_with('-') || name.ends_with('-') {
-        return Err(invalid(format!(
-            "{what} name '{name}' cannot begin or end with '-'"
-        )));
+        return Err(invalid(format!("{what} name '{name}' cannot begin or end with '-'")));
     }
     Ok(())
 }
@@ -201,24 +171,15 @@ fn create_load_balancer(sim: &mut Sim, input: &Value) -> Answer {
     let name = value::required(input, "Name", "ValidationError")?.to_owned();
     check_name("Load balancer", &name)?;
     TAGS.parse(input)?;
-    let mut config = value::pick(
-        input,
-        &["Scheme", "IpAddressType", "Type", "SecurityGroups"],
-    );
+    let mut config = value::pick(input, &["Scheme", "IpAddressType", "Type", "SecurityGroups"]);
     fill(&mut config, "Type", json!("application"));
     fill(&mut config, "Scheme", json!("internet-facing"));
     fill(&mut config, "IpAddressType", json!("ipv4"));
     let mut subnets = texts(input, "Subnets");
-    subnets.extend(
-        list(input, "SubnetMappings")
-            .iter()
-            .filter_map(|it| text(it, "SubnetId")),
-    );
+    subnets.extend(list(input, "SubnetMappings").iter().filter_map(|it| text(it, "SubnetId")));
     let kind = text(&config, "Type").unwrap_or_default().to_owned();
     if subnets.is_empty() || (kind == "application" && subnets.len() < 2) {
-        return Err(invalid(
-            "At least two subnets in two different Availability Zones must be specified",
-        ));
+        return Err(invalid("At least two subnets in two different Availability Zones must be specified"));
     }
     if kind == "application" {
         fill(&mut config, "SecurityGroups", json!(["sg-0default"]));
@@ -236,30 +197,19 @@ fn create_load_balancer(sim: &mut Sim, input: &Value) -> Answer {
         .collect();
     set(&mut config, "AvailabilityZones", json!(zones));
     let same = |it: &LoadBalancer| {
-        [
-            "Type",
-            "Scheme",
-            "IpAddressType",
-            "SecurityGroups",
-            "AvailabilityZones",
-        ]
-        .iter()
-        .all(|name| it.config.get(*name) == config.get(*name))
+        ["Type", "Scheme", "IpAddressType", "SecurityGroups", "AvailabilityZones"]
+            .iter()
+            .all(|name| it.config.get(*name) == config.get(*name))
     };
-    let existing = sim
-        .elb
-        .load_balancers
-        .iter()
-        .find(|(_, it)| text(&it.config, "LoadBalancerName") == Some(&name));
+    let existing =
+        sim.elb.load_balancers.iter().find(|(_, it)| text(&it.config, "LoadBalancerName") == Some(&name));
     if let Some((arn, it)) = existing {
         // Asked for again as it is, a load balancer is answered; asked for differently, refused.
         return match same(it) {
             true => Ok(json!({"LoadBalancers": [show_load_balancer(sim, arn, it)]})),
             false => Err(ApiError::new(
                 "DuplicateLoadBalancerName",
-                format!(
-                    "A load balancer with the same name '{name}' exists, but with different settings"
-                ),
+                format!("A load balancer with the same name '{name}' exists, but with different settings"),
             )),
         };
     }
@@ -269,26 +219,15 @@ fn create_load_balancer(sim: &mut Sim, input: &Value) -> Answer {
         "gateway" => "gwy",
         _ => "app",
     };
-    let arn = sim.arn(
-        "elasticloadbalancing",
-        &format!("loadbalancer/{short}/{name}/{id}"),
-    );
+    let arn = sim.arn("elasticloadbalancing", &format!("loadbalancer/{short}/{name}/{id}"));
     set(&mut config, "LoadBalancerName", json!(name));
     set(&mut config, "LoadBalancerArn", json!(arn));
     set(
         &mut config,
         "DNSName",
-        json!(format!(
-            "{name}-{}.{}.elb.amazonaws.com",
-            &id[..9],
-            sim.config.region
-        )),
+        json!(format!("{name}-{}.{}.elb.amazonaws.com", &id[..9], sim.config.region)),
     );
-    set(
-        &mut config,
-        "CanonicalHostedZoneId",
-        json!("Z35SXDOTRQ7X7K"),
-    );
+    set(&mut config, "CanonicalHostedZoneId", json!("Z35SXDOTRQ7X7K"));
     set(&mut config, "VpcId", json!("vpc-0sim"));
     set(&mut config, "CreatedTime", json!(sim.iso(sim.now)));
     TAGS.add(sim, &arn, input)?;
@@ -308,11 +247,7 @@ fn create_load_balancer(sim: &mut Sim, input: &Value) -> Answer {
             ("load_balancing.cross_zone.enabled", "false"),
         ][..],
     };
-    let load_balancer = LoadBalancer {
-        config,
-        attributes: owned(attributes),
-        created: sim.now,
-    };
+    let load_balancer = LoadBalancer { config, attributes: owned(attributes), created: sim.now };
     let shown = show_load_balancer(sim, &arn, &load_balancer);
     sim.elb.load_balancers.insert(arn, load_balancer);
     Ok(json!({"LoadBalancers": [shown]}))
@@ -321,11 +256,7 @@ fn create_load_balancer(sim: &mut Sim, input: &Value) -> Answer {
 fn show_load_balancer(sim: &Sim, _arn: &str, it: &LoadBalancer) -> Value {
     let mut out = it.config.clone();
     // A load balancer takes about two minutes to come up.
-    let state = if sim.now - it.created < 120_000 {
-        "provisioning"
-    } else {
-        "active"
-    };
+    let state = if sim.now - it.created < 120_000 { "provisioning" } else { "active" };
     set(&mut out, "State", json!({"Code": state}));
     out
 }
@@ -335,15 +266,11 @@ fn describe_load_balancers(sim: &mut Sim, input: &Value) -> Answer {
     let wanted = |arn: &str, it: &LoadBalancer| match (arns.is_empty(), names.is_empty()) {
         (true, true) => true,
         (false, _) => arns.contains(&arn),
-        (true, false) => {
-            text(&it.config, "LoadBalancerName").is_some_and(|name| names.contains(&name))
-        }
+        (true, false) => text(&it.config, "LoadBalancerName").is_some_and(|name| names.contains(&name)),
     };
     let asked = arns.len().max(names.len());
     if asked > 20 {
-        return Err(invalid(
-            "You cannot describe more than '20' load balancers at a time",
-        ));
+        return Err(invalid("You cannot describe more than '20' load balancers at a time"));
     }
     let items: Vec<(String, Value)> = sim
         .elb
@@ -361,17 +288,12 @@ fn describe_load_balancers(sim: &mut Sim, input: &Value) -> Answer {
 
 fn delete_load_balancer(sim: &mut Sim, input: &Value) -> Answer {
     let arn = value::required(input, "LoadBalancerArn", "ValidationError")?;
-    let protected = |it: &LoadBalancer| {
-        it.attributes
-            .get("deletion_protection.enabled")
-            .is_some_and(|on| on == "true")
-    };
+    let protected =
+        |it: &LoadBalancer| it.attributes.get("deletion_protection.enabled").is_some_and(|on| on == "true");
     if sim.elb.load_balancers.get(arn).is_some_and(protected) {
         return Err(ApiError::new(
             "OperationNotPermitted",
-            format!(
-                "Load balancer '{arn}' cannot be deleted because deletion protection is enabled"
-            ),
+            format!("Load balancer '{arn}' cannot be deleted because deletion protection is enabled"),
         ));
     }
     let own: Vec<String> = sim
@@ -391,21 +313,13 @@ fn delete_load_balancer(sim: &mut Sim, input: &Value) -> Answer {
 
 fn describe_attributes(sim: &mut Sim, input: &Value) -> Answer {
     let arn = value::required(input, "LoadBalancerArn", "ValidationError")?;
-    let it = sim
-        .elb
-        .load_balancers
-        .get(arn)
-        .ok_or_else(no_load_balancer)?;
+    let it = sim.elb.load_balancers.get(arn).ok_or_else(no_load_balancer)?;
     Ok(json!({"Attributes": show_attributes(&it.attributes)}))
 }
 
 fn modify_attributes(sim: &mut Sim, input: &Value) -> Answer {
     let arn = value::required(input, "LoadBalancerArn", "ValidationError")?;
-    let it = sim
-        .elb
-        .load_balancers
-        .get_mut(arn)
-        .ok_or_else(no_load_balancer)?;
+    let it = sim.elb.load_balancers.get_mut(arn).ok_or_else(no_load_balancer)?;
     for attribute in list(input, "Attributes") {
         let (Some(key), Some(value)) = (text(attribute, "Key"), text(attribute, "Value")) else {
             continue;
@@ -417,18 +331,12 @@ fn modify_attributes(sim: &mut Sim, input: &Value) -> Answer {
 
 /// Attributes as ELBv2 writes them.
 pub fn show_attributes(attributes: &BTreeMap<String, String>) -> Value {
-    attributes
-        .iter()
-        .map(|(key, value)| json!({"Key": key, "Value": value}))
-        .collect()
+    attributes.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect()
 }
 
 /// Pairs of text, owned.
 pub fn owned(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-    pairs
-        .iter()
-        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-        .collect()
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
 fn add_tags(sim: &mut Sim, input: &Value) -> Answer {
@@ -457,28 +365,16 @@ fn describe_tags(sim: &mut Sim, input: &Value) -> Answer {
 fn existing(sim: &Sim, input: &Value) -> Result<Vec<String>, ApiError> {
     let arns = texts(input, "ResourceArns");
     if arns.len() > 20 {
-        return Err(invalid(
-            "You cannot describe tags of more than '20' resources at a time",
-        ));
+        return Err(invalid("You cannot describe tags of more than '20' resources at a time"));
     }
     for arn in &arns {
         let rule_listener = listeners::listener_of(arn);
-        let missing = match arn
-            .splitn(6, ':')
-            .nth(5)
-            .and_then(|path| path.split('/').next())
-        {
-            Some("loadbalancer") if !sim.elb.load_balancers.contains_key(*arn) => {
-                no_load_balancer()
-            }
+        let missing = match arn.splitn(6, ':').nth(5).and_then(|path| path.split('/').next()) {
+            Some("loadbalancer") if !sim.elb.load_balancers.contains_key(*arn) => no_load_balancer(),
             Some("targetgroup") if !sim.elb.groups.contains_key(*arn) => no_group(),
             Some("listener") if !sim.elb.listeners.contains_key(*arn) => listeners::no_listener(),
             Some("listener-rule")
-                if !sim
-                    .elb
-                    .listeners
-                    .get(&rule_listener)
-                    .is_some_and(|it| it.rules.contains_key(*arn)) =>
+                if !sim.elb.listeners.get(&rule_listener).is_some_and(|it| it.rules.contains_key(*arn)) =>
             {
                 listeners::no_rule()
             }

@@ -22,14 +22,7 @@ struct Target {
 }
 
 /// Fields that cannot change once a target group is there.
-const FIXED: &[&str] = &[
-    "Protocol",
-    "ProtocolVersion",
-    "Port",
-    "VpcId",
-    "TargetType",
-    "IpAddressType",
-];
+const FIXED: &[&str] = &["Protocol", "ProtocolVersion", "Port", "VpcId", "TargetType", "IpAddressType"];
 
 const HEALTH: &[&str] = &[
     "HealthCheckProtocol",
@@ -46,11 +39,7 @@ const HEALTH: &[&str] = &[
 impl TargetGroup {
     /// Registers a target that passes its health checks or does not.
     pub fn register(&mut self, address: &str, port: i64, now: i64, passes: bool) {
-        let target = Target {
-            registered: now,
-            passes,
-            draining: None,
-        };
+        let target = Target { registered: now, passes, draining: None };
         self.targets.insert((address.to_owned(), port), target);
     }
 
@@ -84,27 +73,19 @@ impl TargetGroup {
     fn health(&self, target: &Target, used: bool, now: i64) -> Value {
         let (passes_at, fails_at) = self.verdicts(target.registered);
         let (state, reason, description) = match (target.draining.is_some(), used, target.passes) {
-            (true, ..) => (
-                "draining",
-                "Target.DeregistrationInProgress",
-                "Target deregistration is in progress",
-            ),
+            (true, ..) => {
+                ("draining", "Target.DeregistrationInProgress", "Target deregistration is in progress")
+            }
             (_, false, _) => (
                 "unused",
                 "Target.NotInUse",
                 "Target group is not configured to receive traffic from the load balancer",
             ),
             (_, _, true) if now >= passes_at => return json!({"State": "healthy"}),
-            (_, _, false) if now >= fails_at => (
-                "unhealthy",
-                "Target.FailedHealthChecks",
-                "Health checks failed",
-            ),
-            _ => (
-                "initial",
-                "Elb.InitialHealthChecking",
-                "Initial health checks in progress",
-            ),
+            (_, _, false) if now >= fails_at => {
+                ("unhealthy", "Target.FailedHealthChecks", "Health checks failed")
+            }
+            _ => ("initial", "Elb.InitialHealthChecking", "Initial health checks in progress"),
         };
         json!({"State": state, "Reason": reason, "Description": description})
     }
@@ -124,30 +105,18 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
     let kind = text(&config, "TargetType").unwrap_or_default();
     for name in ["Protocol", "Port", "VpcId"] {
         if kind != "lambda" && config.get(name).is_none() {
-            return Err(invalid(format!(
-                "A {} must be specified",
-                name.to_lowercase()
-            )));
+            return Err(invalid(format!("A {} must be specified", name.to_lowercase())));
         }
     }
     check(&config)?;
-    let existing = sim
-        .elb
-        .groups
-        .iter()
-        .find(|(_, it)| text(&it.config, "TargetGroupName") == Some(&name));
+    let existing = sim.elb.groups.iter().find(|(_, it)| text(&it.config, "TargetGroupName") == Some(&name));
     if let Some((arn, it)) = existing {
-        let same = FIXED
-            .iter()
-            .chain(HEALTH)
-            .all(|name| plain(&it.config, name) == plain(&config, name));
+        let same = FIXED.iter().chain(HEALTH).all(|name| plain(&it.config, name) == plain(&config, name));
         return match same {
             true => Ok(json!({"TargetGroups": [show(sim, arn, it)]})),
             false => Err(ApiError::new(
                 "DuplicateTargetGroupName",
-                format!(
-                    "A target group with the same name '{name}' exists, but with different settings"
-                ),
+                format!("A target group with the same name '{name}' exists, but with different settings"),
             )),
         };
     }
@@ -156,11 +125,7 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
     set(&mut config, "TargetGroupName", json!(name));
     set(&mut config, "TargetGroupArn", json!(arn));
     TAGS.add(sim, &arn, input)?;
-    let group = TargetGroup {
-        attributes: attributes(&config),
-        config,
-        targets: BTreeMap::new(),
-    };
+    let group = TargetGroup { attributes: attributes(&config), config, targets: BTreeMap::new() };
     let shown = show(sim, &arn, &group);
     sim.elb.groups.insert(arn, group);
     Ok(json!({"TargetGroups": [shown]}))
@@ -198,19 +163,13 @@ fn check(config: &Value) -> Result<(), ApiError> {
     let interval = int(config, "HealthCheckIntervalSeconds").unwrap_or(30);
     let timeout = int(config, "HealthCheckTimeoutSeconds").unwrap_or(5);
     if !(5..=300).contains(&interval) {
-        return Err(invalid(
-            "Health check interval must be between 5 and 300 seconds",
-        ));
+        return Err(invalid("Health check interval must be between 5 and 300 seconds"));
     }
     if !(2..=120).contains(&timeout) {
-        return Err(invalid(
-            "Health check timeout must be between 2 and 120 seconds",
-        ));
+        return Err(invalid("Health check timeout must be between 2 and 120 seconds"));
     }
     if timeout >= interval && matches!(text(config, "Protocol"), Some("HTTP" | "HTTPS")) {
-        return Err(invalid(
-            "Health check timeout must be smaller than the interval",
-        ));
+        return Err(invalid("Health check timeout must be smaller than the interval"));
     }
     for name in ["HealthyThresholdCount", "UnhealthyThresholdCount"] {
         if int(config, name).is_some_and(|it| !(2..=10).contains(&it)) {
@@ -224,9 +183,7 @@ pub(super) fn describe(sim: &mut Sim, input: &Value) -> Answer {
     let (arns, names) = (texts(input, "TargetGroupArns"), texts(input, "Names"));
     let asked = arns.len().max(names.len());
     if asked > 20 {
-        return Err(invalid(
-            "You cannot describe more than '20' target groups at a time",
-        ));
+        return Err(invalid("You cannot describe more than '20' target groups at a time"));
     }
     let of = text(input, "LoadBalancerArn");
     let wanted = |arn: &str, group: &TargetGroup| match (of, arns.is_empty(), names.is_empty()) {
@@ -248,10 +205,7 @@ pub(super) fn describe(sim: &mut Sim, input: &Value) -> Answer {
         return Err(no_group());
     }
     let (page, next) = page(items, input, &PAGING)?;
-    let page = page
-        .into_iter()
-        .map(|(arn, group)| show(sim, arn, group))
-        .collect();
+    let page = page.into_iter().map(|(arn, group)| show(sim, arn, group)).collect();
     Ok(paged("TargetGroups", page, next, &PAGING))
 }
 
@@ -322,11 +276,7 @@ pub(super) fn describe_health(sim: &mut Sim, input: &Value) -> Answer {
 
 fn show(sim: &Sim, arn: &str, group: &TargetGroup) -> Value {
     let mut out = group.config.clone();
-    set(
-        &mut out,
-        "LoadBalancerArns",
-        json!(sim.elb.load_balancers_of(arn)),
-    );
+    set(&mut out, "LoadBalancerArns", json!(sim.elb.load_balancers_of(arn)));
     out
 }
 
@@ -376,11 +326,7 @@ fn fill_in(config: &mut Value) {
         return;
     }
     let grpc = text(config, "ProtocolVersion") == Some("GRPC");
-    fill(
-        config,
-        "HealthCheckPath",
-        json!(if grpc { "/AWS.ALB/healthcheck" } else { "/" }),
-    );
+    fill(config, "HealthCheckPath", json!(if grpc { "/AWS.ALB/healthcheck" } else { "/" }));
     let matcher = match (grpc, web) {
         (true, _) => json!({"GrpcCode": "12"}),
         (false, true) => json!({"HttpCode": "200"}),
@@ -391,27 +337,12 @@ fn fill_in(config: &mut Value) {
 
 const ROUTING: &[(&str, &str)] = &[
     ("deregistration_delay.timeout_seconds", "300"),
-    (
-        "load_balancing.cross_zone.enabled",
-        "use_load_balancer_configuration",
-    ),
+    ("load_balancing.cross_zone.enabled", "use_load_balancer_configuration"),
     ("stickiness.enabled", "false"),
-    (
-        "target_group_health.dns_failover.minimum_healthy_targets.count",
-        "1",
-    ),
-    (
-        "target_group_health.dns_failover.minimum_healthy_targets.percentage",
-        "off",
-    ),
-    (
-        "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",
-        "1",
-    ),
-    (
-        "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage",
-        "off",
-    ),
+    ("target_group_health.dns_failover.minimum_healthy_targets.count", "1"),
+    ("target_group_health.dns_failover.minimum_healthy_targets.percentage", "off"),
+    ("target_group_health.unhealthy_state_routing.minimum_healthy_targets.count", "1"),
+    ("target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage", "off"),
 ];
 
 /// The attributes a target group has: which there are depends on its kind.
@@ -447,22 +378,13 @@ fn attributes(config: &Value) -> BTreeMap<String, String> {
             all.extend(owned(&[
                 ("stickiness.type", "source_ip"),
                 ("proxy_protocol_v2.enabled", "false"),
-                (
-                    "deregistration_delay.connection_termination.enabled",
-                    on(datagrams),
-                ),
+                ("deregistration_delay.connection_termination.enabled", on(datagrams)),
                 ("preserve_client_ip.enabled", on(kind != "ip" || datagrams)),
             ]));
             if kind != "alb" {
                 all.extend(owned(&[
-                    (
-                        "target_health_state.unhealthy.connection_termination.enabled",
-                        "true",
-                    ),
-                    (
-                        "target_health_state.unhealthy.draining_interval_seconds",
-                        "0",
-                    ),
+                    ("target_health_state.unhealthy.connection_termination.enabled", "true"),
+                    ("target_health_state.unhealthy.draining_interval_seconds", "0"),
                 ]));
             }
             all

@@ -58,14 +58,11 @@ impl S3 {
 
     /// Creates a bucket; one that is there keeps its objects.
     pub fn create(&mut self, name: &str, versioned: bool, now: i64) {
-        let bucket = self
-            .buckets
-            .entry(name.to_owned())
-            .or_insert_with(|| Bucket {
-                created: now,
-                versioning: String::new(),
-                objects: BTreeMap::new(),
-            });
+        let bucket = self.buckets.entry(name.to_owned()).or_insert_with(|| Bucket {
+            created: now,
+            versioning: String::new(),
+            objects: BTreeMap::new(),
+        });
         if versioned {
             bucket.versioning = "Enabled".to_owned();
         }
@@ -94,11 +91,7 @@ pub const OPERATIONS: &[Operation] = &[
 ];
 
 fn no_key(key: &str) -> ApiError {
-    ApiError::with_status(
-        404,
-        "NoSuchKey",
-        format!("The specified key does not exist. ({key})"),
-    )
+    ApiError::with_status(404, "NoSuchKey", format!("The specified key does not exist. ({key})"))
 }
 
 fn failed(condition: &str) -> ApiError {
@@ -112,17 +105,15 @@ fn failed(condition: &str) -> ApiError {
 /// The bucket a request means, if the caller may touch `key` in it.
 fn bucket<'a>(sim: &'a mut Sim, input: &Value, key: &str) -> Result<&'a mut Bucket, ApiError> {
     let name = text(input, "Bucket").unwrap_or_default();
-    let denied = sim
-        .s3
-        .denied
-        .iter()
-        .any(|(bucket, prefix)| bucket == name && key.starts_with(prefix.as_str()));
+    let denied =
+        sim.s3.denied.iter().any(|(bucket, prefix)| bucket == name && key.starts_with(prefix.as_str()));
     if denied {
         return Err(ApiError::with_status(403, "AccessDenied", "Access Denied"));
     }
-    sim.s3.buckets.get_mut(name).ok_or_else(|| {
-        ApiError::with_status(404, "NoSuchBucket", "The specified bucket does not exist")
-    })
+    sim.s3
+        .buckets
+        .get_mut(name)
+        .ok_or_else(|| ApiError::with_status(404, "NoSuchBucket", "The specified bucket does not exist"))
 }
 
 fn key(input: &Value) -> String {
@@ -143,10 +134,7 @@ fn create_bucket(sim: &mut Sim, input: &Value) -> Answer {
     let name = text(input, "Bucket").unwrap_or_default();
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
     if !(3..=63).contains(&name.len()) || !name.chars().all(allowed) {
-        return Err(ApiError::new(
-            "InvalidBucketName",
-            "The specified bucket is not valid.",
-        ));
+        return Err(ApiError::new("InvalidBucketName", "The specified bucket is not valid."));
     }
     if sim.s3.buckets.contains_key(name) {
         return Err(ApiError::with_status(
@@ -178,9 +166,7 @@ fn delete_bucket(sim: &mut Sim, input: &Value) -> Answer {
             "The bucket you tried to delete is not empty",
         ));
     }
-    sim.s3
-        .buckets
-        .remove(text(input, "Bucket").unwrap_or_default());
+    sim.s3.buckets.remove(text(input, "Bucket").unwrap_or_default());
     Ok(json!({}))
 }
 
@@ -198,11 +184,7 @@ fn put_versioning(sim: &mut Sim, input: &Value) -> Answer {
 
 fn get_versioning(sim: &mut Sim, input: &Value) -> Answer {
     let status = bucket(sim, input, "")?.versioning.clone();
-    Ok(if status.is_empty() {
-        json!({})
-    } else {
-        json!({"Status": status})
-    })
+    Ok(if status.is_empty() { json!({}) } else { json!({"Status": status}) })
 }
 
 fn list_objects(sim: &mut Sim, input: &Value) -> Answer {
@@ -210,10 +192,7 @@ fn list_objects(sim: &mut Sim, input: &Value) -> Answer {
     let delimiter = text(input, "Delimiter").filter(|it| !it.is_empty());
     let most = int(input, "MaxKeys").unwrap_or(1000).clamp(0, 1000) as usize;
     let token = text(input, "ContinuationToken").and_then(|it| it.strip_prefix("after:"));
-    let after = token
-        .or(text(input, "StartAfter"))
-        .unwrap_or_default()
-        .to_owned();
+    let after = token.or(text(input, "StartAfter")).unwrap_or_default().to_owned();
     let name = text(input, "Bucket").unwrap_or_default().to_owned();
     bucket(sim, input, &prefix)?;
     let Some(it) = sim.s3.buckets.get(&name) else {
@@ -230,16 +209,13 @@ fn list_objects(sim: &mut Sim, input: &Value) -> Answer {
             continue;
         }
         let group = delimiter
-            .and_then(|delimiter| {
-                key[prefix.len()..]
-                    .find(delimiter)
-                    .map(|at| at + delimiter.len())
-            })
+            .and_then(|delimiter| key[prefix.len()..].find(delimiter).map(|at| at + delimiter.len()))
             .map(|end| key[..prefix.len() + end].to_owned());
         // A page may end within a group of keys with one prefix; the rest of it was then listed already.
-        if group.as_ref().is_some_and(|group| {
-            prefixes.last() == Some(group) || after.starts_with(group.as_str())
-        }) {
+        if group
+            .as_ref()
+            .is_some_and(|group| prefixes.last() == Some(group) || after.starts_with(group.as_str()))
+        {
             last.clone_from(key);
             continue;
         }
@@ -269,11 +245,7 @@ fn list_objects(sim: &mut Sim, input: &Value) -> Answer {
         "CommonPrefixes": prefixes.iter().map(|prefix| json!({"Prefix": prefix})).collect::<Vec<_>>(),
     });
     if truncated {
-        set(
-            &mut out,
-            "NextContinuationToken",
-            json!(format!("after:{last}")),
-        );
+        set(&mut out, "NextContinuationToken", json!(format!("after:{last}")));
     }
     for name in ["Delimiter", "StartAfter", "ContinuationToken"] {
         if let Some(member) = input.get(name) {
@@ -290,11 +262,7 @@ fn list_versions(sim: &mut Sim, input: &Value) -> Answer {
     bucket(sim, input, &prefix)?;
     let (mut versions, mut markers) = (Vec::new(), Vec::new());
     let objects = sim.s3.buckets.get(&name).map(|it| &it.objects);
-    for (key, of) in objects
-        .into_iter()
-        .flatten()
-        .filter(|(key, _)| key.starts_with(&prefix))
-    {
+    for (key, of) in objects.into_iter().flatten().filter(|(key, _)| key.starts_with(&prefix)) {
         for (index, version) in of.iter().enumerate().rev() {
             let mut row = json!({
                 "Key": key,
@@ -320,17 +288,10 @@ fn list_versions(sim: &mut Sim, input: &Value) -> Answer {
 
 fn get_object(sim: &mut Sim, input: &Value, _: &Bytes) -> Result<Reply, ApiError> {
     let key = key(input);
-    let versions = bucket(sim, input, &key)?
-        .objects
-        .get(&key)
-        .ok_or_else(|| no_key(&key))?;
+    let versions = bucket(sim, input, &key)?.objects.get(&key).ok_or_else(|| no_key(&key))?;
     let version = match text(input, "VersionId") {
         Some(id) => versions.iter().find(|it| it.id == id).ok_or_else(|| {
-            ApiError::with_status(
-                404,
-                "NoSuchVersion",
-                "The specified version does not exist.",
-            )
+            ApiError::with_status(404, "NoSuchVersion", "The specified version does not exist.")
         })?,
         None => versions.last().ok_or_else(|| no_key(&key))?,
     };
@@ -341,11 +302,7 @@ fn get_object(sim: &mut Sim, input: &Value, _: &Bytes) -> Result<Reply, ApiError
         return Err(failed("If-Match"));
     }
     if text(input, "IfNoneMatch").is_some_and(|known| matches(known, &version.etag)) {
-        return Err(ApiError::with_status(
-            304,
-            "NotModified",
-            version.etag.clone(),
-        ));
+        return Err(ApiError::with_status(304, "NotModified", version.etag.clone()));
     }
     let mut value = version.headers.clone();
     set(&mut value, "ETag", json!(version.etag));
@@ -360,22 +317,13 @@ fn get_object(sim: &mut Sim, input: &Value, _: &Bytes) -> Result<Reply, ApiError
 
 /// Whether a condition's list of ETags (or `*`) has this one.
 fn matches(condition: &str, etag: &str) -> bool {
-    let bare = |text: &str| {
-        text.trim()
-            .trim_start_matches("W/")
-            .trim_matches('"')
-            .to_owned()
-    };
+    let bare = |text: &str| text.trim().trim_start_matches("W/").trim_matches('"').to_owned();
     condition.trim() == "*" || condition.split(',').any(|it| bare(it) == bare(etag))
 }
 
 /// Refuses a write whose condition the newest version does not meet.
 fn check(bucket: &Bucket, key: &str, input: &Value) -> Result<(), ApiError> {
-    let newest = bucket
-        .objects
-        .get(key)
-        .and_then(|versions| versions.last())
-        .filter(|it| !it.marker);
+    let newest = bucket.objects.get(key).and_then(|versions| versions.last()).filter(|it| !it.marker);
     match (text(input, "IfMatch"), newest) {
         (Some(_), None) => return Err(no_key(key)),
         (Some(wanted), Some(it)) if !matches(wanted, &it.etag) => return Err(failed("If-Match")),
@@ -402,11 +350,7 @@ fn store(sim: &mut Sim, input: &Value, body: Bytes, etag: String) -> Result<Repl
     check(bucket, &key, input)?;
     let versioned = bucket.versioning == "Enabled";
     let version = Version {
-        id: if versioned {
-            id.clone()
-        } else {
-            "null".to_owned()
-        },
+        id: if versioned { id.clone() } else { "null".to_owned() },
         body,
         etag: etag.clone(),
         modified: now,
@@ -418,10 +362,7 @@ fn store(sim: &mut Sim, input: &Value, body: Bytes, etag: String) -> Result<Repl
     if versioned {
         set(&mut value, "VersionId", json!(id));
     }
-    Ok(Reply {
-        value,
-        body: Bytes::new(),
-    })
+    Ok(Reply { value, body: Bytes::new() })
 }
 
 /// Adds a version; without versioning it takes the place of the one without an id.
@@ -451,11 +392,7 @@ fn delete_object(sim: &mut Sim, input: &Value) -> Answer {
         bucket.objects.remove(&key);
         return Ok(json!({}));
     }
-    let id = if bucket.versioning == "Enabled" {
-        id
-    } else {
-        "null".to_owned()
-    };
+    let id = if bucket.versioning == "Enabled" { id } else { "null".to_owned() };
     let marker = Version {
         id: id.clone(),
         body: Bytes::new(),
@@ -477,11 +414,7 @@ fn create_upload(sim: &mut Sim, input: &Value) -> Answer {
 }
 
 fn no_upload() -> ApiError {
-    ApiError::with_status(
-        404,
-        "NoSuchUpload",
-        "The specified multipart upload does not exist.",
-    )
+    ApiError::with_status(404, "NoSuchUpload", "The specified multipart upload does not exist.")
 }
 
 fn upload_part(sim: &mut Sim, input: &Value, body: &Bytes) -> Result<Reply, ApiError> {
@@ -489,20 +422,14 @@ fn upload_part(sim: &mut Sim, input: &Value, body: &Bytes) -> Result<Reply, ApiE
     let parts = sim.s3.uploads.get_mut(id).ok_or_else(no_upload)?;
     parts.insert(int(input, "PartNumber").unwrap_or(1), body.clone());
     let etag = format!("\"{}\"", hex(&Md5::digest(body)));
-    Ok(Reply {
-        value: json!({"ETag": etag}),
-        body: Bytes::new(),
-    })
+    Ok(Reply { value: json!({"ETag": etag}), body: Bytes::new() })
 }
 
 fn complete_upload(sim: &mut Sim, input: &Value, _: &Bytes) -> Result<Reply, ApiError> {
     let id = text(input, "UploadId").unwrap_or_default();
     let parts = sim.s3.uploads.get(id).ok_or_else(no_upload)?;
     let count = parts.len();
-    let digests: Vec<u8> = parts
-        .values()
-        .flat_map(|part| Md5::digest(part).to_vec())
-        .collect();
+    let digests: Vec<u8> = parts.values().flat_map(|part| Md5::digest(part).to_vec()).collect();
     let body: Vec<u8> = parts.values().flat_map(|part| part.to_vec()).collect();
     let etag = format!("\"{}-{count}\"", hex(&Md5::digest(&digests)));
     let mut reply = store(sim, input, Bytes::from(body), etag)?;
@@ -514,8 +441,6 @@ fn complete_upload(sim: &mut Sim, input: &Value, _: &Bytes) -> Result<Reply, Api
 }
 
 fn abort_upload(sim: &mut Sim, input: &Value) -> Answer {
-    sim.s3
-        .uploads
-        .remove(text(input, "UploadId").unwrap_or_default());
+    sim.s3.uploads.remove(text(input, "UploadId").unwrap_or_default());
     Ok(json!({}))
 }

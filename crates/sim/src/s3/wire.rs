@@ -31,11 +31,8 @@ const PARAMETERS: &[(&str, &str)] = &[
 ];
 
 /// Headers that are members of the input.
-const CONDITIONS: &[(&str, &str)] = &[
-    ("if-match", "IfMatch"),
-    ("if-none-match", "IfNoneMatch"),
-    ("range", "Range"),
-];
+const CONDITIONS: &[(&str, &str)] =
+    &[("if-match", "IfMatch"), ("if-none-match", "IfNoneMatch"), ("range", "Range")];
 
 /// What a request asks S3 for: the operation, its input and the bytes of the object.
 pub fn parse(request: &Request<Bytes>) -> Result<(&'static str, Value, Bytes), ApiError> {
@@ -78,9 +75,7 @@ pub fn parse(request: &Request<Bytes>) -> Result<(&'static str, Value, Bytes), A
         (&Method::PUT, _, false) if asked("versioning") => "PutBucketVersioning",
         (&Method::PUT, _, false) if query.is_empty() => "CreateBucket",
         (&Method::DELETE, _, false) if query.is_empty() => "DeleteBucket",
-        (&Method::GET, _, true) if !asked("tagging") && !asked("acl") && !asked("attributes") => {
-            "GetObject"
-        }
+        (&Method::GET, _, true) if !asked("tagging") && !asked("acl") && !asked("attributes") => "GetObject",
         (&Method::HEAD, _, true) => "HeadObject",
         (&Method::PUT, _, true) if asked("partNumber") => "UploadPart",
         (&Method::PUT, _, true)
@@ -98,10 +93,7 @@ pub fn parse(request: &Request<Bytes>) -> Result<(&'static str, Value, Bytes), A
     };
     if operation == "PutBucketVersioning" {
         let sent = String::from_utf8_lossy(&body).into_owned();
-        let status = sent
-            .split("<Status>")
-            .nth(1)
-            .and_then(|rest| rest.split("</Status>").next());
+        let status = sent.split("<Status>").nth(1).and_then(|rest| rest.split("</Status>").next());
         set(&mut input, "Status", json!(status.unwrap_or_default()));
     }
     if operation == "PutObject" {
@@ -118,17 +110,12 @@ fn address(request: &Request<Bytes>) -> (String, String) {
         .or_else(|| request.uri().host().map(str::to_owned))
         .unwrap_or_default();
     let host = host.split(':').next().unwrap_or_default();
-    let bucket = [".s3.", ".s3-", ".localhost"]
-        .iter()
-        .find_map(|mark| host.find(mark).map(|at| &host[..at]));
+    let bucket = [".s3.", ".s3-", ".localhost"].iter().find_map(|mark| host.find(mark).map(|at| &host[..at]));
     match bucket {
         Some(bucket) => (bucket.to_owned(), decode(path.as_bytes(), false)),
         None => {
             let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
-            (
-                decode(bucket.as_bytes(), false),
-                decode(key.as_bytes(), false),
-            )
+            (decode(bucket.as_bytes(), false), decode(key.as_bytes(), false))
         }
     }
 }
@@ -141,8 +128,7 @@ fn header(headers: &HeaderMap, name: &str) -> Option<String> {
 /// Headers that stay with the object: its type, its metadata, its checksum.
 fn kept(headers: &HeaderMap, trailers: &[(String, String)]) -> Value {
     let mut out = json!({});
-    let stays =
-        |name: &str| KEPT.contains(&name) || name.starts_with("x-amz-meta-") || is_checksum(name);
+    let stays = |name: &str| KEPT.contains(&name) || name.starts_with("x-amz-meta-") || is_checksum(name);
     for (name, value) in headers {
         if let (true, Ok(text)) = (stays(name.as_str()), value.to_str()) {
             set(&mut out, name.as_str(), json!(text));
@@ -153,11 +139,8 @@ fn kept(headers: &HeaderMap, trailers: &[(String, String)]) -> Value {
     }
     // This says how the request was sent, not what the object is.
     if let Some(coding) = text(&out, "content-encoding").map(str::to_owned) {
-        let rest: Vec<&str> = coding
-            .split(',')
-            .map(str::trim)
-            .filter(|it| *it != "aws-chunked" && !it.is_empty())
-            .collect();
+        let rest: Vec<&str> =
+            coding.split(',').map(str::trim).filter(|it| *it != "aws-chunked" && !it.is_empty()).collect();
         match (rest.is_empty(), out.as_object_mut()) {
             (true, Some(map)) => {
                 map.remove("content-encoding");
@@ -176,8 +159,7 @@ fn is_checksum(name: &str) -> bool {
 /// The bytes of a body sent in S3's own chunks (`SIZE;chunk-signature=…\r\n…`), and the trailers after them.
 fn unchunk(headers: &HeaderMap, body: &Bytes) -> Result<(Bytes, Vec<(String, String)>), ApiError> {
     let coded = header(headers, "content-encoding").is_some_and(|it| it.contains("aws-chunked"));
-    let streamed =
-        header(headers, "x-amz-content-sha256").is_some_and(|it| it.starts_with("STREAMING-"));
+    let streamed = header(headers, "x-amz-content-sha256").is_some_and(|it| it.starts_with("STREAMING-"));
     if !coded && !streamed {
         return Ok((body.clone(), Vec::new()));
     }
@@ -256,11 +238,8 @@ fn success(
         put("x-amz-delete-marker", "true");
     }
     let is_object = matches!(operation, "GetObject" | "HeadObject");
-    let mut status = if operation.starts_with("Delete") || operation.starts_with("Abort") {
-        204
-    } else {
-        200
-    };
+    let mut status =
+        if operation.starts_with("Delete") || operation.starts_with("Abort") { 204 } else { 200 };
     if is_object {
         put("accept-ranges", "bytes");
         let checksums = header(headers, "x-amz-checksum-mode").is_some();
@@ -268,10 +247,9 @@ fn success(
         let range = text(input, "Range").and_then(|range| span(range, whole));
         for (name, member) in value.as_object().into_iter().flatten() {
             let lower = name.starts_with(|c: char| c.is_ascii_lowercase());
-            if let (true, Some(text)) = (
-                lower && (!is_checksum(name) || (checksums && range.is_none())),
-                member.as_str(),
-            ) {
+            if let (true, Some(text)) =
+                (lower && (!is_checksum(name) || (checksums && range.is_none())), member.as_str())
+            {
                 put(name, text);
             }
         }
@@ -303,13 +281,7 @@ fn span(range: &str, whole: usize) -> Option<(usize, usize)> {
     (from < to).then_some((from, to))
 }
 
-fn failure(
-    sim: &mut Sim,
-    error: &ApiError,
-    input: &Value,
-    head: bool,
-    id: &str,
-) -> Response<Bytes> {
+fn failure(sim: &mut Sim, error: &ApiError, input: &Value, head: bool, id: &str) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = http::StatusCode::from_u16(error.status).unwrap_or_default();
     if error.status == 304 {
@@ -319,14 +291,10 @@ fn failure(
         }
         return response;
     }
-    response.headers_mut().insert(
-        "content-type",
-        http::HeaderValue::from_static("application/xml"),
-    );
+    response.headers_mut().insert("content-type", http::HeaderValue::from_static("application/xml"));
     if !head {
         let host = hex(sim.config.account.as_bytes());
-        let key =
-            text(input, "Key").map_or(String::new(), |key| format!("<Key>{}</Key>", escape(key)));
+        let key = text(input, "Key").map_or(String::new(), |key| format!("<Key>{}</Key>", escape(key)));
         let body = format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{}</Code><Message>{}</Message>{key}<RequestId>{id}</RequestId><HostId>{host}</HostId></Error>",
             escape(&error.code),
@@ -363,9 +331,7 @@ fn document(operation: &str, value: &Value) -> Option<String> {
 /// S3 repeats the element of a list where the query protocol wraps it.
 fn write(out: &mut String, value: &Value) {
     for (name, member) in value.as_object().into_iter().flatten() {
-        let items = member
-            .as_array()
-            .map_or(std::slice::from_ref(member), Vec::as_slice);
+        let items = member.as_array().map_or(std::slice::from_ref(member), Vec::as_slice);
         for item in items {
             out.push_str(&format!("<{name}>"));
             match item {
