@@ -21,7 +21,7 @@ use evenkeel_plan::{Guard, Step, StepId, expectation, stable};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::calls::{CallError, Calls, Class, Deadline, Pace, Permit};
+use crate::calls::{CallError, Calls, Deadline, Pace, Permit};
 use crate::observe::observe;
 
 /// How old a reading may be when a write rests on it.

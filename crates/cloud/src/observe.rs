@@ -42,12 +42,7 @@ const ATTRIBUTES_AT: &str = "evenkeelAttributesAt";
 ///
 /// # Errors
 /// None as a whole: each call that fails is in [`Observed::errors`], and its subjects are left out.
-pub async fn observe(
-    calls: &Calls,
-    subjects: &BTreeSet<Subject>,
-    known: &World,
-    begun: Moment,
-) -> Observed {
+pub async fn observe(calls: &Calls, subjects: &BTreeSet<Subject>, known: &World, begun: Moment) -> Observed {
     let mut look = Look { calls, known, begun, observed: Observed::default() };
     for kind in SubjectKind::ALL {
         let of_kind: Vec<&Subject> = subjects.iter().filter(|s| s.kind() == kind).collect();
@@ -174,7 +169,8 @@ impl Look<'_> {
         for subject in subjects {
             let input = Tree::map().with("logGroupNamePrefix", name_of(subject));
             let groups = self.calls.pages(Op::LogsDescribeLogGroups, input).await?;
-            let Some(tree) = groups.into_iter().find(|g| g.str("logGroupName") == Some(name_of(subject))) else {
+            let Some(tree) = groups.into_iter().find(|g| g.str("logGroupName") == Some(name_of(subject)))
+            else {
                 self.absent(subject);
                 continue;
             };
@@ -227,9 +223,7 @@ impl Look<'_> {
         for group in groups {
             let name = group.str("targetGroupName").unwrap_or_default().to_owned();
             let group = match self.fresh_attributes(&name, rotation) {
-                Some((attributes, at)) => {
-                    group.with("attributes", attributes).with(ATTRIBUTES_AT, at)
-                }
+                Some((attributes, at)) => group.with("attributes", attributes).with(ATTRIBUTES_AT, at),
                 None => {
                     let arn = group.str("targetGroupArn").unwrap_or_default();
                     let input = Tree::map().with("targetGroupArn", arn);
@@ -252,7 +246,8 @@ impl Look<'_> {
         let tree = self.known.tree(&Subject::TargetGroup(name.to_owned()))?;
         let at = tree.get(ATTRIBUTES_AT)?;
         let read = Moment(u64::try_from(at.as_int()?).ok()?);
-        (self.begun.since(read) < rotation).then(|| (tree.get("attributes").cloned(), at.clone()))
+        (self.begun.since(read) < rotation)
+            .then(|| (tree.get("attributes").cloned(), at.clone()))
             .and_then(|(attributes, at)| Some((attributes?, at)))
     }
 
@@ -314,9 +309,7 @@ impl Look<'_> {
 
     async fn task_definitions(&mut self, subjects: &[&Subject]) -> Looked {
         for subject in subjects {
-            let input = Tree::map()
-                .with("taskDefinition", name_of(subject))
-                .with("include", texts(["TAGS"]));
+            let input = Tree::map().with("taskDefinition", name_of(subject)).with("include", texts(["TAGS"]));
             match self.calls.read(Op::EcsDescribeTaskDefinition, input).await {
                 Ok(output) => {
                     let tags = output.get("tags").cloned().unwrap_or_default();
