@@ -5,7 +5,6 @@
 pub mod arguments;
 pub mod command;
 pub mod conditions;
-pub mod daemon;
 mod demo;
 mod health;
 pub mod http;

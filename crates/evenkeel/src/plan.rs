@@ -8,16 +8,13 @@ use evenkeel_cloud::store::Location;
 use evenkeel_model::diagnostic;
 
 use crate::arguments::{Output, Plan};
-use crate::{daemon, source};
+use crate::source;
 
 /// There is something to do.
 const CHANGES: u8 = 2;
 
 /// Plans once and prints.
 pub async fn plan(arguments: Plan) -> anyhow::Result<ExitCode> {
-    if let Some(state) = &arguments.state {
-        daemon::require_prefix(state)?;
-    }
     let (sdk, written) = match &arguments.document {
         Location::S3 { .. } => {
             let sdk = source::connect(None, arguments.endpoint_url).await?;
@@ -31,13 +28,17 @@ pub async fn plan(arguments: Plan) -> anyhow::Result<ExitCode> {
             (source::connect(region, arguments.endpoint_url).await?, written)
         }
     };
+    let mut written = written;
+    if let Some(region) = sdk.region() {
+        written.require(None, Some(region.as_ref()));
+    }
     let color = std::io::stderr().is_terminal();
     eprint!("{}", diagnostic::render(&written.name, &written.text(), &written.diagnostics, color));
     let Some(document) = &written.document else {
         return Ok(ExitCode::from(1));
     };
     let planned =
-        daemon::plan_once(&sdk, document, &written.version, arguments.state, Pace::REAL).await?;
+        evenkeel_controller::plan_once(&sdk, document, &written.version, arguments.state, Pace::REAL).await?;
     let version = short(&written.version);
     match arguments.output {
         Output::Text => print!("{}", evenkeel_plan::print(&planned, &document.name, version)),

@@ -5,9 +5,9 @@ use aws_config::SdkConfig;
 use bytes::Bytes;
 use evenkeel_cloud::calls::Pace;
 use evenkeel_cloud::store::{DocumentSource, Location, Poll, S3};
+use evenkeel_model::Diagnostic;
 use evenkeel_model::document::{self, Document};
 use evenkeel_model::text;
-use evenkeel_model::{Diagnostic, Path};
 
 /// A document as it was written, and what was made of it.
 pub struct Written {
@@ -38,19 +38,19 @@ impl Written {
         Written { name, bytes, version, document, diagnostics }
     }
 
-    /// Refuses a document that is for another account than `account`.
-    pub fn require_account(&mut self, account: &str) {
-        let Some(document) = self.document.take_if(|it| it.account != account) else { return };
-        let message =
-            format!("the document is for account {}, and this is account {account}", document.account);
-        let found = Diagnostic::error("other-account", Path::of(["account"]), message)
-            .with_hint("use the credentials of that account, or correct the document");
-        let mut found = [found];
-        // The places are gone with the first reading; this one is rare.
-        if let Ok(parsed) = text::parse(&self.bytes, Some(text::detect(&self.name, &self.bytes))) {
-            parsed.marks.place(&parsed.tree, &mut found);
+    /// Refuses a document that is for another account or region than these, where they are known.
+    pub fn require(&mut self, account: Option<&str>, region: Option<&str>) {
+        let Some(document) = &self.document else { return };
+        let mut wrong = evenkeel_controller::guard(document, account, region.unwrap_or(&document.region));
+        if wrong.is_empty() {
+            return;
         }
-        self.diagnostics.extend(found);
+        self.document = None;
+        // The places are gone with the first reading; this is rare, so it is read once more.
+        if let Ok(parsed) = text::parse(&self.bytes, Some(text::detect(&self.name, &self.bytes))) {
+            parsed.marks.place(&parsed.tree, &mut wrong);
+        }
+        self.diagnostics.extend(wrong);
         evenkeel_model::diagnostic::sort(&mut self.diagnostics);
     }
 }
@@ -98,7 +98,7 @@ mod tests {
     fn a_document_for_another_account_is_refused_where_it_says_so() {
         let mut other = written("123456789012");
         assert_eq!(other.diagnostics, []);
-        other.require_account("210987654321");
+        other.require(Some("210987654321"), None);
         assert!(other.document.is_none());
         let found = &other.diagnostics[0];
         assert!(found.message.contains("123456789012") && found.message.contains("210987654321"));
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn a_document_for_this_account_stays() {
         let mut same = written("123456789012");
-        same.require_account("123456789012");
+        same.require(Some("123456789012"), Some("us-east-1"));
         assert!(same.document.is_some());
     }
 }

@@ -19,21 +19,20 @@ pub async fn validate(arguments: Validate) -> anyhow::Result<ExitCode> {
         Location::S3 { .. } => {
             let sdk = source::connect(None, None).await?;
             let mut written = source::read(&arguments.document, Some(&sdk)).await?;
-            match (&arguments.account, written.document.is_some()) {
-                (Some(id), _) => written.require_account(id),
-                (None, true) => match account(&sdk, Pace::REAL).await {
-                    Ok(account) => written.require_account(&account.id),
+            let region = sdk.region().map(ToString::to_string);
+            let mut id = arguments.account.clone();
+            if id.is_none() && written.document.is_some() {
+                match account(&sdk, Pace::REAL).await {
+                    Ok(account) => id = Some(account.id),
                     Err(error) => account_unknown = Some(error.to_string()),
-                },
-                (None, false) => {}
+                }
             }
+            written.require(id.as_deref(), region.as_deref());
             written
         }
         _ => {
             let mut written = source::read(&arguments.document, None).await?;
-            if let Some(id) = &arguments.account {
-                written.require_account(id);
-            }
+            written.require(arguments.account.as_deref(), None);
             written
         }
     };
