@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use evenkeel_controller::Status;
 use evenkeel_model::document::Document;
 use evenkeel_model::key::UnitKey;
-use evenkeel_plan::State;
+use evenkeel_plan::{State, WaitingOn};
 use evenkeel_sim::AuditRow;
 use serde_json::Value;
 
@@ -77,7 +77,7 @@ impl Progress {
                 State::Held => ('!', message),
                 State::Drifted => ('=', message),
                 State::Waiting if key.service().is_none() => continue,
-                State::Waiting if report.waiting.contains(&evenkeel_plan::WaitingOn::Executing) => continue,
+                State::Waiting if report.waiting.iter().any(passing) => continue,
                 State::Synced if key.service().is_none() => continue,
                 State::Rolling => ('…', format!("rolling out: {message}")),
                 State::Waiting => ('…', message),
@@ -95,6 +95,10 @@ impl Progress {
         let mut differences = BTreeSet::new();
         for key in status.planned.report.units.keys() {
             for drift in shapes["units"][key.to_string()]["drift"].as_array().into_iter().flatten() {
+                // What does not exist yet is told by the step that makes it.
+                if drift["owner"] == "document" && drift["live"].is_null() && drift["path"] == "" {
+                    continue;
+                }
                 let text = difference(drift);
                 let id = format!("{key} {text}");
                 if !self.differences.contains(&id) {
@@ -122,6 +126,11 @@ impl Progress {
     pub fn strong(&self, text: &str) -> String {
         if self.color { format!("\x1b[1;32m{text}\x1b[0m") } else { text.to_owned() }
     }
+}
+
+/// What is over in a moment and tells nobody anything.
+fn passing(wait: &WaitingOn) -> bool {
+    matches!(wait, WaitingOn::Executing | WaitingOn::Seen(_))
 }
 
 /// What comes from elsewhere may carry control characters; a terminal is not to get them.
