@@ -240,8 +240,14 @@ pub fn plan(input: &Input<'_>) -> Planned {
     for (key, report) in &mut planned.report.units {
         report::conclude(report, planned.plan.units.get(key), input, key);
     }
-    for (key, unit) in quiet {
-        remember(input, &mut planned, &key, unit);
+    for (key, unit) in &quiet {
+        remember(input, &mut planned, key, unit);
+    }
+    let cut_off = |k: &UnitKey| input.memory.unit(k).intent.is_some();
+    let changing: Vec<(UnitKey, Unit)> =
+        planned.plan.units.iter().filter(|(k, _)| cut_off(k)).map(|(k, u)| (k.clone(), u.clone())).collect();
+    for (key, unit) in quiet.iter().chain(changing.iter().map(|(k, u)| (k, u))) {
+        close_intent(input, &mut planned, key, unit);
     }
     planned.plan.id = hash::plan_id(&planned.plan);
     planned
@@ -249,7 +255,7 @@ pub fn plan(input: &Input<'_>) -> Planned {
 
 /// Remembers a unit that is as the document wants it without our having written it: after memory was lost,
 /// and where somebody else made the change. Else a later difference could not be told from a new document.
-fn remember(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: Unit) {
+fn remember(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &Unit) {
     let settled = planned
         .report
         .units
@@ -261,9 +267,37 @@ fn remember(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: Unit)
         return;
     }
     let remembered = planned.remember.entry(key.clone()).or_insert_with(|| before.clone());
-    remembered.applied = unit.applied;
-    remembered.restart = unit.restart;
-    remembered.task_definition = unit.task_definition.or(remembered.task_definition.take());
+    remembered.applied.clone_from(&unit.applied);
+    remembered.restart.clone_from(&unit.restart);
+    remembered.task_definition = unit.task_definition.clone().or(remembered.task_definition.take());
+}
+
+/// Closes the intent of a run that was cut off: what AWS shows now is its outcome. What it left undone is in
+/// the plan like anything else.
+fn close_intent(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &Unit) {
+    let memory = input.memory.unit(key);
+    let Some(report) = planned.report.units.get(key) else { return };
+    let unclear = report.waiting.iter().any(|w| matches!(w, WaitingOn::Seen(_)));
+    if memory.intent.is_none() || unclear || input.in_flight.contains(key) {
+        return;
+    }
+    let settled = matches!(report.state, State::Synced | State::Rolling);
+    let remembered = planned.remember.entry(key.clone()).or_insert_with(|| memory.clone());
+    remembered.intent = None;
+    if settled {
+        remembered.document_version = Some(input.version.to_owned());
+    }
+    let rolls = |s: &Step| matches!(s.action.op, Op::EcsCreateService | Op::EcsUpdateService);
+    if let (Some(service), Some(deployment_key)) = (key.service(), &unit.deployment_key)
+        && !unit.steps.iter().any(rolls)
+    {
+        let live = input.world.tree(&Subject::Service(service.clone()));
+        let primary = live.and_then(|s| {
+            s.list_of("deployments").iter().find(|d| d.str("status") == Some("PRIMARY"))?.str("id")
+        });
+        remembered.deployment = primary.map(str::to_owned);
+        remembered.deployment_key = Some(deployment_key.clone());
+    }
 }
 
 /// A decision in the making.

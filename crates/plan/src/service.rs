@@ -134,6 +134,7 @@ impl Planner<'_> {
         let Some(chosen) = self.choose(draft, wanted, None, vec![Because::Missing]) else { return };
         let mut needs: Vec<Need> = wanted.waits.iter().cloned().map(Need::Observed).collect();
         needs.extend(draft.report.waiting.drain(..).map(Need::Observed));
+        needs.extend(self.log_groups(&wanted.task));
         // A service that somebody deleted has no task left: it waits for nobody's rollout.
         if owner == Owner::Document {
             needs.extend(self.dependencies(wanted.service));
@@ -211,6 +212,10 @@ impl Planner<'_> {
         let held = self.hold(draft, wanted, live);
         let lifted = lift::described(Kind::Service, live.clone());
         self.update(draft, wanted, lookup, &lifted, held.is_some());
+        if draft.memory().intent.is_some() && held.is_none() {
+            // A run was cut off: what it started is known by this key from now on.
+            draft.unit.deployment_key.get_or_insert_with(|| wanted.deployment_key());
+        }
         draft.report.held = held;
         let subject = Subject::Service(key.clone());
         let tags = ownership::wanted(document, &wanted.service.input, &wanted.service.item);
@@ -251,6 +256,26 @@ impl Planner<'_> {
         };
         let held = held.filter(|h| h.key == wanted.deployment_key())?;
         Some(Held { key: held.key, reason: held.reason })
+    }
+
+    /// Log groups of the document that its containers write to and that do not exist yet: without them no
+    /// task would start.
+    fn log_groups(&self, task: &Tree) -> Vec<Need> {
+        let mut needs = Vec::new();
+        for container in task.list_of("containerDefinitions") {
+            let log = container.get("logConfiguration");
+            let driver = log.and_then(|l| l.str("logDriver"));
+            let group = log.and_then(|l| l.get("options")).and_then(|o| o.str("awslogs-group"));
+            let Some(group) = group.filter(|_| driver == Some("awslogs")) else { continue };
+            let subject = Subject::LogGroup(group.to_owned());
+            if self.document().log_groups.contains_key(group) && self.world().tree(&subject).is_none() {
+                let need = Need::Observed(WaitingOn::Exists(subject));
+                if !needs.contains(&need) {
+                    needs.push(need);
+                }
+            }
+        }
+        needs
     }
 
     /// The revision to run; adds the step that registers it. `None` where something must be seen first.

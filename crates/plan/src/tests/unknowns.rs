@@ -151,6 +151,34 @@ fn what_is_kept_in_sight_is_enough_to_come_to_the_same_choice_again() {
 }
 
 #[test]
+fn the_intent_of_a_run_that_was_cut_off_is_closed_by_what_aws_shows() {
+    let mut scene = Scene::settled(small());
+    let intent = evenkeel_model::memory::Intent {
+        plan: "p".into(),
+        steps: vec!["update-service api".into()],
+        document_version: "v1".into(),
+        at: CLOCK,
+    };
+    scene.memory.0.get_mut(&unit("api")).unwrap().intent = Some(intent);
+    let remembered = &scene.plan().remember[&unit("api")];
+    assert_eq!(remembered.intent, None);
+    assert_eq!(remembered.deployment.as_deref(), Some("ecs-svc/1"));
+    assert_eq!(remembered.document_version.as_deref(), Some("v1"));
+    assert!(remembered.deployment_key.is_some());
+    // Not while the service has not been seen, nor while something is left to be done.
+    let mut unseen = Scene::settled(small());
+    unseen.memory = scene.memory.clone();
+    unseen.unseen(service("api"));
+    assert!(unseen.plan().remember.is_empty());
+    scene.edit(service("api"), |s| s["enableExecuteCommand"] = json!(true));
+    let remembered = &scene.plan().remember[&unit("api")];
+    assert_eq!(
+        (&remembered.intent, &remembered.deployment, &remembered.document_version),
+        (&None, &None, &None)
+    );
+}
+
+#[test]
 fn a_unit_in_flight_says_so() {
     let mut scene = Scene::settled(small());
     scene.in_flight.insert(unit("api"));

@@ -1,0 +1,180 @@
+//! The loop that watches the document: polls it by ETag, reads what changed, and keeps the last good version
+//! in force whatever comes.
+
+use std::sync::Arc;
+
+use evenkeel_cloud::calls::account;
+use evenkeel_cloud::store::{Poll, Version};
+use evenkeel_model::diagnostic::{self, Diagnostic};
+use evenkeel_model::document::{Document, read};
+use evenkeel_model::path::Path;
+use evenkeel_model::text;
+use tokio_util::sync::CancellationToken;
+
+use crate::daemon::{Current, Shared};
+use crate::status::Fault;
+
+/// Checks that a document is for this account and region: a guard against the wrong bucket, not a filter.
+/// Where the account is not known (`None`), it is not compared.
+pub fn guard(document: &Document, account: Option<&str>, region: &str) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    if let Some(account) = account
+        && document.account != account
+    {
+        found.push(
+            Diagnostic::error(
+                "wrong-account",
+                Path::of(["account"]),
+                format!(
+                    "this document is for account {}, and the credentials are of account {account}",
+                    document.account
+                ),
+            )
+            .with_hint("run with credentials of that account, or correct `account`"),
+        );
+    }
+    if document.region != region {
+        found.push(
+            Diagnostic::error(
+                "wrong-region",
+                Path::of(["region"]),
+                format!("this document is for {}, and this Evenkeel runs in {region}", document.region),
+            )
+            .with_hint("run one Evenkeel for each region, or correct `region`"),
+        );
+    }
+    found
+}
+
+/// Polls until the end.
+pub(crate) async fn watch(shared: Arc<Shared>, end: CancellationToken) {
+    let mut last: Option<Version> = None;
+    loop {
+        turn(&shared, &mut last).await;
+        tokio::select! {
+            biased;
+            () = end.cancelled() => return,
+            () = shared.sleep(shared.settings.poll) => {}
+        }
+    }
+}
+
+async fn turn(shared: &Shared, last: &mut Option<Version>) {
+    if shared.board().account.is_none() {
+        match account(&shared.sdk, shared.settings.pace).await {
+            Ok(account) => {
+                tracing::info!(account = account.id, caller = account.caller, "signed in");
+                shared.board().account = Some(account.id);
+            }
+            Err(error) => {
+                fault(shared, None, error.to_string(), Vec::new());
+                return;
+            }
+        }
+    }
+    match shared.source.poll(last.as_ref()).await {
+        Ok(Poll::Unchanged) => {
+            // The object can be read again: what kept it from being read is over, what is wrong with its
+            // content is not.
+            let mut board = shared.board();
+            if board.fault.as_ref().is_some_and(|f| f.version.is_none()) {
+                board.fault = None;
+                drop(board);
+                shared.wake.notify_one();
+            }
+        }
+        Ok(Poll::Changed { bytes, version }) => {
+            take(shared, &bytes, &version);
+            *last = Some(version);
+        }
+        Err(error) => fault(shared, None, error.to_string(), Vec::new()),
+    }
+}
+
+/// Reads a new version and puts it in force, or says what is wrong with it.
+fn take(shared: &Shared, bytes: &[u8], version: &Version) {
+    let name = version.version_id.clone().unwrap_or_else(|| version.etag.trim_matches('"').to_owned());
+    let format = text::detect(&shared.settings.document.to_string(), bytes);
+    let parsed = match text::parse(bytes, Some(format)) {
+        Ok(parsed) => parsed,
+        Err(diagnostics) => {
+            let message = summary(&diagnostics);
+            return fault(shared, Some(name), message, diagnostics);
+        }
+    };
+    let account = shared.board().account.clone();
+    let (document, diagnostics) = read_guarded(parsed, account.as_deref(), &shared.region);
+    let Some(document) = document else {
+        let message = summary(&diagnostics);
+        return fault(shared, Some(name), message, diagnostics);
+    };
+    let title = document.name.clone();
+    for warning in &diagnostics {
+        tracing::debug!(path = %warning.path, "{}: {}", warning.severity.word(), warning.message);
+    }
+    {
+        let mut board = shared.board();
+        board.fault = None;
+        board.current = Some(Arc::new(Current {
+            document,
+            version: name.clone(),
+            modified: version.last_modified.map(|t| t.as_second()),
+            warnings: diagnostics,
+        }));
+    }
+    shared.event(None, format!("document \"{title}\" version {name} is in force"), false);
+    shared.wake.notify_one();
+}
+
+/// Reads a document and checks that it is for this account and region, positions included.
+pub(crate) fn read_guarded(
+    parsed: text::Parsed,
+    account: Option<&str>,
+    region: &str,
+) -> (Option<Document>, Vec<Diagnostic>) {
+    let place = |name: &str| {
+        let path = Path::of([name]);
+        (path.clone(), parsed.marks.locate(&parsed.tree, &path, false))
+    };
+    let places = [place("account"), place("region")];
+    let (document, mut diagnostics) = read(parsed);
+    let Some(document) = document else { return (None, diagnostics) };
+    let mut wrong = guard(&document, account, region);
+    if wrong.is_empty() {
+        return (Some(document), diagnostics);
+    }
+    for diagnostic in &mut wrong {
+        diagnostic.at = places.iter().find(|(p, _)| *p == diagnostic.path).and_then(|(_, at)| *at);
+    }
+    diagnostics.extend(wrong);
+    diagnostic::sort(&mut diagnostics);
+    (None, diagnostics)
+}
+
+/// The first error with its line, and how many there are.
+fn summary(diagnostics: &[Diagnostic]) -> String {
+    let first = diagnostics.iter().find(|d| d.is_error());
+    let line = first.and_then(|d| d.at).map(|at| format!("line {}: ", at.line)).unwrap_or_default();
+    let message = first.map_or("", |d| d.message.as_str());
+    let more = diagnostics.iter().filter(|d| d.is_error()).count().saturating_sub(1);
+    let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+    format!("{line}{message}{more}")
+}
+
+fn fault(shared: &Shared, version: Option<String>, message: String, diagnostics: Vec<Diagnostic>) {
+    let fault = Fault { version, message: message.clone(), diagnostics };
+    let (news, kept) = {
+        let mut board = shared.board();
+        let news = board.fault.as_ref() != Some(&fault);
+        board.fault = Some(fault);
+        (news, board.current.as_ref().map(|c| c.version.clone()))
+    };
+    if news {
+        let kept = match kept {
+            Some(version) => format!("version {version} stays in force"),
+            None => "nothing is in force".to_owned(),
+        };
+        shared.event(None, format!("the document cannot be used: {message}; {kept}"), true);
+        shared.wake.notify_one();
+    }
+}

@@ -1,0 +1,177 @@
+//! The loops that keep the world fresh: one for each kind of subject, with its own cadence.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use evenkeel_cloud::observe::{Known, observe};
+use evenkeel_model::key::{Subject, SubjectKind};
+use evenkeel_model::world::{Moment, World};
+use tokio_util::sync::CancellationToken;
+
+use crate::daemon::Shared;
+
+/// How old a reading may get. What costs a call each is read rarely, what rollouts and people move is read
+/// often; before any write it is read again anyway.
+const fn cadence(kind: SubjectKind) -> Duration {
+    Duration::from_secs(match kind {
+        SubjectKind::Service => 10,
+        SubjectKind::TargetGroup
+        | SubjectKind::Listeners
+        | SubjectKind::Rules
+        | SubjectKind::ScalableTarget
+        | SubjectKind::Policies
+        | SubjectKind::ScheduledActions => 30,
+        SubjectKind::Cluster | SubjectKind::LoadBalancer | SubjectKind::Family => 60,
+        SubjectKind::Repository | SubjectKind::LogGroup => 300,
+        // Immutable but for their status.
+        SubjectKind::TaskDefinition => 3600,
+    })
+}
+
+/// How long after our write the first look comes: AWS's readings lag behind its writes.
+const SETTLE: Duration = Duration::from_secs(1);
+/// How long after a look that told nothing the next one comes.
+const AGAIN: Duration = Duration::from_secs(3);
+
+/// The subjects of a kind whose look is due, and the moment of the next one.
+fn due(
+    kind: SubjectKind,
+    interest: &BTreeSet<Subject>,
+    world: &World,
+    tried: &BTreeMap<Subject, Moment>,
+    now: Moment,
+) -> (BTreeSet<Subject>, Option<Moment>) {
+    let mut due = BTreeSet::new();
+    let mut next: Option<Moment> = None;
+    for subject in interest.iter().filter(|s| s.kind() == kind) {
+        let seen_at = world.seen(subject).seen_at();
+        let tried = tried.get(subject).copied();
+        let at = match seen_at {
+            Some(seen_at) => {
+                // A look after the last reading that failed is tried again soon, not at once.
+                let retry = tried.filter(|t| *t > seen_at).map(|t| t + AGAIN);
+                (seen_at + cadence(kind)).max(retry.unwrap_or_default())
+            }
+            None => {
+                let written = world.written_at(subject).map(|w| w + SETTLE);
+                let again = tried.filter(|t| written.is_none_or(|w| *t >= w)).map(|t| t + AGAIN);
+                written.unwrap_or_default().max(again.unwrap_or_default())
+            }
+        };
+        if at <= now {
+            due.insert(subject.clone());
+        } else {
+            next = Some(next.map_or(at, |n| n.min(at)));
+        }
+    }
+    (due, next)
+}
+
+/// Looks whenever a look is due, until the end.
+pub(crate) async fn watch(shared: Arc<Shared>, kind: SubjectKind, end: CancellationToken) {
+    let mut interest = shared.interest.subscribe();
+    let mut dirty = shared.dirty.subscribe();
+    let mut tried: BTreeMap<Subject, Moment> = BTreeMap::new();
+    loop {
+        let wanted = interest.borrow_and_update().clone();
+        dirty.mark_unchanged();
+        tried.retain(|s, _| wanted.contains(s));
+        let now = shared.clock.now();
+        let (now_due, next) = due(kind, &wanted, &shared.world.lock(), &tried, now);
+        if !now_due.is_empty() {
+            for subject in &now_due {
+                tried.insert(subject.clone(), now);
+            }
+            tokio::select! {
+                biased;
+                () = end.cancelled() => return,
+                () = look(&shared, kind, &now_due) => {}
+            }
+            continue;
+        }
+        let idle = next.map_or(cadence(kind), |next| next.since(shared.clock.now()));
+        tokio::select! {
+            biased;
+            () = end.cancelled() => return,
+            _ = interest.changed() => {}
+            _ = dirty.changed() => {}
+            () = shared.sleep(idle.max(Duration::from_millis(50))) => {}
+        }
+    }
+}
+
+async fn look(shared: &Shared, kind: SubjectKind, subjects: &BTreeSet<Subject>) {
+    let known = Known::of(&shared.world.lock(), subjects);
+    let begun = shared.clock.now();
+    let observed = observe(&shared.calls, subjects, &known, begun).await;
+    let mut news = false;
+    {
+        let mut world = shared.world.lock();
+        for (subject, seen) in observed.seen {
+            let before = world.seen(&subject).clone();
+            let moved =
+                before.tree() != seen.tree() || before.is_unknown() || before.is_absent() != seen.is_absent();
+            news |= world.observe(subject, seen) && moved;
+        }
+    }
+    let trouble = observed.errors.first().map(ToString::to_string);
+    let before = {
+        let mut board = shared.board();
+        match &trouble {
+            Some(error) => board.trouble.insert(kind, error.clone()),
+            None => board.trouble.remove(&kind),
+        }
+    };
+    if before != trouble {
+        match &trouble {
+            Some(error) => shared.event(None, format!("cannot read {}: {error}", kind.name()), true),
+            None => shared.event(None, format!("{} can be read again", kind.name()), false),
+        }
+        news = true;
+    }
+    if news {
+        shared.wake.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use evenkeel_model::world::{Expect, Seen};
+
+    fn subject() -> Subject {
+        Subject::Cluster("c".into())
+    }
+
+    fn is_due(world: &World, tried: &[(Subject, Moment)], now: u64) -> bool {
+        let interest = BTreeSet::from([subject()]);
+        let tried = tried.iter().cloned().collect();
+        !due(SubjectKind::Cluster, &interest, world, &tried, Moment(now)).0.is_empty()
+    }
+
+    #[test]
+    fn what_was_never_seen_is_due_at_once_and_then_not_again_for_a_while() {
+        let world = World::default();
+        assert!(is_due(&world, &[], 1));
+        assert!(!is_due(&world, &[(subject(), Moment(1))], 2));
+        assert!(is_due(&world, &[(subject(), Moment(1))], 3_001));
+    }
+
+    #[test]
+    fn what_was_seen_is_due_after_its_cadence() {
+        let mut world = World::default();
+        world.observe(subject(), Seen::Absent { seen_at: Moment(1) });
+        assert!(!is_due(&world, &[(subject(), Moment(1))], 59_000));
+        assert!(is_due(&world, &[(subject(), Moment(1))], 60_001));
+    }
+
+    #[test]
+    fn what_we_wrote_is_due_a_second_later_whatever_was_tried_before() {
+        let mut world = World::default();
+        world.wrote(subject(), Moment(10_000), Expect::Anything);
+        let tried = [(subject(), Moment(9_900))];
+        assert!(!is_due(&world, &tried, 10_500));
+        assert!(is_due(&world, &tried, 11_000));
+    }
+}

@@ -1,0 +1,103 @@
+//! One plan without a daemon: observes until nothing of interest is unknown, plans, writes nothing.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use evenkeel_cloud::calls::{CallError, CallMetrics, Calls, CallsOptions, Pace};
+use evenkeel_cloud::execute::Clock;
+use evenkeel_cloud::observe::{Known, observe};
+use evenkeel_cloud::store::{Location, Records, S3, Store, StoreError};
+use evenkeel_model::document::{Document, Mode};
+use evenkeel_model::key::Subject;
+use evenkeel_model::memory::{Memory, read_record};
+use evenkeel_model::world::World;
+use evenkeel_plan::{Input, Planned, interest, plan};
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// AWS could not be read.
+    #[error("AWS cannot be read: {0}")]
+    Aws(CallError),
+    /// Memory could not be read.
+    #[error("the state cannot be read")]
+    State(#[source] StoreError),
+    /// The state location is no S3 prefix.
+    #[error("`{0}` is no place for state: give an S3 prefix such as s3://bucket/evenkeel/")]
+    Location(String),
+    /// The world never became known.
+    #[error("not everything could be seen: {0}")]
+    Unseen(String),
+    /// Metrics of that name exist already.
+    #[error("the metrics could not be registered")]
+    Metrics(#[source] prometheus::Error),
+}
+
+/// Looks lead to looks (load balancer, listener, rule), a handful of times.
+const MOST_ROUNDS: usize = 12;
+
+/// What a daemon would do now. Reads AWS and, where `state` is given, memory; writes nothing.
+///
+/// # Errors
+/// Where AWS or the state cannot be read.
+pub async fn plan_once(
+    sdk: &SdkConfig,
+    document: &Document,
+    version: &str,
+    state: Option<Location>,
+    pace: Pace,
+) -> Result<Planned, PlanError> {
+    let metrics = CallMetrics::register(&prometheus::Registry::new()).map_err(PlanError::Metrics)?;
+    let calls = Calls::new(sdk, CallsOptions { pace, ..CallsOptions::new(metrics) });
+    let memory = match state {
+        Some(location) => load(sdk, location, pace).await?,
+        None => Memory::default(),
+    };
+    let clock = Clock::new(pace);
+    let mut world = World::default();
+    for _ in 0..MOST_ROUNDS {
+        let wanted = interest(document, &world, &memory);
+        let unseen: BTreeSet<Subject> =
+            wanted.iter().filter(|s| world.seen(s).is_unknown()).cloned().collect();
+        if unseen.is_empty() {
+            let nothing = BTreeSet::new();
+            return Ok(plan(&Input {
+                document,
+                version,
+                world: &world,
+                memory: &memory,
+                now: clock.now(),
+                clock: calls.now().map_or(0, |t| t.as_second()),
+                mode: Mode::Enforce,
+                in_flight: &nothing,
+            }));
+        }
+        let observed = observe(&calls, &unseen, &Known::default(), clock.now()).await;
+        if let Some(error) = observed.errors.into_iter().next() {
+            return Err(PlanError::Aws(error));
+        }
+        for (subject, seen) in observed.seen {
+            world.observe(subject, seen);
+        }
+        tokio::time::sleep(pace.real(Duration::from_millis(10))).await;
+    }
+    let unseen = interest(document, &world, &memory).into_iter().find(|s| world.seen(s).is_unknown());
+    Err(PlanError::Unseen(unseen.map(|s| s.to_string()).unwrap_or_default()))
+}
+
+async fn load(sdk: &SdkConfig, location: Location, pace: Pace) -> Result<Memory, PlanError> {
+    let Location::S3 { bucket, key } = location else {
+        return Err(PlanError::Location(location.to_string()));
+    };
+    let prefix = key.trim_end_matches('/');
+    let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+    let records = Records::new(Store::new(S3::new(sdk, 0, pace), bucket, &prefix));
+    let mut memory = Memory::default();
+    for (bytes, _) in records.load_all().await.map_err(PlanError::State)?.into_values() {
+        if let Ok((key, unit)) = read_record(&bytes) {
+            memory.0.insert(key, unit);
+        }
+    }
+    Ok(memory)
+}
