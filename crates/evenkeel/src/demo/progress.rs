@@ -161,12 +161,13 @@ fn difference(drift: &Value) -> String {
         Value::String(text) => shortened(text),
         other => shortened(&other.to_string()),
     };
-    let fate = if drift["actedOn"] == true { "being undone" } else { "left alone" };
-    let fate = match text("owner") {
-        "document" if drift["actedOn"] == true => "the document changed; being applied".to_owned(),
-        owner => format!("made by {owner}; {fate}"),
-    };
-    format!("{}{}  {} -> {}  ({fate})", text("part"), text("path"), value("live"), value("want"))
+    let place = format!("{}{}", text("part"), text("path"));
+    let (live, want) = (value("live"), value("want"));
+    match (text("owner"), drift["actedOn"] == true) {
+        ("document", true) => format!("{place}  {live} -> {want}  (the document changed)"),
+        (owner, true) => format!("{place}  {live} -> {want}  (made by {owner}, put right)"),
+        (owner, false) => format!("{place}  {live}, not {want}  (made by {owner}, left alone)"),
+    }
 }
 
 fn shortened(text: &str) -> String {
@@ -281,11 +282,11 @@ mod tests {
         };
         assert_eq!(
             difference(&drift("human", true)),
-            "service/desiredCount  5 -> 2  (made by human; being undone)"
+            "service/desiredCount  5 -> 2  (made by human, put right)"
         );
         assert_eq!(
             difference(&drift("autoscaler", false)),
-            "service/desiredCount  5 -> 2  (made by autoscaler; left alone)"
+            "service/desiredCount  5, not 2  (made by autoscaler, left alone)"
         );
     }
 

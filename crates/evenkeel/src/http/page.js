@@ -16,6 +16,7 @@ const at = (id) => document.getElementById(id);
 const show = (id, shown) => { at(id).hidden = !shown; };
 // Nothing is touched that has not changed: screen readers, selections and open details stay as they are.
 const say = (node, text) => { if (node.textContent !== text) node.textContent = text; };
+const time = (when) => new Date(when).toLocaleTimeString([], { hourCycle: "h23" });
 const number = (count, one, many) => `${count} ${count === 1 ? one : many || one + "s"}`;
 
 function make(name, style, ...children) {
@@ -76,7 +77,7 @@ function differences(list) {
     const fate = it.actedOn ? "being put right" : "left alone";
     return make("li", "",
       make("span", "path", it.path === "" || it.path === "/" ? it.part : it.part + it.path),
-      make("span", "values", `${value(it.live)} → ${value(it.want)}`),
+      make("span", "values", it.actedOn ? `${value(it.live)} → ${value(it.want)}` : `${value(it.live)}, where the document has ${value(it.want)}`),
       make("span", "values", `by ${OWNERS[it.owner] || it.owner}, ${fate}`));
   });
   if (list.length > rows.length) rows.push(make("li", "", `and ${list.length - rows.length} more`));
@@ -154,7 +155,7 @@ function events(list) {
   const create = () => make("li", "", make("time"), make("span", "unit"), make("span", "text"));
   keyed(at("events-list"), list.slice(0, 15), (event) => String(event.seq), create, (node, event) => {
     const [when, unit, text] = node.children;
-    say(when, event.at ? new Date(event.at).toLocaleTimeString() : "");
+    say(when, event.at ? time(event.at) : "");
     if (event.at) when.dateTime = event.at;
     say(unit, event.unit ? event.unit.replace(/^service:/, "").replace(/^([a-z-]+):/, (all, kind) => kind.replace("-", " ") + " ") : "");
     say(text, event.message);
@@ -214,7 +215,7 @@ function draw(status) {
   say(at("pass"), status.secondsSincePass < 2 ? "just now" : `${number(status.secondsSincePass, "second")} ago`);
   say(at("headline"), headline(status));
   const it = status.document;
-  const written = it && it.modified ? `, written ${new Date(it.modified).toLocaleString()}` : "";
+  const written = it && it.modified ? `, written ${new Date(it.modified).toLocaleString([], { dateStyle: "medium", timeStyle: "short", hourCycle: "h23" })}` : "";
   say(at("document"), it ? `${it.name}, version ${short(it.version)}${written}, from ${status.source}` : status.source ? `The daemon looks for it at ${status.source}` : "");
   show("warnings", status.warnings.length > 0);
   say(at("warnings"), status.warnings.length ? `${number(status.warnings.length, "remark")} on the document: ${status.warnings[0].line ? "line " + status.warnings[0].line + ": " : ""}${status.warnings[0].message}` : "");
@@ -231,7 +232,7 @@ function draw(status) {
 let answered = null;
 
 function silent(reason) {
-  const since = answered ? `since ${answered.toLocaleTimeString()}. What is shown is from then.` : "and has not since this page was opened.";
+  const since = answered ? `since ${time(answered)}. What is shown is from then.` : "and has not since this page was opened.";
   say(at("unreachable"), `The daemon does not answer ${since} (${reason})`);
   show("unreachable", true);
   document.body.classList.add("stale");
