@@ -9,6 +9,8 @@ mod deploy;
 mod examples;
 mod generated;
 mod layers;
+mod scenarios;
+mod stage;
 mod tidy;
 
 use std::path::Path;

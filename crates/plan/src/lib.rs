@@ -222,6 +222,7 @@ pub fn plan(input: &Input<'_>) -> Planned {
     planner.task_definitions();
     planner.services();
     let mut planned = planner.planned;
+    recover(input, &mut planned);
     planned.plan.units.retain(|_, unit| !unit.steps.is_empty());
     for finding in check::check(input, &planned) {
         let report = planned.report.units.entry(finding.unit.clone()).or_default();
@@ -240,6 +241,40 @@ pub fn plan(input: &Input<'_>) -> Planned {
     }
     planned.plan.id = hash::plan_id(&planned.plan);
     planned
+}
+
+/// Closes the intents of runs that were cut off: what AWS shows now is their outcome. What they left undone
+/// is in the plan like anything else.
+fn recover(input: &Input<'_>, planned: &mut Planned) {
+    for (key, unit) in &planned.plan.units {
+        let memory = input.memory.unit(key);
+        let Some(report) = planned.report.units.get(key) else { continue };
+        let unclear = report.waiting.iter().any(|w| matches!(w, WaitingOn::Seen(_)));
+        if memory.intent.is_none() || unclear || input.in_flight.contains(key) {
+            continue;
+        }
+        let remembered = planned.remember.entry(key.clone()).or_insert_with(|| memory.clone());
+        remembered.intent = None;
+        let rolls = |s: &Step| matches!(s.action.op, Op::EcsCreateService | Op::EcsUpdateService);
+        if let (Some(service), Some(deployment_key)) = (key.service(), &unit.deployment_key)
+            && !unit.steps.iter().any(rolls)
+        {
+            let live = input.world.tree(&Subject::Service(service.clone()));
+            let primary = live.and_then(|s| {
+                s.list_of("deployments").iter().find(|d| d.str("status") == Some("PRIMARY"))?.str("id")
+            });
+            remembered.deployment = primary.map(str::to_owned);
+            remembered.deployment_key = Some(deployment_key.clone());
+        }
+        if unit.steps.is_empty() && report.refused.is_empty() {
+            remembered.applied.clone_from(&unit.applied);
+            remembered.restart.clone_from(&unit.restart);
+            remembered.document_version = Some(input.version.to_owned());
+            if unit.task_definition.is_some() {
+                remembered.task_definition.clone_from(&unit.task_definition);
+            }
+        }
+    }
 }
 
 /// A decision in the making.

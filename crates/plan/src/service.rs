@@ -130,6 +130,7 @@ impl Planner<'_> {
         needs.extend(draft.report.waiting.drain(..).map(Need::Observed));
         let chosen = self.choose(draft, wanted, None, vec![Because::Missing]);
         let Some(chosen) = chosen else { return };
+        needs.extend(self.log_groups(&wanted.task));
         let ordered = self.dependencies(wanted.service);
         if !ordered.is_empty() {
             needs.push(Need::Observed(WaitingOn::DependsOn(ordered)));
@@ -204,6 +205,10 @@ impl Planner<'_> {
         }
         let held = self.hold(draft, wanted, live);
         self.update(draft, wanted, lookup, live, held.is_some());
+        if draft.memory().intent.is_some() && held.is_none() {
+            // A run was cut off: what it started is known by this key from now on.
+            draft.unit.deployment_key.get_or_insert_with(|| wanted.deployment_key());
+        }
         draft.report.held = held;
         let subject = Subject::Service(key.clone());
         let tags = ownership::wanted(document, &wanted.service.input, &wanted.service.item);
@@ -372,6 +377,26 @@ impl Planner<'_> {
                 needs.push(Need::Observed(WaitingOn::Rollouts(most)));
             }
             self.rolling += 1;
+        }
+        needs
+    }
+
+    /// Log groups of the document that its containers write to and that do not exist yet: without them no
+    /// task would start.
+    fn log_groups(&self, task: &Tree) -> Vec<Need> {
+        let mut needs = Vec::new();
+        for container in task.list_of("containerDefinitions") {
+            let log = container.get("logConfiguration");
+            let driver = log.and_then(|l| l.str("logDriver"));
+            let group = log.and_then(|l| l.get("options")).and_then(|o| o.str("awslogs-group"));
+            let Some(group) = group.filter(|_| driver == Some("awslogs")) else { continue };
+            let subject = Subject::LogGroup(group.to_owned());
+            if self.document().log_groups.contains_key(group) && self.world().tree(&subject).is_none() {
+                let need = Need::Observed(WaitingOn::Exists(subject));
+                if !needs.contains(&need) {
+                    needs.push(need);
+                }
+            }
         }
         needs
     }
