@@ -93,7 +93,12 @@ impl Progress {
     fn differences(&mut self, status: &Status, now: i64, lines: &mut Vec<String>) {
         let shapes = evenkeel_plan::plan_json(&status.planned, "", "");
         let mut differences = BTreeSet::new();
-        for key in status.planned.report.units.keys() {
+        for (key, report) in &status.planned.report.units {
+            if !report.state.is_settled() {
+                // Not everything is seen in between: what was told once is not told again.
+                let told = self.differences.iter().filter(|id| id.starts_with(&format!("{key} ")));
+                differences.extend(told.cloned());
+            }
             for drift in shapes["units"][key.to_string()]["drift"].as_array().into_iter().flatten() {
                 // What does not exist yet is told by the step that makes it.
                 if drift["owner"] == "document" && drift["live"].is_null() && drift["path"] == "" {

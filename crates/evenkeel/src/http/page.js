@@ -64,6 +64,13 @@ function keyed(parent, items, key, create, update) {
   known.forEach((node) => node.remove());
 }
 
+// On a narrow screen rows are laid out as blocks, which some browsers take for no table any more.
+function roles(row) {
+  row.setAttribute("role", "row");
+  for (const cell of row.children) cell.setAttribute("role", "cell");
+  return row;
+}
+
 function value(it) {
   if (it === null || it === undefined) return "absent";
   const text = typeof it === "string" ? it : JSON.stringify(it);
@@ -72,7 +79,8 @@ function value(it) {
 
 function differences(list) {
   if (!list.length) return [];
-  const owners = [...new Set(list.map((it) => it.owner))].map((it) => OWNERS[it] || it);
+  const owners = [...new Set(list.map((it) => it.owner))]
+    .map((owner) => `${list.filter((it) => it.owner === owner).length} by ${OWNERS[owner] || owner}`);
   const rows = list.slice(0, 50).map((it) => {
     const fate = it.actedOn ? "being put right" : "left alone";
     return make("li", "",
@@ -81,13 +89,14 @@ function differences(list) {
       make("span", "values", `by ${OWNERS[it.owner] || it.owner}, ${fate}`));
   });
   if (list.length > rows.length) rows.push(make("li", "", `and ${list.length - rows.length} more`));
-  return [make("details", "", make("summary", "", `${list.length} by ${owners.join(", ")}`), make("ul", "differences", ...rows))];
+  return [make("details", "", make("summary", "", owners.join(", ")), make("ul", "differences", ...rows))];
 }
 
 function tasks(unit) {
   const { desiredCount: desired, runningCount: running, rollout } = unit;
   if (desired === null || desired === undefined) return [];
-  const cell = [make("span", "", `${running} of ${desired} running`)];
+  // In a rollout old and new tasks run beside each other.
+  const cell = [make("span", "", running > desired ? `${running} running, ${desired} wanted` : `${running} of ${desired} running`)];
   if (rollout) {
     const bar = document.createElement("progress");
     bar.max = Math.max(rollout.desired, 1);
@@ -115,7 +124,7 @@ function services(units) {
   show("services", true);
   show("services-none", list.length === 0);
   at("services-rows").parentNode.hidden = list.length === 0;
-  const create = () => make("tr", "", make("td"), make("td"), make("td"), make("td", "now"), make("td"));
+  const create = () => roles(make("tr", "", make("td"), make("td"), make("td"), make("td", "now"), make("td")));
   keyed(at("services-rows"), list, (unit) => unit.key, create, (row, unit) => {
     const [name, word, count, message, drift] = row.children;
     fill(name, [unit.name, unit.cluster], () => [make("div", "title", unit.name), make("div", "under", unit.cluster)]);
@@ -139,7 +148,7 @@ function others(units) {
       node.dataset.opened = "once";
       node.open = true;
     }
-    const row = () => make("tr", "", make("td", "title"), make("td"), make("td", "now"), make("td"));
+    const row = () => roles(make("tr", "", make("td", "title"), make("td"), make("td", "now"), make("td")));
     keyed(node.querySelector("tbody"), it.units, (unit) => unit.key, row, (line, unit) => {
       const [name, word, message, drift] = line.children;
       say(name, unit.name);
