@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Everything Application Auto Scaling keeps, by resource id, then by name.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Scaling {
     targets: BTreeMap<String, Value>,
     policies: BTreeMap<(String, String), Value>,
@@ -20,6 +20,11 @@ pub struct Scaling {
 }
 
 impl Scaling {
+    /// The ARN of the scalable target with this resource id.
+    pub fn arn_of(&self, id: &str) -> Option<&str> {
+        text(self.targets.get(id)?, "ScalableTargetARN")
+    }
+
     /// Each scalable target in one line.
     pub fn summary(&self) -> Value {
         self.targets
