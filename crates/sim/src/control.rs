@@ -43,7 +43,8 @@ pub fn handle(endpoint: &mut Endpoint, request: &Request<Bytes>) -> Response<Byt
 /// - `script [{after | at, do, …}]`: commands on a timeline.
 /// - `fault {…}` (see [`Fault::parse`]), `faults []` to drop all; `throttle {on, load}`;
 ///   `staleness {seconds by service, replicas}`.
-/// - `load {resourceId, points}`: what an autoscaler sees.
+/// - `load {resourceId, points [[seconds, load], …]}`: what target tracking sees: a service of `n` running
+///   tasks has a metric of `load / n`, by the last point before now.
 /// - `keep {rows}`: how much of the audit log is kept.
 /// - `snapshot {name}`, `restore {name}`; `image {repository, tag, digest}`; `deny` and `allow {bucket, prefix}`.
 ///
@@ -117,6 +118,13 @@ pub fn run(endpoint: &mut Endpoint, command: &str, input: &Value) -> Result<Valu
             });
             let replicas = int(input, "replicas").and_then(|it| usize::try_from(it).ok()).unwrap_or(3);
             endpoint.disturbances.staleness = Staleness::new(&endpoint.sim, lags.collect(), replicas);
+        }
+        "load" => {
+            let id = of("resourceId");
+            let point = |it: &Value| Some((now + it[0].as_i64()? * 1000, it[1].as_f64()?));
+            let points: Option<Vec<(i64, f64)>> = list(input, "points").iter().map(point).collect();
+            let points = points.ok_or("points are pairs of seconds from now and load")?;
+            endpoint.change(move |sim| sim.scaling.autoscaler.load(&id, points.clone(), sim.now));
         }
         "keep" => {
             let rows = int(input, "rows").and_then(|it| usize::try_from(it).ok());

@@ -17,6 +17,7 @@ macro_rules! refuse {
 }
 
 pub mod audit;
+pub mod autoscaler;
 mod control;
 pub mod ecr;
 pub mod ecs;

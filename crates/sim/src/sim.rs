@@ -151,14 +151,17 @@ impl Sim {
 
     /// When something happens next by itself.
     pub fn next_wake(&self) -> Option<i64> {
-        self.ecs.next_wake()
+        self.ecs.next_wake().into_iter().chain(self.scaling.autoscaler.next_wake()).min()
     }
 
     /// Lets virtual time pass until `to` (milliseconds since the epoch), firing what is due in order.
     pub fn advance(&mut self, to: i64) {
-        while let Some(at) = self.ecs.next_wake().filter(|at| *at <= to) {
+        while let Some(at) = self.next_wake().filter(|at| *at <= to) {
             self.now = self.now.max(at);
-            crate::ecs::scheduler::wake(self);
+            match self.scaling.autoscaler.next_wake() == Some(at) {
+                true => crate::autoscaler::wake(self),
+                false => crate::ecs::scheduler::wake(self),
+            }
         }
         self.now = self.now.max(to);
     }

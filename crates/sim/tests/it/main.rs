@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where it stopped")]
 
 mod account;
+mod autoscaling;
 mod disturbances;
 mod ecs_rules;
 mod load_balancing;
