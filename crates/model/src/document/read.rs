@@ -315,7 +315,7 @@ fn ignores(value: &Tree, path: &Path, out: &mut Vec<Diagnostic>) -> Vec<Ignore> 
             }
             _ => {
                 out.push(
-                    Diagnostic::error("bad-path", at.child("path"), "this is no path")
+                    Diagnostic::error("bad-path", at.child("path"), "this is not a path")
                         .with_hint("for example `/service/healthCheckGracePeriodSeconds`"),
                 );
                 continue;
@@ -326,7 +326,7 @@ fn ignores(value: &Tree, path: &Path, out: &mut Vec<Diagnostic>) -> Vec<Ignore> 
             Ok(until) => until,
             Err(_) => {
                 out.push(
-                    Diagnostic::error("bad-date", at.child("until"), "this is no date")
+                    Diagnostic::error("bad-date", at.child("until"), "this is not a date")
                         .with_hint("for example `2027-01-31`"),
                 );
                 continue;

@@ -273,8 +273,12 @@ pub(super) fn check(field: &Field, tree: Tree, path: &Path, out: &mut Vec<Diagno
         }
         (Field::Count, tree) => match tree.as_int() {
             Some(n) if n >= 1 => Tree::Int(n),
-            _ => {
-                out.push(wrong("a whole number of at least 1", &tree));
+            Some(_) => {
+                out.push(Diagnostic::error("limit", path.clone(), "this number must be at least 1"));
+                Tree::Null
+            }
+            None => {
+                out.push(wrong("a whole number", &tree));
                 Tree::Null
             }
         },
@@ -285,7 +289,9 @@ pub(super) fn check(field: &Field, tree: Tree, path: &Path, out: &mut Vec<Diagno
                     _ => format!("`{text}` is not one of {}", words.join(", ")),
                 };
                 let mut d = Diagnostic::error("not-in-enum", path.clone(), message);
-                if let Some(near) = shapes::nearest(&text, words.iter().copied()) {
+                if words.len() > 1
+                    && let Some(near) = shapes::nearest(&text, words.iter().copied())
+                {
                     d = d.with_hint(format!("did you mean `{near}`?"));
                 }
                 out.push(d);
@@ -443,6 +449,13 @@ fn aws_shape(aws: &'static Aws, tree: Tree, path: &Path, out: &mut Vec<Diagnosti
             out.push(unknown(&name, path, known, true));
         }
     }
+    shapes::check(&theirs, input, &mut |at, problem| {
+        // In canonical form only one of the two would be left.
+        if let Problem::DuplicateMember { name } = problem {
+            let message = format!("`{name}` is given twice, with its first letter in both cases");
+            out.push(Diagnostic::error("duplicate-key", path.join(at).child(name), message).at_key());
+        }
+    });
     let theirs = drop_nulls(shapes::canonical(theirs, input));
     let theirs = coerce_all(theirs, input, path, out);
     shape_problems(aws, &theirs, path, out);
@@ -505,11 +518,8 @@ pub(super) fn shape_problems(aws: &'static Aws, tree: &Tree, path: &Path, out: &
                 here,
                 format!("{expected} belongs here, not {found}"),
             )),
-            Problem::DuplicateMember { name } => out.push(Diagnostic::error(
-                "duplicate-key",
-                here,
-                format!("`{name}` is given twice, with its first letter in both cases"),
-            )),
+            // Told before the canonical form was made.
+            Problem::DuplicateMember { .. } => {}
             limit => out.push(Diagnostic::error("limit", here, limit.to_string())),
         }
     });

@@ -120,10 +120,11 @@ fn top(document: &Document, out: &mut Vec<Diagnostic>) {
     let reported = |out: &[Diagnostic], name: &str| out.iter().any(|d| d.path == Path::of([name]));
     let is_account = |text: &str| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
     if !document.account.is_empty() && !is_account(&document.account) && !reported(out, "account") {
-        out.push(
-            Diagnostic::error("bad-account", Path::of(["account"]), "an account id has 12 digits")
-                .with_hint("in YAML, put it in quotes: a leading zero is lost otherwise"),
-        );
+        let mut d = Diagnostic::error("bad-account", Path::of(["account"]), "an account id has 12 digits");
+        if document.account.bytes().all(|b| b.is_ascii_digit()) && document.account.len() < 12 {
+            d = d.with_hint("put it in quotes with its leading zeros, which a number loses");
+        }
+        out.push(d);
     }
     if !document.name.is_empty() {
         name(&document.name, 128, "a document's name", &Path::of(["name"]), out);
@@ -186,7 +187,8 @@ fn elb_name(text: &str, what: &str, at: &Path, out: &mut Vec<Diagnostic>) {
 }
 
 fn containers(task: &Tree, at: &Path, out: &mut Vec<Diagnostic>) {
-    let list = task.list_of("containerDefinitions");
+    // That it is not there at all is told by its shape.
+    let Some(Tree::List(list)) = task.get("containerDefinitions") else { return };
     let at = at.child("containerDefinitions");
     if list.is_empty() {
         out.push(Diagnostic::error("no-container", at, "a task definition needs at least one container"));
