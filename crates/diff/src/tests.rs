@@ -133,7 +133,7 @@ fn a_declared_empty_list_means_empty() {
         json!({"loadBalancers": []}),
         json!({"loadBalancers": [{"targetGroupArn": "tg", "containerName": "c", "containerPort": 1}]}),
         expect![[r#"
-            /loadBalancers/tg:c:1 want - live {"containerName":"c","containerPort":1,"targetGroupArn":"tg"}
+            /loadBalancers/tg want - live {"containerName":"c","containerPort":1,"targetGroupArn":"tg"}
         "#]],
     );
 }
