@@ -2,6 +2,9 @@
 //!
 //! Nothing is allocated on the way: paths and copies of values are made where a difference is found.
 
+use std::fmt;
+
+use evenkeel_model::tree::is_masked;
 use evenkeel_model::{Map, Path, Tree};
 
 use crate::kind::Kind;
@@ -12,7 +15,7 @@ use crate::value::{Scalar, Value, alike, same_time};
 use crate::whole::Whole;
 
 /// One field in which two shapes differ.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct FieldDiff {
     /// Where, from the root of the kind's shape; elements of sets by their keys.
     pub path: Path,
@@ -20,6 +23,20 @@ pub struct FieldDiff {
     pub want: Option<Tree>,
     /// What AWS has there, a default included; `None` for absent.
     pub live: Option<Tree>,
+}
+
+/// Masks what may be secret.
+impl fmt::Debug for FieldDiff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hidden = is_masked(&self.path);
+        let side =
+            |tree: &Option<Tree>| tree.as_ref().map(|t| if hidden { Tree::from("…") } else { t.clone() });
+        f.debug_struct("FieldDiff")
+            .field("path", &self.path.to_string())
+            .field("want", &side(&self.want))
+            .field("live", &side(&self.live))
+            .finish()
+    }
 }
 
 /// The fields in which `live` differs from `want`, in path order; none where they mean the same.
@@ -376,7 +393,7 @@ impl<'a> Walk<'a> {
             let at = at.below(Segment::Element { elements: wants, index, before: 0 });
             let mark = self.found.len();
             let equal = find.each(&wants, index, &lives).find(|&other| {
-                if taken.has(other) {
+                if taken.has(other) || lives.items.get(other).is_none_or(hollow) {
                     return false;
                 }
                 self.found.truncate(mark);
@@ -393,7 +410,9 @@ impl<'a> Walk<'a> {
         }
         for (index, want) in wants.items.iter().enumerate().filter(|(i, _)| open.has(*i)) {
             let at = at.below(Segment::Element { elements: wants, index, before: 0 });
-            let partner = find.each(&wants, index, &lives).find(|other| !taken.has(*other));
+            let partner = find
+                .each(&wants, index, &lives)
+                .find(|&other| !taken.has(other) && lives.items.get(other).is_some_and(|t| !hollow(t)));
             match partner.and_then(|other| Some((other, lives.items.get(other)?))) {
                 Some((other, live)) => {
                     taken.set(other);

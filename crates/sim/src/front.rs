@@ -27,7 +27,7 @@ const VERSIONS: &[(&str, &str, &str)] = &[
 
 /// Answers one request.
 pub fn handle(sim: &mut Sim, request: &Request<Bytes>) -> Response<Bytes> {
-    let id = sim.uuid();
+    let id = sim.request_id();
     let caller = caller(request);
     let target = header(request.headers(), "x-amz-target");
     let form = header(request.headers(), "content-type")
@@ -98,7 +98,7 @@ fn json_protocol(sim: &mut Sim, request: &Request<Bytes>, caller: String, target
             (error.status, json!({"__type": error.code, "message": error.message}), Some(error.code))
         }
     };
-    let mut response = respond(status, "application/x-amz-json-1.1", body.to_string());
+    let mut response = respond(status, "application/x-amz-json-1.1", bytes(&body));
     if let Some(code) = code.and_then(|code| HeaderValue::from_str(&code).ok()) {
         response.headers_mut().insert("x-amzn-errortype", code);
     }
@@ -151,9 +151,15 @@ fn rest(sim: &mut Sim, request: &Request<Bytes>, caller: String, id: &str) -> Re
     s3::wire::respond(sim, request, operation, &input, answer, id)
 }
 
+/// A value as JSON.
+fn bytes(value: &Value) -> Vec<u8> {
+    // Writing a value into memory fails for no value there is.
+    serde_json::to_vec(value).unwrap_or_default()
+}
+
 /// A response with a body of this type.
-pub fn respond(status: u16, content_type: &'static str, body: String) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(body));
+pub fn respond(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Response<Bytes> {
+    let mut response = Response::new(body.into());
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert("content-type", HeaderValue::from_static(content_type));
     response

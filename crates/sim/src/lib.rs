@@ -7,6 +7,15 @@
 //! mistake cannot hide in both. The same seed and the same calls give the same answers and the same
 //! [`AuditRow`]s.
 
+/// Validations as rows: the first condition that holds refuses the request with its error.
+macro_rules! refuse {
+    ($($holds:expr => $error:expr;)*) => {
+        $(if $holds {
+            return Err($error);
+        })*
+    };
+}
+
 pub mod audit;
 mod control;
 pub mod ecr;

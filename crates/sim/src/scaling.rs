@@ -4,7 +4,7 @@
 
 use crate::ecs::{Key, services};
 use crate::sim::{Answer, ApiError, Sim};
-use crate::table::{self, Operation, TagStyle, read, write};
+use crate::table::{Operation, TagStyle, TagVerb, read, tags, write};
 use crate::value::{self, Paging, fill, has, int, page, paged, set, text, texts};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
@@ -44,9 +44,9 @@ pub const OPERATIONS: &[Operation] = &[
     read(SERVICE, "DescribeScheduledActions", describe_scheduled),
     write(SERVICE, "DeleteScheduledAction", delete_scheduled),
     read(SERVICE, "DescribeScalingActivities", describe_activities),
-    write(SERVICE, "TagResource", tag),
-    write(SERVICE, "UntagResource", untag),
-    read(SERVICE, "ListTagsForResource", list_tags),
+    tags(SERVICE, "TagResource", &TAGS, TagVerb::Add),
+    tags(SERVICE, "UntagResource", &TAGS, TagVerb::Remove),
+    tags(SERVICE, "ListTagsForResource", &TAGS, TagVerb::List),
 ];
 
 const TAGS: TagStyle = TagStyle {
@@ -55,6 +55,8 @@ const TAGS: TagStyle = TagStyle {
     value: "",
     invalid: "ValidationException",
     too_many: "TooManyTagsException",
+    keys: "TagKeys",
+    find: existing,
 };
 
 const fn paging(max: usize) -> Paging {
@@ -110,14 +112,12 @@ fn register(sim: &mut Sim, input: &Value) -> Answer {
         .filter(|key| sim.ecs.services.get(key).is_some_and(|service| service.status == "ACTIVE"))
         .ok_or_else(|| invalid(format!("ECS service doesn't exist: {id}")))?;
     let existing = sim.scaling.targets.get(&id).cloned();
-    if existing.is_some() && input.get("Tags").is_some() {
-        return Err(invalid(
-            "The scalable target that you tried to tag already exists. Please use TagResource API instead.",
-        ));
+    refuse! {
+        existing.is_some() && input.get("Tags").is_some() => invalid("The scalable target that you tried to tag already exists. Please use TagResource API instead.");
     }
     let fresh = existing.is_none();
-    if fresh && (!has(input, "MinCapacity") || !has(input, "MaxCapacity")) {
-        return Err(invalid("MinCapacity and MaxCapacity must be specified for a new scalable target."));
+    refuse! {
+        fresh && (!has(input, "MinCapacity") || !has(input, "MaxCapacity")) => invalid("MinCapacity and MaxCapacity must be specified for a new scalable target.");
     }
     let mut target = existing.unwrap_or_else(|| json!({}));
     for name in ["MinCapacity", "MaxCapacity"] {
@@ -126,11 +126,10 @@ fn register(sim: &mut Sim, input: &Value) -> Answer {
         }
     }
     let (min, max) = (int(&target, "MinCapacity").unwrap_or(0), int(&target, "MaxCapacity").unwrap_or(0));
-    if min < 0 || max < min {
-        return Err(invalid("Maximum capacity cannot be less than minimum capacity"));
+    refuse! {
+        min < 0 || max < min => invalid("Maximum capacity cannot be less than minimum capacity");
     }
-    fill(&mut target, "SuspendedState", json!({}));
-    let suspended = &mut target["SuspendedState"];
+    let suspended = value::object_mut(&mut target, "SuspendedState");
     for name in ["DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended"] {
         if let Some(new) = input.get("SuspendedState").and_then(|it| it.get(name)) {
             set(suspended, name, new.clone());
@@ -200,8 +199,8 @@ pub fn forget(sim: &mut Sim, id: &str) {
 fn describe_targets(sim: &mut Sim, input: &Value) -> Answer {
     namespace(input)?;
     let ids = texts(input, "ResourceIds");
-    if ids.len() > 50 {
-        return Err(invalid("ResourceIds can have at most 50 items."));
+    refuse! {
+        ids.len() > 50 => invalid("ResourceIds can have at most 50 items.");
     }
     let items = sim
         .scaling
@@ -216,8 +215,8 @@ fn describe_targets(sim: &mut Sim, input: &Value) -> Answer {
 
 fn deregister(sim: &mut Sim, input: &Value) -> Answer {
     let id = resource(input)?;
-    if !sim.scaling.targets.contains_key(&id) {
-        return Err(missing("scalable target", &id));
+    refuse! {
+        !sim.scaling.targets.contains_key(&id) => missing("scalable target", &id);
     }
     forget(sim, &id);
     Ok(json!({}))
@@ -226,15 +225,15 @@ fn deregister(sim: &mut Sim, input: &Value) -> Answer {
 fn put_policy(sim: &mut Sim, input: &Value) -> Answer {
     let id = resource(input)?;
     let name = value::required(input, "PolicyName", "ValidationException")?.to_owned();
-    if !sim.scaling.targets.contains_key(&id) {
-        return Err(missing("scalable target", &id));
+    refuse! {
+        !sim.scaling.targets.contains_key(&id) => missing("scalable target", &id);
     }
     let key = (id.clone(), name.clone());
     let mut policy = sim.scaling.policies.get(&key).cloned().unwrap_or_else(|| json!({}));
     let fresh = !has(&policy, "PolicyARN");
     let kind = text(input, "PolicyType").or(text(&policy, "PolicyType")).unwrap_or("StepScaling").to_owned();
-    if !fresh && text(&policy, "PolicyType") != Some(&kind) {
-        return Err(invalid("The policy type of a scaling policy cannot be changed"));
+    refuse! {
+        !fresh && text(&policy, "PolicyType") != Some(&kind) => invalid("The policy type of a scaling policy cannot be changed");
     }
     let member = match kind.as_str() {
         "TargetTrackingScaling" => "TargetTrackingScalingPolicyConfiguration",
@@ -248,13 +247,9 @@ fn put_policy(sim: &mut Sim, input: &Value) -> Answer {
             return Err(invalid(format!("{member} must be specified for policy type {kind}")));
         }
         (Some(it), _) if kind == "TargetTrackingScaling" => {
-            if !has(it, "TargetValue") {
-                return Err(invalid("TargetValue must be specified"));
-            }
-            if has(it, "PredefinedMetricSpecification") == has(it, "CustomizedMetricSpecification") {
-                return Err(invalid(
-                    "Exactly one of PredefinedMetricSpecification and CustomizedMetricSpecification must be specified",
-                ));
+            refuse! {
+                !has(it, "TargetValue") => invalid("TargetValue must be specified");
+                has(it, "PredefinedMetricSpecification") == has(it, "CustomizedMetricSpecification") => invalid("Exactly one of PredefinedMetricSpecification and CustomizedMetricSpecification must be specified");
             }
         }
         _ => {}
@@ -334,8 +329,8 @@ fn delete_policy(sim: &mut Sim, input: &Value) -> Answer {
 fn put_scheduled(sim: &mut Sim, input: &Value) -> Answer {
     let id = resource(input)?;
     let name = value::required(input, "ScheduledActionName", "ValidationException")?.to_owned();
-    if !sim.scaling.targets.contains_key(&id) {
-        return Err(missing("scalable target", &id));
+    refuse! {
+        !sim.scaling.targets.contains_key(&id) => missing("scalable target", &id);
     }
     let key = (id.clone(), name.clone());
     let before = sim.scaling.scheduled.get(&key).cloned().unwrap_or_else(|| json!({}));
@@ -349,8 +344,8 @@ fn put_scheduled(sim: &mut Sim, input: &Value) -> Answer {
             set(&mut action, name, new.clone());
         }
     }
-    if !has(&action, "Schedule") {
-        return Err(invalid("Schedule must be specified for a new scheduled action"));
+    refuse! {
+        !has(&action, "Schedule") => invalid("Schedule must be specified for a new scheduled action");
     }
     let uuid = sim.uuid();
     fill(
@@ -391,28 +386,11 @@ fn describe_activities(sim: &mut Sim, input: &Value) -> Answer {
     Ok(paged("ScalingActivities", page, next, &paging(50)))
 }
 
-fn tag(sim: &mut Sim, input: &Value) -> Answer {
-    let arn = existing(sim, input)?;
-    TAGS.add(sim, &arn, input)?;
-    Ok(json!({}))
-}
-
-fn untag(sim: &mut Sim, input: &Value) -> Answer {
-    let arn = existing(sim, input)?;
-    table::untag(sim, &arn, input, "TagKeys");
-    Ok(json!({}))
-}
-
-fn list_tags(sim: &mut Sim, input: &Value) -> Answer {
-    let arn = existing(sim, input)?;
-    Ok(json!({"Tags": TAGS.show(sim.tags.get(&arn))}))
-}
-
-fn existing(sim: &Sim, input: &Value) -> Result<String, ApiError> {
+fn existing(sim: &Sim, input: &Value) -> Result<Vec<String>, ApiError> {
     let arn = value::required(input, "ResourceARN", "ValidationException")?;
     let known = |target: &Value| text(target, "ScalableTargetARN") == Some(arn);
     match sim.scaling.targets.values().any(known) {
-        true => Ok(arn.to_owned()),
+        true => Ok(vec![arn.to_owned()]),
         false => Err(ApiError::new(
             "ResourceNotFoundException",
             format!("The specified resource doesn't exist: {arn}"),

@@ -100,6 +100,21 @@ pub struct Sim {
     pub(crate) logs: Logs,
     pub(crate) s3: S3,
     random: u64,
+    requests: u64,
+}
+
+/// The next number of a sequence (splitmix64).
+fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+fn in_groups(hex: &str) -> String {
+    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
+    [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
 }
 
 impl Sim {
@@ -108,6 +123,7 @@ impl Sim {
         Self {
             now: config.start_epoch_seconds * 1000,
             random: config.seed,
+            requests: !config.seed,
             config,
             caller: String::new(),
             audit: Vec::new(),
@@ -132,6 +148,9 @@ impl Sim {
         let operation = table::find(&call.service, &call.operation);
         let answer = match operation.map(|operation| &operation.run) {
             Some(Run::Plain(run)) => run(self, &call.input).map(|value| Reply { value, body: Bytes::new() }),
+            Some(Run::Tags(style, verb)) => {
+                style.run(*verb, self, &call.input).map(|value| Reply { value, body: Bytes::new() })
+            }
             Some(Run::Object(run)) => run(self, &call.input, &call.body),
             None => {
                 self.unknown_operations.push(format!("{}:{}", call.service, call.operation));
@@ -186,13 +205,9 @@ impl Sim {
         })
     }
 
-    /// The next number of the sequence (splitmix64).
+    /// The next number of the sequence.
     pub fn draw(&mut self) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.random;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        next(&mut self.random)
     }
 
     /// A duration in milliseconds between `from` and `to` seconds.
@@ -217,8 +232,14 @@ impl Sim {
 
     /// An id in the form of a UUID.
     pub fn uuid(&mut self) -> String {
-        let hex = self.hex(32);
-        format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+        in_groups(&self.hex(32))
+    }
+
+    /// The id of a request, from a sequence of its own: looking at something changes nothing that comes after.
+    pub fn request_id(&mut self) -> String {
+        let high = next(&mut self.requests);
+        let low = next(&mut self.requests);
+        in_groups(&format!("{high:016x}{low:016x}"))
     }
 
     /// An ARN of this account and region.

@@ -69,6 +69,18 @@ pub fn list_mut<'a>(value: &'a mut Value, name: &str) -> Option<&'a mut Vec<Valu
     value.get_mut(name).and_then(Value::as_array_mut)
 }
 
+/// The object under `name`, to change it in place; whatever else is there gives way to an empty one.
+pub fn object_mut<'a>(value: &'a mut Value, name: &str) -> &'a mut Value {
+    if !value.is_object() {
+        *value = json!({});
+    }
+    let member = &mut value[name];
+    if !member.is_object() {
+        *member = json!({});
+    }
+    member
+}
+
 /// Only the members `names`, where they are there.
 pub fn pick(value: &Value, names: &[&str]) -> Value {
     let mut map = Map::new();

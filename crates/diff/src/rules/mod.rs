@@ -122,6 +122,12 @@ pub fn set_keys(kind: Kind, path: &evenkeel_model::Path) -> Option<&'static [&'s
     node.set
 }
 
+/// True where a member of that name is a set in some kind: its elements are named by key.
+pub fn names_a_set(member: &str) -> bool {
+    let named = |row: &Row| row.path.rsplit('/').next() == Some(member);
+    Kind::ALL.iter().flat_map(|k| k.rows()).any(|r| matches!(r.rule, Rule::Set(_)) && named(r))
+}
+
 const fn row(path: &'static str, rule: Rule, source: &'static str) -> Row {
     Row { path, rule, source }
 }
