@@ -127,10 +127,12 @@ fn present<'t>(node: &Node, tree: Option<&'t Tree>) -> Option<&'t Tree> {
     tree.filter(|t| !t.is_empty() && !(node.empty_is_absent && t.as_str() == Some("")))
 }
 
-/// An element that says nothing, as templates leave them behind: `{}` or `{"name": null}`.
+/// Says nothing all the way down: `{}`, `{"name": null}`, `{"audit": {}}`. Templates leave such behind,
+/// and AWS drops them or not.
 fn hollow(tree: &Tree) -> bool {
     match tree {
-        Tree::Map(map) => map.iter().all(|(_, v)| v.is_empty()),
+        Tree::Map(map) => map.iter().all(|(_, v)| hollow(v)),
+        Tree::List(items) => items.iter().all(hollow),
         other => other.is_empty(),
     }
 }
@@ -140,10 +142,8 @@ impl<'a> Walk<'a> {
         let (want, live) = (self.want_root, self.live_root);
         let parents = Parents { want: Some(want.tree()), live: Some(live.tree()) };
         for (name, child) in node.members() {
-            if live.shows(name) {
-                let at = At::ROOT;
-                self.member(child, at.below(Segment::Member(name)), want.get(name), live.get(name), parents);
-            }
+            let at = At::ROOT;
+            self.member(child, at.below(Segment::Member(name)), want.get(name), live.get(name), parents);
         }
         for (name, value) in want.tree().entries() {
             if node.child(name).is_none() {
@@ -223,6 +223,7 @@ impl<'a> Walk<'a> {
     fn lone(&mut self, node: &'a Node, at: At<'_>, want: Option<&'a Tree>, live: Option<&'a Tree>) {
         static NONE: [Tree; 0] = [];
         match (want, live) {
+            (Some(one), None) | (None, Some(one)) if !matches!(node.form, Form::Map) && hollow(one) => {}
             (Some(one @ Tree::Map(map)), None) | (None, Some(one @ Tree::Map(map))) => {
                 let Form::Structure { optional, .. } = node.form else {
                     return self.differ(at, want, live);

@@ -19,7 +19,8 @@ pub use defaults::{default_at, defaults, fill};
 pub use kind::Kind;
 pub use place::{ordered, put};
 pub use rules::{
-    Change, Clearing, Sameness, attribute_default, change, clearing, compare_attributes, listener_attribute_default,
+    Change, Clearing, Sameness, attribute_default, change, clearing, compare_attributes,
+    listener_attribute_default,
 };
 pub use whole::{SERVICE_REVISION, Whole};
 

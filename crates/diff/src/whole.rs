@@ -75,17 +75,6 @@ impl<'a> Whole<'a> {
         }
     }
 
-    /// True where this side could show the member if it were set: a gateway connector of a service whose
-    /// revision nobody read is neither there nor absent.
-    pub fn shows(&self, name: &str) -> bool {
-        match self.elsewhere {
-            Elsewhere::Service { revision, .. } if ON_REVISION.contains(&name) => {
-                revision.is_some() || self.tree.get(name).is_some()
-            }
-            _ => true,
-        }
-    }
-
     /// A member's text.
     pub fn str(&self, name: &str) -> Option<&'a str> {
         self.get(name)?.as_str()

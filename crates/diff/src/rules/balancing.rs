@@ -179,7 +179,7 @@ pub(super) const RULE: &[Row] = &[
     set("conditions/*/httpHeaderConfig/regexValues", &[], VALUES),
     set("conditions/*/httpRequestMethodConfig/values", &[], VALUES),
     set("conditions/*/sourceIpConfig/values", &[], VALUES),
-    set("conditions/*/queryStringConfig/values", &[], VALUES),
+    set("conditions/*/queryStringConfig/values", &["key", "value"], VALUES),
     elsewhere("conditions/*/sourceIpConfig/ipAddressType", "B: follows from the addresses"),
     set("transforms", &["type"], "L: [] is added; one a type"),
 ];

@@ -3,12 +3,13 @@
 use super::fields::{Change, Clearing, Field, at, fixed, name};
 use super::{Place, Row, Sameness, Value};
 use super::{counts, derive, elsewhere, flag, free, free_when, int, no_empty, same, set, text};
-use crate::whole::Whole;
+use crate::whole::{SERVICE_REVISION, Whole};
 
 const BREAKER: &str = "L: filled in";
 const ALARMS: &str = "L: absent, or empty and off";
 const EARLY: &str = "D: where the block is present";
 const HOOK: &str = "D: filled in";
+const UNREAD: &str = "where the service's revision was not read";
 const SWITCHED: &str = "D: CodeDeploy and task sets keep their own";
 
 pub(super) const ROWS: &[Row] = &[
@@ -118,7 +119,7 @@ pub(super) const ROWS: &[Row] = &[
     free("serviceConnectConfiguration/services/*/tls/kmsKey", "D: the key AWS manages"),
     set("serviceConnectConfiguration/logConfiguration/secretOptions", &["name"], "D: options are named"),
     text("serviceConnectConfiguration/accessLogConfiguration/includeQueryParameters", "DISABLED", "B"),
-    set("serviceConnectConfiguration/containerConfigurations", &[], "B"),
+    set("serviceConnectConfiguration/containerConfigurations", &["logLevel"], "B: one entry a container"),
     set("volumeConfigurations", &["name"], "D: volumes are named; read from the primary deployment"),
     text("volumeConfigurations/*/managedEBSVolume/filesystemType", "xfs", "D"),
     free("volumeConfigurations/*/managedEBSVolume/volumeType", "D: EC2's default"),
@@ -131,9 +132,21 @@ pub(super) const ROWS: &[Row] = &[
     set("volumeConfigurations/*/managedEBSVolume/tagSpecifications/*/tags", &["key"], "D"),
     text("volumeConfigurations/*/managedEBSVolume/tagSpecifications/*/propagateTags", "NONE", "D"),
     set("vpcLatticeConfigurations", &["targetGroupArn"], "ecspresso: read from the primary deployment"),
-    set("monitoring/metricConfigurations", &["resolutionSeconds"], "B: only a service revision shows it"),
+    free_when(
+        "monitoring",
+        |_, live| unread(live, "monitoring"),
+        UNREAD,
+        "B: only a service revision shows it",
+    ),
+    free_when(
+        "gatewayConnectors",
+        |_, live| unread(live, "gatewayConnectors"),
+        UNREAD,
+        "B: only a service revision shows it",
+    ),
+    set("monitoring/metricConfigurations", &["resolutionSeconds"], "B: one entry a resolution"),
     set("monitoring/metricConfigurations/*/metricNames", &[], "B: a set"),
-    set("gatewayConnectors", &["portName"], "B: only a service revision shows it"),
+    set("gatewayConnectors", &["portName"], "B: one connector a port"),
     set("gatewayConnectors/*/filters/accessTypes", &[], "B: a set"),
 ];
 
@@ -278,6 +291,11 @@ fn service_connect_off(want: &Whole<'_>, live: &Whole<'_>) -> bool {
         side.get("serviceConnectConfiguration").and_then(|s| s.get("enabled")) == Some(&Tree::Bool(true))
     };
     !on(want) && !on(live)
+}
+
+/// What a revision would show is neither there nor absent until somebody reads it.
+fn unread(live: &Whole<'_>, member: &str) -> bool {
+    live.get(member).is_none() && live.get(SERVICE_REVISION).is_none()
 }
 
 fn controller<'a>(side: &Whole<'a>) -> &'a str {

@@ -23,8 +23,8 @@ const RENAMED: [(&str, &str); 9] = [
     ("PredictiveScalingSchedulingBufferTime", "schedulingBufferTime"),
 ];
 
-/// What CloudFormation keeps to itself.
-const OWN: [&str; 3] = ["EmptyOnDelete", "ForceNewDeployment", "Targets"];
+/// What CloudFormation keeps to itself, and tags, which are not compared here.
+const OWN: [&str; 4] = ["EmptyOnDelete", "ForceNewDeployment", "Targets", "Tags"];
 
 /// All pairs of the folder of recordings beside the workspace; none, and a note, where there is none.
 pub fn recordings() -> Vec<Pair> {
@@ -87,11 +87,13 @@ fn pairs(file: &str, value: &Value, shifted: &[String]) -> Vec<Pair> {
     }
     let Some(kind) = kind_of(resource["resourceType"].as_str().unwrap_or_default()) else {
         // No table knows it: it is compared as any unknown member is.
-        let wrap = |side: Map<String, Value>| Tree::map().with("evenkeelUnknown", lower(Value::Object(side)));
+        let wrap = |side: Map<String, Value>| Tree::map().with("recorded", lower(Value::Object(side)));
         return vec![Pair::new(file, Kind::LogGroup, wrap(declared), wrap(live))];
     };
     // CloudFormation makes a name up where none is declared; a document always has one.
-    for (name, of) in [("Name", Kind::TargetGroup), ("Name", Kind::LoadBalancer), ("Family", Kind::TaskDefinition)] {
+    for (name, of) in
+        [("Name", Kind::TargetGroup), ("Name", Kind::LoadBalancer), ("Family", Kind::TaskDefinition)]
+    {
         if of == kind && !declared.contains_key(name) {
             declared.extend(live.get(name).map(|v| (name.to_owned(), v.clone())));
         }
@@ -167,7 +169,9 @@ fn attribute_map(list: Value) -> Tree {
 /// Names with the first letter in lower case, all the way down.
 fn lower(value: Value) -> Tree {
     match value {
-        Value::Object(map) => Tree::of(map.into_iter().map(|(name, value)| (lower_first(&name), lower(value)))),
+        Value::Object(map) => {
+            Tree::of(map.into_iter().map(|(name, value)| (lower_first(&name), lower(value))))
+        }
         Value::Array(items) => Tree::list(items.into_iter().map(lower)),
         other => Tree::from(other),
     }

@@ -20,7 +20,7 @@ pub struct Count {
 }
 
 impl fmt::Display for Count {
-    fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Count { leaves, changed, dropped, added, silent } = self;
         write!(
             f,
@@ -149,12 +149,12 @@ fn look(pair: &Pair, live: &Tree, steps: &[String]) -> Seen {
                 match keys {
                     Some(keys) => {
                         let name = key_of(kind, &pattern, keys, &element);
-                        want = want.and_then(|w| {
-                            w.items().iter().find(|i| key_of(kind, &pattern, keys, i) == name)
-                        });
+                        want = want
+                            .and_then(|w| w.items().iter().find(|i| key_of(kind, &pattern, keys, i) == name));
                         seen.path.push(&name);
                         let below = steps[depth + 1..].join("/");
-                        if keys.is_empty() || keys.contains(&below.as_str()) {
+                        let part = |key: &&str| *key == below || key.starts_with(&format!("{below}/"));
+                        if keys.is_empty() || keys.iter().any(part) {
                             seen.identity = Some(seen.path.segments().len());
                         }
                     }
@@ -170,8 +170,12 @@ fn look(pair: &Pair, live: &Tree, steps: &[String]) -> Seen {
                 shape = Some(item);
             }
             _ => {
-                tree = tree.and_then(|t| t.get(step));
-                want = want.and_then(|w| w.get(step));
+                let scalars = |t: &Tree| !matches!(t, Tree::Map(_) | Tree::List(_));
+                if tree.is_some_and(|t| !t.items().is_empty() && t.items().iter().all(scalars)) {
+                    seen.words = Some(seen.path.segments().len());
+                }
+                tree = tree.and_then(|t| t.at([step.as_str()]));
+                want = want.and_then(|w| w.at([step.as_str()]));
                 seen.path.push(step);
                 seen.silent |= shape.is_none() && want.is_none();
             }
@@ -185,6 +189,12 @@ fn look(pair: &Pair, live: &Tree, steps: &[String]) -> Seen {
                     free(&whole(&pair.want), &whole(live))
                 }
                 Rule::Same(Sameness::PlatformVersion) => want.and_then(Tree::as_str) == Some("LATEST"),
+                // Which namespace an ARN's id is only Cloud Map could tell.
+                Rule::Same(Sameness::Namespace) if tree.is_some() => {
+                    let name =
+                        |t: Option<&Tree>| t.and_then(Tree::as_str).is_some_and(|n| !n.starts_with("arn:"));
+                    name(want) && !name(tree)
+                }
                 _ => false,
             };
         }
@@ -193,15 +203,17 @@ fn look(pair: &Pair, live: &Tree, steps: &[String]) -> Seen {
 }
 
 /// Another value of that type.
-fn changed(tree: &Tree, shape: Option<ShapeId>) -> Tree {
+fn changed(tree: &Tree, shape: Option<ShapeId>, beside: &[Tree]) -> Tree {
     match tree {
         Tree::Bool(b) => Tree::Bool(!b),
         Tree::Int(n) => Tree::Int(n + 1),
         Tree::Num(n) => Tree::Num(n + 1.0),
         Tree::Str(text) => match shape.map(ShapeId::kind) {
-            Some(shapes::Kind::String { enums: [a, b, ..], .. }) => {
-                Tree::from(if **text == **a { *b } else { *a })
-            }
+            Some(shapes::Kind::String { enums: enums @ [_, _, ..], .. }) => enums
+                .iter()
+                .map(|e| Tree::from(*e))
+                .find(|e| e != tree && !beside.contains(e))
+                .unwrap_or_else(|| Tree::from("changed")),
             _ if text.parse::<i64>().is_ok() => Tree::from(format!("{text}1")),
             _ => Tree::from(format!("{text}-changed")),
         },
@@ -230,7 +242,8 @@ pub fn leaves(pair: &Pair, count: &mut Count, failed: &mut Vec<String>) {
         let value = get(live, &steps).cloned().unwrap_or_default();
         if !matches!(value, Tree::Null | Tree::List(_) | Tree::Map(_)) {
             count.changed += 1;
-            let other = with(live, &steps, Some(&changed(&value, shape_at(kind, &steps))));
+            let beside = steps.split_last().and_then(|(_, up)| get(live, up)).map_or(&[][..], Tree::items);
+            let other = with(live, &steps, Some(&changed(&value, shape_at(kind, &steps), beside)));
             let seen = look(pair, live, &steps);
             let found = paths(kind, want, &other);
             let expected = if look(pair, &other, &steps).silent && seen.silent {
@@ -293,12 +306,18 @@ fn drop_leaf(pair: &Pair, steps: &[String], value: &Tree, count: &mut Count, fai
     count.dropped += 1;
     let (kind, want, live) = (pair.kind, &pair.want, &pair.live);
     let other = with(live, steps, None);
-    let seen = look(pair, live, steps);
+    let mut seen = look(pair, live, steps);
+    let is_namespace = |row: &Row| matches!(row.rule, Rule::Same(Sameness::Namespace));
+    if steps.last().is_some_and(|s| s == "namespace") && rows(kind, steps).any(is_namespace) {
+        seen.silent = look(pair, &other, steps).silent;
+    }
     let found = paths(kind, want, &other);
     let filled = defaults(kind, &other);
     let in_list = steps.last().is_some_and(|s| s.parse::<usize>().is_ok());
     let back = !in_list && (value.is_empty() || get(&filled, steps).is_some_and(|d| same(d, value)));
-    let off = !in_list && (*value == Tree::Bool(false) || (value.as_str() == Some("")));
+    let on = get(&filled, steps) == Some(&Tree::Bool(true));
+    let known = shape_at(kind, steps).is_some();
+    let off = !in_list && known && (*value == Tree::Bool(false) && !on || (value.as_str() == Some("")));
     let expected = if seen.silent || back || off {
         if seen.silent {
             count.silent += 1;
@@ -325,7 +344,9 @@ fn drop_leaf(pair: &Pair, steps: &[String], value: &Tree, count: &mut Count, fai
 }
 
 fn same(a: &Tree, b: &Tree) -> bool {
-    a == b || (a.as_int().is_some() && a.as_int() == b.as_int()) || a.as_str().zip(b.as_str()).is_some_and(|(a, b)| a == b)
+    a == b
+        || (a.as_int().is_some() && a.as_int() == b.as_int())
+        || a.as_str().zip(b.as_str()).is_some_and(|(a, b)| a == b)
 }
 
 /// Every structure gets every member that it has not, and one that no table knows.
@@ -368,6 +389,8 @@ fn additions(pair: &Pair, count: &mut Count, failed: &mut Vec<String>) {
                 continue;
             }
             let value = unusual(member.shape);
+            let usual = get(&defaults(pair.kind, &pair.live), &steps).is_some_and(|d| same(d, &value));
+            let value = if usual { changed(&value, Some(member.shape), &[]) } else { value };
             let other = with(&pair.live, &steps, Some(&value));
             count.added += 1;
             let seen = look(pair, &other, &steps);
@@ -385,8 +408,9 @@ fn additions(pair: &Pair, count: &mut Count, failed: &mut Vec<String>) {
             };
             let loud: Vec<Path> = found.iter().filter(|p| at_it(p)).cloned().collect();
             // Some blocks hold only what nobody looks at.
-            let hollow = matches!(member.shape.kind(), shapes::Kind::Structure { .. } | shapes::Kind::List { .. })
-                && all_silent(pair, &other, &steps);
+            let hollow =
+                matches!(member.shape.kind(), shapes::Kind::Structure { .. } | shapes::Kind::List { .. })
+                    && all_silent(pair, &other, &steps);
             if (loud.is_empty() && !hollow) || !follows(pair, &other, &found, &loud) {
                 check(pair, "addition", &steps, &other, &found, &[seen.path], failed);
             }
@@ -401,7 +425,7 @@ fn all_silent(pair: &Pair, live: &Tree, steps: &[String]) -> bool {
     leaves.iter().all(|leaf| look(pair, live, leaf).silent)
 }
 
-/// A value that nothing defaults to.
+/// A value that hardly anything defaults to.
 fn unusual(shape: ShapeId) -> Tree {
     match shape.kind() {
         shapes::Kind::Structure { members, .. } => {
@@ -409,7 +433,7 @@ fn unusual(shape: ShapeId) -> Tree {
         }
         shapes::Kind::List { item, .. } => Tree::list([unusual(item)]),
         shapes::Kind::Map { .. } => Tree::map().with("k", "v"),
-        // The last value of a list is no default anywhere.
+        // The last value of a list is hardly ever the default.
         shapes::Kind::String { enums: [.., last], .. } => Tree::from(*last),
         shapes::Kind::String { .. } => Tree::from("unusual"),
         shapes::Kind::Integer { .. } | shapes::Kind::Long { .. } => Tree::Int(7),

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use evenkeel_diff::{FieldDiff, Kind, compare, compare_attributes, compare_described, lift};
-use evenkeel_model::{Tree, shapes};
+use evenkeel_model::Tree;
+use evenkeel_model::shapes::{self, ShapeId};
 use serde_json::Value;
 
 #[derive(Clone)]
@@ -62,7 +63,10 @@ impl Pair {
     }
 
     fn attribute_diffs(&self) -> Vec<FieldDiff> {
-        self.attributes.iter().flat_map(|a| compare_attributes(|n| (a.default)(n), &a.want, &a.live)).collect()
+        self.attributes
+            .iter()
+            .flat_map(|a| compare_attributes(|n| (a.default)(n), &a.want, &a.live))
+            .collect()
     }
 }
 
@@ -83,6 +87,13 @@ pub fn read(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
+/// The shape in which AWS describes one.
+fn described(kind: Kind) -> ShapeId {
+    let name = format!("{kind:?}");
+    let service = kind.create().service();
+    ShapeId::all().find(|s| s.service() == service && s.name() == name).unwrap_or_else(|| kind.shape())
+}
+
 /// Our own, in the spelling of AWS's own calls: each file has pairs of one kind.
 pub fn fixtures() -> Vec<Pair> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/live/fixtures");
@@ -94,9 +105,10 @@ pub fn fixtures() -> Vec<Pair> {
                 .into_iter()
                 .find(|k| pair["kind"] == format!("{k:?}"))
                 .unwrap_or_else(|| panic!("{}: {}", path.display(), pair["kind"]));
-            let side = |name: &str| shapes::canonical(Tree::from(pair[name].clone()), kind.shape());
             let name = format!("{stem} {i} ({})", pair["about"].as_str().unwrap_or_default());
-            pairs.push(Pair::new(name, kind, side("declared"), side("live")));
+            let declared = shapes::canonical(Tree::from(pair["declared"].clone()), kind.shape());
+            let live = shapes::canonical(Tree::from(pair["live"].clone()), described(kind));
+            pairs.push(Pair::new(name, kind, declared, live));
         }
     }
     pairs
