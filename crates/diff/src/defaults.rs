@@ -78,7 +78,8 @@ fn below(node: &Node, root: Whole<'_>, tree: &mut Tree, blocks: bool) {
             }
             if let Tree::Map(map) = tree {
                 for (name, value) in map.iter_mut() {
-                    if let Some(child) = node.child(name) {
+                    // An empty block is no block, where being there means something.
+                    if let Some(child) = node.child(name).filter(|c| !(c.presence && value.is_empty())) {
                         below(child, root, value, blocks);
                     }
                 }

@@ -10,6 +10,7 @@ mod balancing;
 mod places;
 mod properties;
 mod services;
+mod tables;
 mod task_definitions;
 
 /// Names as the wire codecs make them.
