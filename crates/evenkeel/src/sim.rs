@@ -41,7 +41,10 @@ pub async fn sim(arguments: Sim) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The line that lets the AWS CLI talk to the simulator.
+/// The line that lets AWS tools talk to the simulator. Version 1 of the AWS CLI reads the region from another
+/// variable than the SDKs.
 pub fn credentials(region: &str) -> String {
-    format!("  export AWS_ACCESS_KEY_ID=you AWS_SECRET_ACCESS_KEY=any AWS_REGION={region} AWS_PAGER=")
+    format!(
+        "  export AWS_ACCESS_KEY_ID=you AWS_SECRET_ACCESS_KEY=any AWS_REGION={region} AWS_DEFAULT_REGION={region} AWS_PAGER="
+    )
 }

@@ -12,7 +12,7 @@ const VARIABLE: &str = "EVENKEEL_LOG";
 /// The daemon's filter. The names of all our crates begin with `evenkeel`.
 pub const DAEMON: &str = "evenkeel=info,warn";
 /// The filter of commands that print what they do themselves.
-pub const QUIET: &str = "warn";
+pub const QUIET: &str = "warn,evenkeel_controller=error";
 
 /// Begins to log. A filter that cannot be read is told and the default used in its place.
 pub fn start(format: LogFormat, default: &str) {

@@ -8,11 +8,12 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// Everything ECR keeps: repositories by name.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Ecr {
     repositories: BTreeMap<String, Repository>,
 }
 
+#[derive(Clone)]
 struct Repository {
     config: Value,
     lifecycle: Option<(String, i64)>,
@@ -35,6 +36,11 @@ impl Ecr {
             .and_then(|it| it.tags.get(tag))
             .cloned()
             .unwrap_or_else(|| digest(image))
+    }
+
+    /// Whether a repository is there.
+    pub fn has(&self, repository: &str) -> bool {
+        self.repositories.contains_key(repository)
     }
 
     /// Every tag that an image reference answers to: its own, and the others on the same digest.

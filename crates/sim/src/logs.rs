@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Everything Logs keeps: groups by name.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Logs {
     groups: BTreeMap<String, Value>,
 }

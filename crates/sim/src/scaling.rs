@@ -1,7 +1,8 @@
 //! Application Auto Scaling: scalable targets, policies, scheduled actions. Only ECS services can be scaled.
 //!
-//! Nothing here moves a count by load yet; what would, goes through [`crate::ecs::services::set_desired`].
+//! What moves counts by load and by the clock is in [`crate::autoscaler`].
 
+use crate::autoscaler::{self, Autoscaler};
 use crate::ecs::{Key, services};
 use crate::sim::{Answer, ApiError, Sim};
 use crate::table::{Operation, TagStyle, TagVerb, read, tags, write};
@@ -10,16 +11,23 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Everything Application Auto Scaling keeps, by resource id, then by name.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Scaling {
-    targets: BTreeMap<String, Value>,
-    policies: BTreeMap<(String, String), Value>,
-    scheduled: BTreeMap<(String, String), Value>,
+    pub(crate) targets: BTreeMap<String, Value>,
+    pub(crate) policies: BTreeMap<(String, String), Value>,
+    pub(crate) scheduled: BTreeMap<(String, String), Value>,
     /// Newest first.
     activities: VecDeque<Value>,
+    /// What moves counts.
+    pub(crate) autoscaler: Autoscaler,
 }
 
 impl Scaling {
+    /// The ARN of the scalable target with this resource id.
+    pub fn arn_of(&self, id: &str) -> Option<&str> {
+        text(self.targets.get(id)?, "ScalableTargetARN")
+    }
+
     /// Each scalable target in one line.
     pub fn summary(&self) -> Value {
         self.targets
@@ -101,16 +109,17 @@ fn namespace(input: &Value) -> Result<(), ApiError> {
 }
 
 /// The cluster and service that a resource id names.
-fn key(id: &str) -> Option<Key> {
+pub(crate) fn key(id: &str) -> Option<Key> {
     let (cluster, service) = id.strip_prefix("service/")?.split_once('/')?;
     Some((cluster.to_owned(), service.to_owned()))
 }
 
 fn register(sim: &mut Sim, input: &Value) -> Answer {
     let id = resource(input)?;
-    let key = key(&id)
-        .filter(|key| sim.ecs.services.get(key).is_some_and(|service| service.status == "ACTIVE"))
-        .ok_or_else(|| invalid(format!("ECS service doesn't exist: {id}")))?;
+    let there = key(&id).and_then(|key| sim.ecs.services.get(&key)).is_some_and(|it| it.status == "ACTIVE");
+    refuse! {
+        !there => invalid(format!("ECS service doesn't exist: {id}"));
+    }
     let existing = sim.scaling.targets.get(&id).cloned();
     refuse! {
         existing.is_some() && input.get("Tags").is_some() => invalid("The scalable target that you tried to tag already exists. Please use TagResource API instead.");
@@ -157,34 +166,46 @@ fn register(sim: &mut Sim, input: &Value) -> Answer {
     }
     let arn = target["ScalableTargetARN"].clone();
     sim.scaling.targets.insert(id.clone(), target);
-    clamp(sim, &id, &key, min, max);
+    clamp(sim, &id, "");
     Ok(json!({"ScalableTargetARN": arn}))
 }
 
 /// Brings a count into its bounds, as every registration does.
-fn clamp(sim: &mut Sim, id: &str, key: &Key, min: i64, max: i64) {
-    let Some(count) = sim.ecs.services.get(key).map(|service| service.desired) else {
+pub(crate) fn clamp(sim: &mut Sim, id: &str, because: &str) {
+    let Some(target) = sim.scaling.targets.get(id) else {
         return;
     };
-    let wanted = count.clamp(min, max);
-    if wanted == count {
+    let (min, max) = (int(target, "MinCapacity").unwrap_or(0), int(target, "MaxCapacity").unwrap_or(0));
+    let Some(count) = key(id).and_then(|key| sim.ecs.services.get(&key)).map(|service| service.desired)
+    else {
         return;
-    }
-    services::set_desired(sim, key, wanted);
+    };
+    let wanted = count.clamp(min, max.max(min));
     let bound = if wanted == min { "minimum" } else { "maximum" };
+    scale(sim, id, wanted, &format!("{because}{bound} capacity was set to {wanted}"));
+}
+
+/// Sets the count of a service, and remembers why.
+pub(crate) fn scale(sim: &mut Sim, id: &str, wanted: i64, cause: &str) {
+    let Some(key) = key(id).filter(|key| sim.ecs.services.get(key).is_some_and(|it| it.desired != wanted))
+    else {
+        return;
+    };
+    services::set_desired(sim, &key, wanted);
     let activity = json!({
         "ActivityId": sim.uuid(),
         "ServiceNamespace": "ecs",
         "ResourceId": id,
         "ScalableDimension": DIMENSION,
         "Description": format!("Setting desired count to {wanted}."),
-        "Cause": format!("{bound} capacity was set to {wanted}"),
+        "Cause": cause,
         "StartTime": value::time(sim.now),
         "EndTime": value::time(sim.now),
         "StatusCode": "Successful",
         "StatusMessage": format!("Successfully set desired count to {wanted}. Change successfully fulfilled by ecs."),
     });
     sim.scaling.activities.push_front(activity);
+    sim.scaling.activities.truncate(1_000);
 }
 
 /// Removes what belongs to a resource that is gone.
@@ -346,6 +367,7 @@ fn put_scheduled(sim: &mut Sim, input: &Value) -> Answer {
     }
     refuse! {
         !has(&action, "Schedule") => invalid("Schedule must be specified for a new scheduled action");
+        autoscaler::next_fire(&action, sim.now).is_err() => invalid("Schedule expression is not valid");
     }
     let uuid = sim.uuid();
     fill(
@@ -361,7 +383,8 @@ fn put_scheduled(sim: &mut Sim, input: &Value) -> Answer {
     set(&mut action, "ServiceNamespace", json!("ecs"));
     set(&mut action, "ResourceId", json!(id));
     set(&mut action, "ScalableDimension", json!(DIMENSION));
-    sim.scaling.scheduled.insert(key, action);
+    sim.scaling.scheduled.insert(key.clone(), action);
+    autoscaler::schedule(sim, &key);
     Ok(json!({}))
 }
 

@@ -93,7 +93,12 @@ impl Progress {
     fn differences(&mut self, status: &Status, now: i64, lines: &mut Vec<String>) {
         let shapes = evenkeel_plan::plan_json(&status.planned, "", "");
         let mut differences = BTreeSet::new();
-        for key in status.planned.report.units.keys() {
+        for (key, report) in &status.planned.report.units {
+            if !report.state.is_settled() {
+                // Not everything is seen in between: what was told once is not told again.
+                let told = self.differences.iter().filter(|id| id.starts_with(&format!("{key} ")));
+                differences.extend(told.cloned());
+            }
             for drift in shapes["units"][key.to_string()]["drift"].as_array().into_iter().flatten() {
                 // What does not exist yet is told by the step that makes it.
                 if drift["owner"] == "document" && drift["live"].is_null() && drift["path"] == "" {
@@ -161,12 +166,13 @@ fn difference(drift: &Value) -> String {
         Value::String(text) => shortened(text),
         other => shortened(&other.to_string()),
     };
-    let fate = if drift["actedOn"] == true { "being undone" } else { "left alone" };
-    let fate = match text("owner") {
-        "document" if drift["actedOn"] == true => "the document changed; being applied".to_owned(),
-        owner => format!("made by {owner}; {fate}"),
-    };
-    format!("{}{}  {} -> {}  ({fate})", text("part"), text("path"), value("live"), value("want"))
+    let place = format!("{}{}", text("part"), text("path"));
+    let (live, want) = (value("live"), value("want"));
+    match (text("owner"), drift["actedOn"] == true) {
+        ("document", true) => format!("{place}  {live} -> {want}  (the document changed)"),
+        (owner, true) => format!("{place}  {live} -> {want}  (made by {owner}, put right)"),
+        (owner, false) => format!("{place}  {live}, not {want}  (made by {owner}, left alone)"),
+    }
 }
 
 fn shortened(text: &str) -> String {
@@ -281,11 +287,11 @@ mod tests {
         };
         assert_eq!(
             difference(&drift("human", true)),
-            "service/desiredCount  5 -> 2  (made by human; being undone)"
+            "service/desiredCount  5 -> 2  (made by human, put right)"
         );
         assert_eq!(
             difference(&drift("autoscaler", false)),
-            "service/desiredCount  5 -> 2  (made by autoscaler; left alone)"
+            "service/desiredCount  5, not 2  (made by autoscaler, left alone)"
         );
     }
 

@@ -16,6 +16,7 @@ const at = (id) => document.getElementById(id);
 const show = (id, shown) => { at(id).hidden = !shown; };
 // Nothing is touched that has not changed: screen readers, selections and open details stay as they are.
 const say = (node, text) => { if (node.textContent !== text) node.textContent = text; };
+const time = (when) => new Date(when).toLocaleTimeString([], { hourCycle: "h23" });
 const number = (count, one, many) => `${count} ${count === 1 ? one : many || one + "s"}`;
 
 function make(name, style, ...children) {
@@ -63,6 +64,13 @@ function keyed(parent, items, key, create, update) {
   known.forEach((node) => node.remove());
 }
 
+// On a narrow screen rows are laid out as blocks, which some browsers take for no table any more.
+function roles(row) {
+  row.setAttribute("role", "row");
+  for (const cell of row.children) cell.setAttribute("role", "cell");
+  return row;
+}
+
 function value(it) {
   if (it === null || it === undefined) return "absent";
   const text = typeof it === "string" ? it : JSON.stringify(it);
@@ -71,22 +79,24 @@ function value(it) {
 
 function differences(list) {
   if (!list.length) return [];
-  const owners = [...new Set(list.map((it) => it.owner))].map((it) => OWNERS[it] || it);
+  const owners = [...new Set(list.map((it) => it.owner))]
+    .map((owner) => `${list.filter((it) => it.owner === owner).length} by ${OWNERS[owner] || owner}`);
   const rows = list.slice(0, 50).map((it) => {
     const fate = it.actedOn ? "being put right" : "left alone";
     return make("li", "",
       make("span", "path", it.path === "" || it.path === "/" ? it.part : it.part + it.path),
-      make("span", "values", `${value(it.live)} → ${value(it.want)}`),
+      make("span", "values", it.actedOn ? `${value(it.live)} → ${value(it.want)}` : `${value(it.live)}, where the document has ${value(it.want)}`),
       make("span", "values", `by ${OWNERS[it.owner] || it.owner}, ${fate}`));
   });
   if (list.length > rows.length) rows.push(make("li", "", `and ${list.length - rows.length} more`));
-  return [make("details", "", make("summary", "", `${list.length} by ${owners.join(", ")}`), make("ul", "differences", ...rows))];
+  return [make("details", "", make("summary", "", owners.join(", ")), make("ul", "differences", ...rows))];
 }
 
 function tasks(unit) {
   const { desiredCount: desired, runningCount: running, rollout } = unit;
   if (desired === null || desired === undefined) return [];
-  const cell = [make("span", "", `${running} of ${desired} running`)];
+  // In a rollout old and new tasks run beside each other.
+  const cell = [make("span", "", running > desired ? `${running} running, ${desired} wanted` : `${running} of ${desired} running`)];
   if (rollout) {
     const bar = document.createElement("progress");
     bar.max = Math.max(rollout.desired, 1);
@@ -114,7 +124,7 @@ function services(units) {
   show("services", true);
   show("services-none", list.length === 0);
   at("services-rows").parentNode.hidden = list.length === 0;
-  const create = () => make("tr", "", make("td"), make("td"), make("td"), make("td", "now"), make("td"));
+  const create = () => roles(make("tr", "", make("td"), make("td"), make("td"), make("td", "now"), make("td")));
   keyed(at("services-rows"), list, (unit) => unit.key, create, (row, unit) => {
     const [name, word, count, message, drift] = row.children;
     fill(name, [unit.name, unit.cluster], () => [make("div", "title", unit.name), make("div", "under", unit.cluster)]);
@@ -138,7 +148,7 @@ function others(units) {
       node.dataset.opened = "once";
       node.open = true;
     }
-    const row = () => make("tr", "", make("td", "title"), make("td"), make("td", "now"), make("td"));
+    const row = () => roles(make("tr", "", make("td", "title"), make("td"), make("td", "now"), make("td")));
     keyed(node.querySelector("tbody"), it.units, (unit) => unit.key, row, (line, unit) => {
       const [name, word, message, drift] = line.children;
       say(name, unit.name);
@@ -154,7 +164,7 @@ function events(list) {
   const create = () => make("li", "", make("time"), make("span", "unit"), make("span", "text"));
   keyed(at("events-list"), list.slice(0, 15), (event) => String(event.seq), create, (node, event) => {
     const [when, unit, text] = node.children;
-    say(when, event.at ? new Date(event.at).toLocaleTimeString() : "");
+    say(when, event.at ? time(event.at) : "");
     if (event.at) when.dateTime = event.at;
     say(unit, event.unit ? event.unit.replace(/^service:/, "").replace(/^([a-z-]+):/, (all, kind) => kind.replace("-", " ") + " ") : "");
     say(text, event.message);
@@ -214,7 +224,7 @@ function draw(status) {
   say(at("pass"), status.secondsSincePass < 2 ? "just now" : `${number(status.secondsSincePass, "second")} ago`);
   say(at("headline"), headline(status));
   const it = status.document;
-  const written = it && it.modified ? `, written ${new Date(it.modified).toLocaleString()}` : "";
+  const written = it && it.modified ? `, written ${new Date(it.modified).toLocaleString([], { dateStyle: "medium", timeStyle: "short", hourCycle: "h23" })}` : "";
   say(at("document"), it ? `${it.name}, version ${short(it.version)}${written}, from ${status.source}` : status.source ? `The daemon looks for it at ${status.source}` : "");
   show("warnings", status.warnings.length > 0);
   say(at("warnings"), status.warnings.length ? `${number(status.warnings.length, "remark")} on the document: ${status.warnings[0].line ? "line " + status.warnings[0].line + ": " : ""}${status.warnings[0].message}` : "");
@@ -231,7 +241,7 @@ function draw(status) {
 let answered = null;
 
 function silent(reason) {
-  const since = answered ? `since ${answered.toLocaleTimeString()}. What is shown is from then.` : "and has not since this page was opened.";
+  const since = answered ? `since ${time(answered)}. What is shown is from then.` : "and has not since this page was opened.";
   say(at("unreachable"), `The daemon does not answer ${since} (${reason})`);
   show("unreachable", true);
   document.body.classList.add("stale");

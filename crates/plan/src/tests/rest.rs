@@ -208,8 +208,9 @@ fn a_task_definition_without_a_service_is_registered_when_its_content_changes() 
 #[test]
 fn values_that_may_be_secret_are_not_shown() {
     let mut scene = Scene::settled(small_with(|d| {
-        d["services"]["api"]["taskDefinition"]["containerDefinitions"][0]["environment"] =
-            json!([{"name": "PASSWORD", "value": "hunter2"}]);
+        let task = &mut d["services"]["api"]["taskDefinition"];
+        task["executionRoleArn"] = json!("ecsTaskExecutionRole");
+        task["containerDefinitions"][0]["environment"] = json!([{"name": "PASSWORD", "value": "hunter2"}]);
     }));
     scene.change(|d| {
         let app = &mut d["services"]["api"]["taskDefinition"]["containerDefinitions"];

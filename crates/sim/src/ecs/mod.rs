@@ -20,7 +20,7 @@ use task_definitions::Family;
 pub type Key = (String, String);
 
 /// Everything ECS keeps.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Ecs {
     pub(crate) clusters: BTreeMap<String, Value>,
     pub(crate) families: BTreeMap<String, Family>,

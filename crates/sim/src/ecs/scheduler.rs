@@ -333,8 +333,7 @@ fn balance(sim: &mut Sim, service: &mut Service) {
     };
     let (id, revision, stalled) = (primary.id.clone(), primary.revision.clone(), primary.rollout == "FAILED");
     let desired = service.desired;
-    let lower = (desired * service.percent("minimumHealthyPercent") + 99) / 100;
-    let upper = desired * service.percent("maximumPercent") / 100;
+    let (lower, upper) = (service.lower_bound(), service.upper_bound());
     let own = service.active(Some(&id));
     let all = service.active(None);
     if own < desired && !stalled && service.launch_after <= sim.now {

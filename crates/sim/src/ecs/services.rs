@@ -8,9 +8,10 @@ use super::{Key, TAGS, includes, invalid, paging, short, task_definitions};
 use crate::sim::{Answer, ApiError, Sim};
 use crate::value::{self, fill, flag, has, int, list, list_mut, object_mut, page, paged, set, text, texts};
 use serde_json::{Value, json};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// A service.
+#[derive(Clone)]
 pub struct Service {
     /// Its ARN.
     pub arn: String,
@@ -46,6 +47,7 @@ pub struct Service {
 }
 
 /// One entry of a service's `deployments`.
+#[derive(Clone)]
 pub struct Deployment {
     /// `ecs-svc/…`.
     pub id: String,
@@ -66,6 +68,7 @@ pub struct Deployment {
 }
 
 /// What DescribeServiceDeployments shows.
+#[derive(Clone)]
 pub struct ServiceDeployment {
     /// Its ARN.
     pub arn: String,
@@ -173,6 +176,28 @@ impl Service {
     /// The service's name.
     pub fn name(&self) -> &str {
         short(&self.arn)
+    }
+
+    /// How many must stay healthy while tasks are replaced.
+    pub fn lower_bound(&self) -> i64 {
+        (self.desired * self.percent("minimumHealthyPercent") + 99) / 100
+    }
+
+    /// How many may be there while tasks are replaced.
+    pub fn upper_bound(&self) -> i64 {
+        self.desired * self.percent("maximumPercent") / 100
+    }
+
+    /// The target groups it registers its tasks in.
+    pub fn groups(&self) -> BTreeSet<&str> {
+        let balancers = list(&self.config, "loadBalancers").iter();
+        balancers
+            .flat_map(|it| {
+                let alternate =
+                    it.get("advancedConfiguration").and_then(|it| text(it, "alternateTargetGroupArn"));
+                text(it, "targetGroupArn").into_iter().chain(alternate)
+            })
+            .collect()
     }
 
     /// A percentage of the deployment configuration.

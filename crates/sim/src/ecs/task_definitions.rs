@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The revisions of one family. Numbers are never used twice.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Family {
     last: u64,
     revisions: BTreeMap<u64, Value>,
@@ -39,6 +39,32 @@ pub fn find<'a>(sim: &'a Sim, name: &str) -> Option<&'a Value> {
             .rev()
             .find(|revision| text(revision, "status") == Some("ACTIVE")),
     }
+}
+
+/// What AWS adds to a registration that the caller cannot write.
+pub const ADDED: &[&str] = &[
+    "taskDefinitionArn",
+    "revision",
+    "status",
+    "registeredAt",
+    "registeredBy",
+    "deregisteredAt",
+    "compatibilities",
+    "requiresAttributes",
+];
+
+/// The ACTIVE revisions of a family.
+pub fn active<'a>(sim: &'a Sim, family: &str) -> impl Iterator<Item = (u64, &'a Value)> {
+    let revisions = sim.ecs.families.get(family).into_iter().flat_map(|family| &family.revisions);
+    revisions.filter(|(_, it)| text(it, "status") == Some("ACTIVE")).map(|(number, it)| (*number, it))
+}
+
+/// A registration as AWS would describe it.
+pub fn normal(mut definition: Value) -> Value {
+    if validate(&mut definition).is_ok() {
+        fill_in(&mut definition);
+    }
+    definition
 }
 
 fn find_mut<'a>(sim: &'a mut Sim, name: &str) -> Option<&'a mut Value> {

@@ -63,6 +63,7 @@ impl Behaviour {
 }
 
 /// A task of a service.
+#[derive(Clone)]
 pub struct Task {
     /// Its ARN.
     pub arn: String,

@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A listener with its rules by ARN. Its actions are those of its default rule.
+#[derive(Clone)]
 pub struct Listener {
     config: Value,
     pub(super) load_balancer: String,
     pub(super) rules: BTreeMap<String, Value>,
-    default_rule: String,
+    pub(super) default_rule: String,
 }
 
 impl Listener {

@@ -5,14 +5,14 @@ pub mod target_groups;
 
 use crate::sim::{Answer, ApiError, Sim};
 use crate::table::{Operation, TagStyle, TagVerb, read, tags, write};
-use crate::value::{self, Paging, fill, list, page, paged, set, text, texts};
+use crate::value::{self, Paging, fill, int, list, page, paged, set, text, texts};
 use listeners::Listener;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use target_groups::TargetGroup;
 
 /// Everything ELBv2 keeps, by ARN.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Elb {
     load_balancers: BTreeMap<String, LoadBalancer>,
     pub(super) groups: BTreeMap<String, TargetGroup>,
@@ -23,6 +23,7 @@ pub struct Elb {
     uses: BTreeMap<String, BTreeMap<String, String>>,
 }
 
+#[derive(Clone)]
 struct LoadBalancer {
     config: Value,
     attributes: BTreeMap<String, String>,
@@ -48,6 +49,33 @@ impl Elb {
     /// A rule that forwards to this target group.
     pub fn rule_of(&self, arn: &str) -> Option<&str> {
         self.uses.get(arn)?.keys().next().map(String::as_str)
+    }
+
+    /// The rules that forward to this target group.
+    pub fn rules_of(&self, arn: &str) -> impl Iterator<Item = &str> {
+        self.uses.get(arn).into_iter().flatten().map(|(rule, _)| rule.as_str())
+    }
+
+    /// The target groups to which a rule sends traffic: those of weight 0 get none.
+    pub fn weighted_groups(&self, rule: &str) -> Vec<String> {
+        let listener = self.listeners.get(&listeners::listener_of(rule));
+        let actions = listener.and_then(|it| it.rules.get(rule)).map_or(&[][..], |it| list(it, "Actions"));
+        let forwards = actions.iter().filter_map(|action| action.get("ForwardConfig"));
+        forwards
+            .flat_map(|forward| list(forward, "TargetGroups"))
+            .filter(|group| int(group, "Weight") != Some(0))
+            .filter_map(|group| text(group, "TargetGroupArn").map(str::to_owned))
+            .collect()
+    }
+
+    /// How many targets of a group are healthy.
+    pub fn healthy_targets(&self, arn: &str, now: i64) -> usize {
+        self.groups.get(arn).map_or(0, |group| group.healthy(self.in_use(arn), now))
+    }
+
+    /// The default rule of a listener.
+    pub fn default_rule_of(&self, listener: &str) -> Option<&str> {
+        self.listeners.get(listener).map(|it| it.default_rule.as_str())
     }
 
     /// Each target group in one line.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// A target group.
+#[derive(Clone)]
 pub struct TargetGroup {
     /// What was asked for, with AWS's defaults.
     pub config: Value,
@@ -15,6 +16,7 @@ pub struct TargetGroup {
 }
 
 /// A registered target. Its health is a function of these and the time.
+#[derive(Clone)]
 struct Target {
     registered: i64,
     passes: bool,
@@ -60,6 +62,11 @@ impl TargetGroup {
     /// How many targets are registered.
     pub fn count(&self) -> usize {
         self.targets.len()
+    }
+
+    /// How many targets are healthy.
+    pub fn healthy(&self, used: bool, now: i64) -> usize {
+        self.targets.values().filter(|it| self.health(it, used, now)["State"] == "healthy").count()
     }
 
     /// When a target registered at `since` is found healthy, or unhealthy.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything S3 keeps: buckets by name, and what is denied.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct S3 {
     pub(crate) buckets: BTreeMap<String, Bucket>,
     /// Buckets and key prefixes to which access is denied.
@@ -20,6 +20,7 @@ pub struct S3 {
 }
 
 /// A bucket.
+#[derive(Clone)]
 pub struct Bucket {
     created: i64,
     /// Empty (never versioned), `Enabled` or `Suspended`.
@@ -28,6 +29,7 @@ pub struct Bucket {
     objects: BTreeMap<String, Vec<Version>>,
 }
 
+#[derive(Clone)]
 struct Version {
     id: String,
     body: Bytes,
