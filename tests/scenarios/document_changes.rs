@@ -43,7 +43,7 @@ async fn a_document_that_goes_back_takes_the_old_revision() {
     let old = scene.stage.service(WORKER)["taskDefinition"].clone();
     scene.stage.push(&with_image("v2"));
     scene.rest(SOON).await;
-    scene.from_here();
+    scene.mark_here();
     scene.stage.push(&farsight());
     scene.rest(SOON).await;
     scene.wrote(&["UpdateService farsight-worker"]);
@@ -106,7 +106,7 @@ async fn a_count_without_scaling_is_the_documents() {
     scene.wrote(&["UpdateService farsight-worker"]);
     scene.check(scene.stage.service(WORKER)["runningCount"] == 3, "three run");
     scene.update(WORKER, json!({"desiredCount": 1}));
-    scene.from_here();
+    scene.mark_here();
     scene.rest(SOON).await;
     scene.saw(&[WORKER, "service/desiredCount", "human", "healed"]);
     scene.wrote(&["UpdateService farsight-worker"]);
@@ -142,7 +142,7 @@ async fn changed_tags_are_written_and_nothing_is_registered_or_rolled_out() {
         scene.check(tags.contains("orbit"), "services carry it");
     }
     // A tag that leaves the document leaves AWS.
-    scene.from_here();
+    scene.mark_here();
     scene.stage.push(&farsight());
     scene.rest(400).await;
     let untagging = |w: &String| w.starts_with("UntagResource ") || w.starts_with("RemoveTags ");
@@ -166,7 +166,7 @@ async fn a_new_policy_is_put() {
     scene.saw(&[WORKER, "policy worker-memory-scaling", "document", "healed"]);
     scene.wrote(&["PutScalingPolicy worker-memory-scaling"]);
     // Prune is off: a policy that leaves the document is noted.
-    scene.from_here();
+    scene.mark_here();
     scene.stage.push(&farsight());
     scene.rest(SOON).await;
     scene.saw(&[WORKER, "note", "worker-memory-scaling"]);
@@ -259,7 +259,7 @@ async fn a_document_that_was_true_already_is_remembered() {
     scene.update(WORKER, json!({"enableExecuteCommand": true}));
     scene.stage.push(&document);
     scene.rest(SOON).await;
-    scene.from_here();
+    scene.mark_here();
     scene.update(WORKER, json!({"enableExecuteCommand": false}));
     scene.until("drifted", |s| !s.is_settled()).await;
     scene.saw(&[WORKER, "enableExecuteCommand", "human", "left"]);

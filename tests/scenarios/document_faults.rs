@@ -23,7 +23,7 @@ async fn last_good_one_stays(spoil: impl FnOnce(&Scene), words: &[&str], mend: i
     scene.check(told, "it is told as an event");
     scene.check(status.document == good, "the last good one is in force");
     scene.check(status.is_ready(), "it is ready");
-    scene.from_here();
+    scene.mark_here();
     scene.scaling("DeleteScalingPolicy", WORKER, json!({"PolicyName": "worker-cpu-scaling"}));
     tokio::time::sleep(Duration::from_secs(120)).await;
     scene.wrote(&["PutScalingPolicy worker-cpu-scaling"]);
@@ -142,7 +142,7 @@ async fn state_that_may_not_be_written_stops_every_write_and_is_said() {
     scene.stage.sim.deny(BUCKET, "state/");
     scene.until("without its lease", |s| s.lease != evenkeel_controller::status::Lease::Ours).await;
     tokio::time::sleep(Duration::from_secs(60)).await;
-    scene.from_here();
+    scene.mark_here();
     scene.scaling("DeleteScalingPolicy", WORKER, json!({"PolicyName": "worker-cpu-scaling"}));
     tokio::time::sleep(Duration::from_secs(300)).await;
     scene.wrote(&[]);

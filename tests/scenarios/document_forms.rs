@@ -41,13 +41,13 @@ async fn a_rule_on_a_listener_of_the_document_is_made_kept_and_changed() {
     scene.saw(&[API, "rule", "human", "healed"]);
     scene.check(scene.writes().len() == 1, "one write");
     // Changed by the document.
-    scene.from_here();
+    scene.mark_here();
     scene.stage.push(&with_rule("/v2/*"));
     scene.rest(SOON).await;
     scene.check(scene.writes().len() == 1, "one write");
     scene.check(rules(&scene)[0].to_string().contains("/v2/*"), "the new path");
     // Deleted by hand.
-    scene.from_here();
+    scene.mark_here();
     scene.aws("elbv2", "DeleteRule", json!({"RuleArn": rule["RuleArn"]}));
     scene.rest(SOON).await;
     scene.check(scene.writes() == ["CreateRule farsight-alb"], "made again");
@@ -133,7 +133,7 @@ async fn a_document_that_only_observes_writes_nothing_and_shows_what_differs() {
     scene.rest(SOON).await;
     scene.stage.push(&document);
     scene.rest(SOON).await;
-    scene.from_here();
+    scene.mark_here();
     scene.update(WORKER, json!({"enableExecuteCommand": true}));
     tokio::time::sleep(Duration::from_secs(300)).await;
     scene.saw(&[WORKER, "enableExecuteCommand", "human"]);

@@ -41,12 +41,12 @@ async fn a_deployment_that_ecs_rolled_back_is_tried_once_and_held_until_the_docu
     scene.check(service["runningCount"] == 2, "the old tasks run");
     scene.check(!scene.daemon.status.borrow().is_settled(), "held is not settled");
     // What needs no deployment is done all the same.
-    scene.from_here();
+    scene.mark_here();
     scene.scaling("DeleteScalingPolicy", WORKER, json!({"PolicyName": "worker-cpu-scaling"}));
     tokio::time::sleep(Duration::from_secs(120)).await;
     scene.wrote(&["PutScalingPolicy worker-cpu-scaling"]);
     // Another document is another try.
-    scene.from_here();
+    scene.mark_here();
     scene.stage.push(&guarded(Some("v3")));
     scene.rest(60).await;
     scene.wrote(&["RegisterTaskDefinition farsight-worker", "UpdateService farsight-worker"]);
@@ -59,7 +59,7 @@ async fn going_back_to_the_good_document_releases_what_is_held_without_a_write()
     scene.stage.push(&guarded(Some("crash")));
     scene.until("held", is_held).await;
     tokio::time::sleep(HOUR).await;
-    scene.from_here();
+    scene.mark_here();
     scene.stage.push(&guarded(None));
     scene.rest(60).await;
     scene.wrote(&[]);
@@ -117,7 +117,7 @@ async fn a_service_that_never_ran_is_made_once_and_mended_by_the_document() {
     scene.check(count("UpdateService farsight-worker") == 0, "never updated");
     scene.check(count("CreateService farsight-api-server") == 0, "what depends on it waits");
     scene.saw(&[API, "farsight-worker"]);
-    scene.from_here();
+    scene.mark_here();
     scene.stage.push(&farsight());
     scene.rest(60).await;
     let count = |title: &str| scene.writes().iter().filter(|w| *w == title).count();
@@ -138,7 +138,7 @@ async fn tasks_that_fail_their_health_checks_are_rolled_back_and_held() {
     let api = &mut document["services"][API];
     let environment = &mut api["taskDefinition"]["containerDefinitions"][0]["environment"];
     environment.as_array_mut().unwrap().push(json!({"name": "SIM_BEHAVIOUR", "value": "unhealthy"}));
-    scene.from_here();
+    scene.mark_here();
     scene.stage.push(&document);
     scene.until("held", is_held).await;
     tokio::time::sleep(HOUR).await;
@@ -200,7 +200,7 @@ async fn an_update_that_aws_refuses_leaves_the_service_as_it_is() {
     scene.check((6..16).contains(&writes.len()), &format!("{} tries in an hour", writes.len()));
     let after = scene.stage.service(WORKER);
     scene.check(after["deployments"] == before["deployments"], "the service is as it was");
-    scene.from_here();
+    scene.mark_here();
     scene.stage.push(&document);
     scene.rest(60).await;
     scene.wrote(&[]);

@@ -124,7 +124,7 @@ async fn once_settled_nothing_is_written_but_the_lease() {
         .map(|r| format!("{} {}", r.operation, r.input["Key"].as_str().unwrap_or_default()))
         .filter(|w| w != "PutObject state/lease.json")
         .collect();
-    assert_eq!(writes, [String::new(); 0]);
+    assert_eq!(writes, Vec::<String>::new());
     let mut minute: BTreeMap<String, usize> = BTreeMap::new();
     for row in &rows {
         *minute.entry(format!("{} {}", row.service, row.operation)).or_default() += 1;

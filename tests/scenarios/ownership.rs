@@ -97,7 +97,7 @@ async fn a_service_that_is_not_ours_is_refused_and_adopted_by_the_command_that_i
     let of_cluster =
         json!([{"key": "evenkeel:document", "value": "farsight"}, {"key": "evenkeel:key", "value": CLUSTER}]);
     scene.aws("ecs", "TagResource", json!({"resourceArn": cluster, "tags": of_cluster}));
-    scene.from_here();
+    scene.mark_here();
     scene.aws("ecs", "TagResource", json!({"resourceArn": arn, "tags": tags}));
     scene.rest(SOON).await;
     let writes = scene.writes();

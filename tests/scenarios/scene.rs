@@ -30,12 +30,12 @@ impl Scene {
         // Every reading is taken once more, and memory is written.
         tokio::time::sleep(Duration::from_secs(30)).await;
         scene.daemon.settled().await;
-        scene.from_here();
+        scene.mark_here();
         scene
     }
 
     /// From here on the audit, and what passes say, is looked at.
-    pub fn from_here(&mut self) {
+    pub fn mark_here(&mut self) {
         self.mark = self.stage.mark();
         self.daemon.forget();
     }
