@@ -228,7 +228,11 @@ async fn defaults_are_merged_under_every_service() {
     document["defaults"]["service"]["enableExecuteCommand"] = true.into();
     scene.stage.push(&document);
     scene.rest(SOON).await;
-    scene.wrote(&["UpdateService farsight-worker", "UpdateService farsight-api-server"]);
+    // It starts no deployment, so neither waits for the other.
+    let mut writes = scene.writes();
+    writes.sort();
+    let both = ["UpdateService farsight-api-server", "UpdateService farsight-worker"];
+    scene.check(writes == both, "one update each");
     scene.end().await;
 }
 
