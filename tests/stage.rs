@@ -21,7 +21,7 @@ use bytes::Bytes;
 use evenkeel_cloud::calls::Pace;
 use evenkeel_controller::{Settings, Status};
 use evenkeel_model::document::Mode;
-use evenkeel_sim::{AuditRow, SimConfig, SimHandle};
+use evenkeel_sim::{AuditRow, Damage, SimConfig, SimHandle};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -104,13 +104,27 @@ impl HttpConnector for Wire {
                 self.dead.cancel();
                 HttpConnectorFuture::new(std::future::pending())
             }
-            Fate::AnswerLost => {
-                let cut = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-                HttpConnectorFuture::ready(Err(ConnectorError::io(cut.into())))
+            Fate::AnswerLost => HttpConnectorFuture::ready(Err(lost())),
+            _ => {
+                let damage = answer.extensions().get::<Damage>().cloned();
+                HttpConnectorFuture::new(async move {
+                    match damage {
+                        Some(Damage::Lost | Damage::Truncated) => return Err(lost()),
+                        Some(Damage::Late(millis)) => {
+                            tokio::time::sleep(Duration::from_millis(millis.unsigned_abs())).await;
+                        }
+                        None => {}
+                    }
+                    Ok(answer.map(SdkBody::from).try_into().unwrap())
+                })
             }
-            _ => HttpConnectorFuture::ready(Ok(answer.map(SdkBody::from).try_into().unwrap())),
         }
     }
+}
+
+/// What a client sees of a connection that breaks before the answer is there.
+fn lost() -> ConnectorError {
+    ConnectorError::io(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into())
 }
 
 /// A simulated account with a document in its S3.
@@ -238,6 +252,12 @@ impl Stage {
             .unwrap_or_else(|error| panic!("{service} {operation}: {error:?}"))
     }
 
+    /// A command to the simulator: faults, throttling, staleness, load.
+    pub fn control(&self, command: &str, input: Value) {
+        self.time.catch_up();
+        self.sim.control(command, input).unwrap_or_else(|error| panic!("{command}: {error}"));
+    }
+
     /// A described service.
     pub fn service(&self, name: &str) -> Value {
         let input = json!({"cluster": "farsight-cluster", "services": [name], "include": ["TAGS"]});
@@ -249,9 +269,15 @@ impl Stage {
         self.sim.audit(from).iter().filter(|r| is_write(r)).map(title).collect()
     }
 
+    /// What somebody did that no good controller does, as the simulator sees it.
+    pub fn violations(&self) -> Vec<String> {
+        let all = self.sim.violations().into_iter().filter(|v| v.caller != "operator");
+        all.map(|v| format!("{} by {} {}: {}", v.rule, v.caller, v.operation, v.subject)).collect()
+    }
+
     /// How long the audit is.
     pub fn mark(&self) -> usize {
-        self.sim.audit(0).len()
+        self.sim.calls()
     }
 }
 

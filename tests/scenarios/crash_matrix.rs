@@ -13,10 +13,21 @@ use crate::stage::{Fate, Stage};
 /// Longer than a first run, and the lease of a dead daemon.
 const LONG: Duration = Duration::from_secs(3600);
 
-/// The numbers of the calls of an undisturbed first run: those that write AWS or memory, and the others.
-async fn calls() -> (Vec<usize>, Vec<usize>) {
+/// What a call is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// It changes AWS.
+    Write,
+    /// It writes memory.
+    Record,
+    /// It only reads, or renews the lease.
+    Other,
+}
+
+/// The numbers of the calls of that kind in an undisturbed first run.
+async fn calls(kind: Kind) -> Vec<usize> {
     let stage = Stage::new(&farsight());
-    let log: Arc<Mutex<Vec<(bool, bool)>>> = Arc::default();
+    let log: Arc<Mutex<Vec<Kind>>> = Arc::default();
     let noted = log.clone();
     let mut daemon = stage.daemon_with(move |_, request| {
         let target = request.headers().get("x-amz-target").and_then(|t| t.to_str().ok()).unwrap_or_default();
@@ -24,22 +35,19 @@ async fn calls() -> (Vec<usize>, Vec<usize>) {
         let name = target.rsplit('.').next().unwrap_or_default();
         let name = body.strip_prefix("Action=").filter(|_| name.is_empty()).unwrap_or(name);
         let reads = ["Describe", "List", "Get"].iter().any(|verb| name.starts_with(verb));
-        let lease = request.uri().path().ends_with("lease.json");
-        let writes = match request.method() {
-            &http::Method::POST => !reads,
-            method => method == http::Method::PUT,
+        let record = *request.method() == http::Method::PUT && request.uri().path().contains("/units/");
+        let call = match *request.method() {
+            http::Method::POST if !reads => Kind::Write,
+            _ if record => Kind::Record,
+            _ => Kind::Other,
         };
-        noted.lock().unwrap().push((writes, lease));
+        noted.lock().unwrap().push(call);
         Fate::Answered
     });
     daemon.settled().await;
     daemon.kill().await;
     let log = log.lock().unwrap();
-    let numbers = |wanted: bool| {
-        let found = log.iter().enumerate().filter(|(_, (writes, lease))| (*writes && !*lease) == wanted);
-        found.map(|(i, _)| i).collect()
-    };
-    (numbers(true), numbers(false))
+    log.iter().enumerate().filter(|(_, call)| **call == kind).map(|(i, _)| i).collect()
 }
 
 /// One run: a daemon whose call number `index` meets `fate`, and another one after it where it died.
@@ -80,7 +88,7 @@ async fn run(index: usize, fate: Fate) -> Result<(), String> {
 }
 
 /// What is not as it should be after a first run, however it went.
-fn faults(stage: &Stage) -> Vec<String> {
+pub fn faults(stage: &Stage) -> Vec<String> {
     let mut wrong = Vec::new();
     for family in [WORKER, API] {
         let listed = stage.operator("ecs", "ListTaskDefinitions", json!({"familyPrefix": family}));
@@ -126,6 +134,7 @@ fn faults(stage: &Stage) -> Vec<String> {
     if !twice.is_empty() {
         wrong.push(format!("made twice: {twice:?}"));
     }
+    wrong.extend(stage.violations());
     wrong
 }
 
@@ -142,25 +151,35 @@ async fn matrix(indexes: impl IntoIterator<Item = usize>, fate: Fate) {
 
 #[tokio::test(start_paused = true)]
 async fn a_daemon_that_dies_before_any_of_its_writes_is_followed() {
-    matrix(calls().await.0, Fate::DiesBefore).await;
+    matrix(calls(Kind::Write).await, Fate::DiesBefore).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_daemon_that_dies_after_any_of_its_writes_is_followed() {
-    matrix(calls().await.0, Fate::DiesAfter).await;
+    matrix(calls(Kind::Write).await, Fate::DiesAfter).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_lost_answer_to_any_write_is_made_good_by_looking() {
-    matrix(calls().await.0, Fate::AnswerLost).await;
+    matrix(calls(Kind::Write).await, Fate::AnswerLost).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_that_dies_after_any_record_is_followed() {
+    matrix(calls(Kind::Record).await, Fate::DiesAfter).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lost_answer_to_any_record_is_made_good_by_reading_it() {
+    matrix(calls(Kind::Record).await, Fate::AnswerLost).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_daemon_that_dies_at_any_of_its_reads_is_followed() {
-    matrix(calls().await.1.into_iter().step_by(10), Fate::DiesAfter).await;
+    matrix(calls(Kind::Other).await.into_iter().step_by(25), Fate::DiesAfter).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_lost_answer_to_any_read_is_asked_for_again() {
-    matrix(calls().await.1.into_iter().step_by(5), Fate::AnswerLost).await;
+    matrix(calls(Kind::Other).await.into_iter().step_by(15), Fate::AnswerLost).await;
 }

@@ -268,3 +268,15 @@ async fn a_document_that_was_true_already_is_remembered() {
     scene.rest(SOON).await;
     scene.end().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_rollout_keeps_the_count_that_the_autoscaler_chose() {
+    let mut scene = Scene::settled(&farsight()).await;
+    scene.update(WORKER, json!({"desiredCount": 4}));
+    scene.rest(SOON).await;
+    scene.stage.push(&with_image("v2"));
+    scene.rest(SOON).await;
+    scene.wrote(&["RegisterTaskDefinition farsight-worker", "UpdateService farsight-worker"]);
+    scene.check(scene.stage.service(WORKER)["runningCount"] == 4, "four run");
+    scene.end().await;
+}

@@ -148,12 +148,25 @@ async fn tasks_that_fail_their_health_checks_are_rolled_back_and_held() {
     scene.end().await;
 }
 
-/// The example with a worker that AWS refuses, and an API server that does not depend on it.
+/// The example with a worker behind a target group that nobody has, and an API server that does not depend
+/// on it.
 fn refused() -> Value {
+    let mut document = independent();
+    let worker = &mut document["services"][WORKER];
+    worker["service"]["loadBalancers"] = json!([{
+        "targetGroupArn": "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/theirs/0123456789abcdef",
+        "containerName": "temporal-worker",
+        "containerPort": 8080,
+    }]);
+    document
+}
+
+/// The same without the target group.
+fn independent() -> Value {
     let mut document = farsight();
     document["services"][API].as_object_mut().unwrap().remove("dependsOn");
-    document["services"][WORKER]["service"]["deploymentConfiguration"] =
-        json!({"minimumHealthyPercent": 100, "maximumPercent": 100});
+    let worker = &mut document["services"][WORKER]["taskDefinition"]["containerDefinitions"][0];
+    worker["portMappings"] = json!([{"containerPort": 8080, "protocol": "tcp"}]);
     document
 }
 
@@ -173,13 +186,12 @@ async fn what_aws_refuses_is_tried_again_ever_more_rarely_while_the_rest_goes_on
     scene.check(count("RegisterTaskDefinition farsight-worker") == 1, "registered once");
     scene.check(count("CreateService farsight-api-server") == 1, "the other service is made");
     scene.check(scene.stage.service(API)["runningCount"] == 2, "and runs");
-    scene.saw(&[WORKER, "next try in", "maximumPercent and minimumHealthyPercent"]);
-    let warned = scene.daemon.status.borrow().events.iter().any(|e| e.warning && e.message.contains("100"));
+    scene.saw(&[WORKER, "next try in", "theirs"]);
+    let warned =
+        scene.daemon.status.borrow().events.iter().any(|e| e.warning && e.message.contains("theirs"));
     scene.check(warned, "it is told as an event");
     // Another document is tried at once.
-    let mut document = refused();
-    document["services"][WORKER]["service"]["deploymentConfiguration"] = json!({"maximumPercent": 200});
-    scene.stage.push(&document);
+    scene.stage.push(&independent());
     tokio::time::sleep(Duration::from_secs(30)).await;
     scene.check(scene.writes().contains(&"CreateService farsight-worker".into()), "tried at once");
     scene.rest(60).await;
@@ -188,8 +200,7 @@ async fn what_aws_refuses_is_tried_again_ever_more_rarely_while_the_rest_goes_on
 
 #[tokio::test(start_paused = true)]
 async fn an_update_that_aws_refuses_leaves_the_service_as_it_is() {
-    let mut document = farsight();
-    document["services"][API].as_object_mut().unwrap().remove("dependsOn");
+    let document = independent();
     let mut scene = Scene::settled(&document).await;
     let before = scene.stage.service(WORKER);
     scene.stage.push(&refused());

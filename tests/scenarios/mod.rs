@@ -1,6 +1,7 @@
 //! Scenarios: the daemon in a simulated AWS, from a situation to what must come of it.
 
 mod crash_matrix;
+mod disturbances;
 mod document_changes;
 mod document_faults;
 mod document_forms;

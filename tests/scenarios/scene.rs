@@ -131,7 +131,7 @@ impl Scene {
     pub async fn end(mut self) {
         self.daemon.settled().await;
         self.mark = self.stage.mark();
-        tokio::time::sleep(Duration::from_secs(600)).await;
+        tokio::time::sleep(Duration::from_secs(400)).await;
         let rows = self.stage.sim.audit(self.mark);
         let writes: Vec<String> = rows
             .iter()
@@ -143,6 +143,8 @@ impl Scene {
         self.daemon.settled().await;
         let unknown = self.stage.sim.unknown_operations();
         assert!(unknown.is_empty(), "{unknown:?}");
+        let violations = self.stage.violations();
+        assert!(violations.is_empty(), "{violations:#?}\n{}", self.story());
         self.daemon.stop().await;
     }
 }

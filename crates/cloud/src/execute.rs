@@ -21,7 +21,7 @@ use evenkeel_plan::{Guard, Step, StepId, expectation, stable};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::calls::{CallError, Calls, Deadline, Pace, Permit};
+use crate::calls::{CallError, Calls, Class, Deadline, Pace, Permit};
 use crate::observe::{Known, observe};
 
 /// How old a reading may be when a write rests on it.
@@ -143,12 +143,21 @@ impl Executor {
             self.wrote(step, Expect::Anything);
             match self.calls.write(&permit, op, input).await {
                 Ok(output) => {
-                    self.wrote(step, expectation(op, &output));
+                    let expect = match (op, &step.subject) {
+                        (Op::Elbv2CreateListener, Subject::LoadBalancer(_)) => Expect::Present,
+                        _ => expectation(op, &output),
+                    };
+                    self.wrote(step, expect);
                     self.learn(op, &output);
                     outputs.insert(step.id.clone(), output.clone());
                     done.push((step.id.clone(), op, output));
                 }
-                Err(error) => return Outcome::Failed { step: step.id.clone(), error },
+                Err(error) => {
+                    if error.class == Class::UnknownEffect {
+                        self.wrote(step, Expect::Unclear);
+                    }
+                    return Outcome::Failed { step: step.id.clone(), error };
+                }
             }
         }
         Outcome::Done
@@ -208,16 +217,28 @@ impl Executor {
         world.wrote(step.subject.clone(), now, expect);
     }
 
-    /// Takes what an answer shows whole into the world, so that it need not be read again.
+    /// Takes what an answer shows whole into the world, so that it need not be read again, and what it shows
+    /// of other subjects for later readings to be measured by.
     fn learn(&self, op: Op, output: &Tree) {
-        if op != Op::EcsRegisterTaskDefinition {
-            return;
-        }
-        let Some(tree) = output.get("taskDefinition") else { return };
-        if let Some(arn) = tree.str("taskDefinitionArn") {
-            let tags = output.get("tags").cloned().unwrap_or_default();
-            let seen = Seen::Present { seen_at: self.clock.now(), tree: tree.clone().with("tags", tags) };
-            self.world.lock().observe(Subject::TaskDefinition(arn.to_owned()), seen);
+        let now = self.clock.now();
+        match op {
+            Op::EcsRegisterTaskDefinition => {
+                let Some(tree) = output.get("taskDefinition") else { return };
+                if let Some(arn) = tree.str("taskDefinitionArn") {
+                    let tags = output.get("tags").cloned().unwrap_or_default();
+                    let seen = Seen::Present { seen_at: now, tree: tree.clone().with("tags", tags) };
+                    self.world.lock().observe(Subject::TaskDefinition(arn.to_owned()), seen);
+                }
+            }
+            // The step that creates a load balancer's first listener writes the load balancer.
+            Op::Elbv2CreateListener => {
+                let balancer = output.pointer("listeners/0/loadBalancerArn").and_then(Tree::as_str);
+                if let Some(arn) = balancer {
+                    let subject = Subject::Listeners(arn.to_owned());
+                    self.world.lock().wrote(subject, now, expectation(op, output));
+                }
+            }
+            _ => {}
         }
     }
 }

@@ -39,18 +39,18 @@ pub(crate) async fn hold(shared: Arc<Shared>, mut lease: Lease, end: Cancellatio
 }
 
 fn show(shared: &Shared, shown: Shown) {
-    let before = std::mem::replace(&mut shared.board().lease, shown.clone());
+    let before = shared.board().lease.clone();
     if before == shown {
         return;
     }
+    if shown == Shown::Ours && matches!(before, Shown::Other(_)) {
+        // What another holder wrote since memory was read would be lost; nobody is to see the lease as ours
+        // with that memory.
+        shared.book.forget();
+    }
+    shared.board().lease = shown.clone();
     let (message, warning) = match &shown {
-        Shown::Ours => {
-            // What another holder wrote since it was read would be lost.
-            if matches!(before, Shown::Other(_)) {
-                shared.book.forget();
-            }
-            ("this Evenkeel holds the lease and writes".to_owned(), false)
-        }
+        Shown::Ours => ("this Evenkeel holds the lease and writes".to_owned(), false),
         Shown::Other(holder) => {
             let takes_over = lease::LEASE.as_secs();
             let message = format!(

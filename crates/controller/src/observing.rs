@@ -31,8 +31,11 @@ const fn cadence(kind: SubjectKind) -> Duration {
 
 /// How long after our write the first look comes: AWS's readings lag behind its writes.
 const SETTLE: Duration = Duration::from_secs(1);
-/// How long after a look that told nothing the next one comes.
+/// How long after a look that told nothing the next one comes; doubled with each further call that fails,
+/// up to sixteen times.
 const AGAIN: Duration = Duration::from_secs(3);
+/// What a service is said to run and cannot be found is looked for again soon: the reading was stale.
+const MISSING: Duration = Duration::from_secs(10);
 
 /// The subjects of a kind whose look is due, and the moment of the next one. Where one is due, those that
 /// were seen before and would be due soon go along: AWS answers for many at the price of one.
@@ -41,24 +44,31 @@ fn due(
     interest: &BTreeSet<Subject>,
     world: &World,
     tried: &BTreeMap<Subject, Moment>,
+    failures: u32,
     now: Moment,
 ) -> (BTreeSet<Subject>, Option<Moment>) {
+    let again = AGAIN * (1 << failures.saturating_sub(1).min(4));
     let mut due = BTreeSet::new();
     let mut soon = Vec::new();
     let mut next: Option<Moment> = None;
     for subject in interest.iter().filter(|s| s.kind() == kind) {
-        let seen_at = world.seen(subject).seen_at();
+        let seen = world.seen(subject);
+        let every = match kind {
+            SubjectKind::TaskDefinition if seen.is_absent() => MISSING,
+            _ => cadence(kind),
+        };
+        let seen_at = seen.seen_at();
         let tried = tried.get(subject).copied();
         let at = match seen_at {
             Some(seen_at) => {
                 // A look after the last reading that failed is tried again soon, not at once.
-                let retry = tried.filter(|t| *t > seen_at).map(|t| t + AGAIN);
-                (seen_at + cadence(kind)).max(retry.unwrap_or_default())
+                let retry = tried.filter(|t| *t > seen_at).map(|t| t + again);
+                (seen_at + every).max(retry.unwrap_or_default())
             }
             None => {
                 let written = world.written_at(subject).map(|w| w + SETTLE);
-                let again = tried.filter(|t| written.is_none_or(|w| *t >= w)).map(|t| t + AGAIN);
-                written.unwrap_or_default().max(again.unwrap_or_default())
+                let retry = tried.filter(|t| written.is_none_or(|w| *t >= w)).map(|t| t + again);
+                written.unwrap_or_default().max(retry.unwrap_or_default())
             }
         };
         if at <= now {
@@ -81,12 +91,14 @@ pub(crate) async fn watch(shared: Arc<Shared>, kind: SubjectKind, end: Cancellat
     let mut interest = shared.interest.subscribe();
     let mut dirty = shared.dirty.subscribe();
     let mut tried: BTreeMap<Subject, Moment> = BTreeMap::new();
+    // Looks in a row that ended in an error.
+    let mut failures = 0_u32;
     loop {
         let wanted = interest.borrow_and_update().clone();
         dirty.mark_unchanged();
         tried.retain(|s, _| wanted.contains(s));
         let now = shared.clock.now();
-        let (now_due, next) = due(kind, &wanted, &shared.world.lock(), &tried, now);
+        let (now_due, next) = due(kind, &wanted, &shared.world.lock(), &tried, failures, now);
         if !now_due.is_empty() {
             for subject in &now_due {
                 tried.insert(subject.clone(), now);
@@ -94,7 +106,7 @@ pub(crate) async fn watch(shared: Arc<Shared>, kind: SubjectKind, end: Cancellat
             tokio::select! {
                 biased;
                 () = end.cancelled() => return,
-                () = look(&shared, kind, &now_due) => {}
+                fine = look(&shared, kind, &now_due) => failures = if fine { 0 } else { failures + 1 },
             }
             continue;
         }
@@ -109,7 +121,8 @@ pub(crate) async fn watch(shared: Arc<Shared>, kind: SubjectKind, end: Cancellat
     }
 }
 
-async fn look(shared: &Shared, kind: SubjectKind, subjects: &BTreeSet<Subject>) {
+/// Looks at some subjects of a kind; false where a call failed.
+async fn look(shared: &Shared, kind: SubjectKind, subjects: &BTreeSet<Subject>) -> bool {
     let known = Known::of(&shared.world.lock(), subjects);
     let begun = shared.clock.now();
     let observed = observe(&shared.calls, subjects, &known, begun).await;
@@ -141,6 +154,7 @@ async fn look(shared: &Shared, kind: SubjectKind, subjects: &BTreeSet<Subject>) 
     if news {
         shared.wake.notify_one();
     }
+    trouble.is_none()
 }
 
 #[cfg(test)]
@@ -155,7 +169,7 @@ mod tests {
     fn is_due(world: &World, tried: &[(Subject, Moment)], now: u64) -> bool {
         let interest = BTreeSet::from([subject()]);
         let tried = tried.iter().cloned().collect();
-        !due(SubjectKind::Cluster, &interest, world, &tried, Moment(now)).0.is_empty()
+        !due(SubjectKind::Cluster, &interest, world, &tried, 0, Moment(now)).0.is_empty()
     }
 
     #[test]
@@ -164,6 +178,18 @@ mod tests {
         assert!(is_due(&world, &[], 1));
         assert!(!is_due(&world, &[(subject(), Moment(1))], 2));
         assert!(is_due(&world, &[(subject(), Moment(1))], 3_001));
+    }
+
+    #[test]
+    fn the_more_calls_fail_the_rarer_they_become() {
+        let interest = BTreeSet::from([subject()]);
+        let tried = BTreeMap::from([(subject(), Moment(0))]);
+        let next = |failures| {
+            let (_, next) =
+                due(SubjectKind::Cluster, &interest, &World::default(), &tried, failures, Moment(0));
+            next.unwrap().0
+        };
+        assert_eq!([0, 1, 2, 3, 9].map(next), [3_000, 3_000, 6_000, 12_000, 48_000]);
     }
 
     #[test]
@@ -181,11 +207,14 @@ mod tests {
         let mut world = World::default();
         world.observe(subject(), Seen::Absent { seen_at: Moment(1) });
         world.observe(other.clone(), Seen::Absent { seen_at: Moment(10_000) });
-        let at = |now: u64| due(SubjectKind::Cluster, &interest, &world, &BTreeMap::new(), Moment(now)).0;
+        let at = |now: u64| due(SubjectKind::Cluster, &interest, &world, &BTreeMap::new(), 0, Moment(now)).0;
         assert_eq!(at(59_000).len(), 0);
         assert_eq!(at(60_001).len(), 2);
         world.wrote(other, Moment(60_000), Expect::Anything);
-        assert_eq!(due(SubjectKind::Cluster, &interest, &world, &BTreeMap::new(), Moment(60_001)).0.len(), 1);
+        assert_eq!(
+            due(SubjectKind::Cluster, &interest, &world, &BTreeMap::new(), 0, Moment(60_001)).0.len(),
+            1
+        );
     }
 
     #[test]

@@ -27,6 +27,10 @@ const IDLE: Duration = Duration::from_secs(10);
 /// A unit whose run ended early is not begun again sooner.
 const PAUSE: Duration = Duration::from_secs(3);
 
+/// What nobody asks about is forgotten after this time, not at once: while a service is being looked at
+/// anew, nothing tells which revision it runs.
+const KEEP: Duration = Duration::from_secs(600);
+
 /// A run that waits in the queue.
 pub(crate) struct Run {
     pub unit: Unit,
@@ -111,6 +115,9 @@ impl Wheel {
 
     async fn pass(&mut self) {
         let current = self.shared.board().current.clone();
+        // Asked before memory is taken: what was planned without it, or as a follower, is not acted on with
+        // the lease and the memory that come while this pass goes on.
+        let led = self.leads();
         let memory = self.shared.book.memory();
         self.status.passes += 1;
         let Some(current) = current else {
@@ -121,7 +128,9 @@ impl Wheel {
         let (wanted, planned, observed, ages) = {
             let mut world = self.shared.world.lock();
             let wanted = interest(&current.document, &world, &memory);
-            world.retain(|s| wanted.contains(s));
+            world.retain(|s, seen| {
+                wanted.contains(s) || seen.seen_at().is_some_and(|at| now.since(at) < KEEP)
+            });
             let input = Input {
                 document: &current.document,
                 version: &current.version,
@@ -144,8 +153,10 @@ impl Wheel {
             (wanted, planned, observed, ages)
         };
         self.watch(wanted);
-        self.remember(&planned).await;
-        self.enqueue(&current, &planned, now);
+        if led {
+            self.remember(&planned).await;
+        }
+        self.enqueue(&current, &planned, led, now);
         self.show(&current, planned, observed, ages);
     }
 
@@ -182,13 +193,13 @@ impl Wheel {
         }
     }
 
-    fn enqueue(&mut self, current: &Current, planned: &Planned, now: Moment) {
+    fn enqueue(&mut self, current: &Current, planned: &Planned, led: bool, now: Moment) {
         let observes =
             self.shared.settings.mode == Mode::Observe || current.document.settings.mode == Mode::Observe;
         let ready = |key: &UnitKey| planned.plan.units.get(key).is_some_and(|u| u.ready() > 0);
         self.queue.retain(ready);
         self.paused.retain(|_, until| *until > now);
-        if observes || !self.leads() {
+        if observes || !led || !self.leads() {
             self.queue.retain(|_| false);
             return;
         }

@@ -229,6 +229,15 @@ impl Tree {
         self.get(name)?.as_str()
     }
 
+    /// The number, whatever its form.
+    pub const fn as_num(&self) -> Option<f64> {
+        match self {
+            Tree::Int(n) => Some(*n as f64),
+            Tree::Num(n) => Some(*n),
+            _ => None,
+        }
+    }
+
     /// A whole number, where it is one.
     pub fn as_int(&self) -> Option<i64> {
         match self {

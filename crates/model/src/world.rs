@@ -83,13 +83,26 @@ pub enum Expect {
     Present,
     /// It no longer exists, or says that it is going.
     Absent,
+    /// Nobody knows: the answer was lost. Only a reading from some time after the write tells.
+    Unclear,
     /// It is a service that lists this deployment.
     Deployment(String),
+    /// It is a listing with an element whose member has this value, or where the member is empty, with this
+    /// text as an element.
+    Lists {
+        /// The member, in its canonical name.
+        member: &'static str,
+        /// Its value: an ARN.
+        value: String,
+    },
 }
 
 /// How long a contradicting reading is taken for a stale one. ECS documents eventual consistency with
 /// waits of up to minutes; stale reads of more than some seconds have not been reported.
 pub const EXPECTATION: Duration = Duration::from_secs(60);
+
+/// How long after a write without an answer a reading may still be from before it.
+pub const UNCLEAR: Duration = Duration::from_secs(15);
 
 #[derive(Clone, Debug)]
 struct Written {
@@ -128,7 +141,8 @@ impl World {
             return false;
         };
         if let Some(written) = self.written.get(&subject) {
-            let settled = seen_at.since(written.at) >= EXPECTATION;
+            let patience = if written.expect == Expect::Unclear { UNCLEAR } else { EXPECTATION };
+            let settled = seen_at.since(written.at) >= patience;
             if seen_at <= written.at || !(settled || agrees(&written.expect, &seen)) {
                 return false;
             }
@@ -156,19 +170,25 @@ impl World {
     }
 
     /// Forgets subjects nobody asks about any longer.
-    pub fn retain(&mut self, keep: impl Fn(&Subject) -> bool) {
-        self.subjects.retain(|s, _| keep(s));
+    pub fn retain(&mut self, keep: impl Fn(&Subject, &Seen) -> bool) {
+        self.subjects.retain(|s, seen| keep(s, seen));
     }
 }
 
 fn agrees(expect: &Expect, seen: &Seen) -> bool {
     match (expect, seen) {
         (Expect::Anything, _) => true,
+        (Expect::Unclear, _) => false,
         (Expect::Present, seen) => !seen.is_absent(),
         (Expect::Absent, Seen::Present { tree, .. }) => {
             matches!(tree.str("status"), Some("INACTIVE" | "DRAINING"))
         }
         (Expect::Absent, _) => true,
+        (Expect::Lists { member, value }, seen) => seen.tree().is_some_and(|t| {
+            let text =
+                |item: &Tree| if member.is_empty() { item.as_str() } else { item.str(member) } == Some(value);
+            t.items().iter().any(text)
+        }),
         (Expect::Deployment(id), seen) => {
             seen.tree().is_some_and(|t| t.list_of("deployments").iter().any(|d| d.str("id") == Some(id)))
         }
@@ -224,6 +244,28 @@ mod tests {
         world.wrote(subject(), Moment(6), Expect::Anything);
         let old = serde_json::json!({"deployments": [{"id": "ecs-svc/1"}]});
         assert!(!world.observe(subject(), present(7, old)));
+    }
+
+    #[test]
+    fn a_listing_without_what_we_put_there_is_a_stale_reading() {
+        let mut world = World::default();
+        let expect = |member| Expect::Lists { member, value: "arn:2".into() };
+        world.wrote(subject(), Moment(5), expect("ruleArn"));
+        assert!(!world.observe(subject(), present(6, serde_json::json!([{"ruleArn": "arn:1"}]))));
+        assert!(!world.observe(subject(), Seen::Absent { seen_at: Moment(6) }));
+        assert!(world.observe(subject(), present(7, serde_json::json!([{"ruleArn": "arn:2"}]))));
+        world.wrote(subject(), Moment(8), expect(""));
+        assert!(!world.observe(subject(), present(9, serde_json::json!(["arn:1"]))));
+        assert!(world.observe(subject(), present(10, serde_json::json!(["arn:2", "arn:1"]))));
+    }
+
+    #[test]
+    fn after_a_lost_answer_only_a_reading_from_some_time_later_tells() {
+        let mut world = World::default();
+        world.wrote(subject(), Moment(5), Expect::Unclear);
+        assert!(!world.observe(subject(), present(6, serde_json::json!({}))));
+        let late = Moment(5) + UNCLEAR;
+        assert!(world.observe(subject(), Seen::Absent { seen_at: late }));
     }
 
     #[test]

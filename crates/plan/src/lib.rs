@@ -215,8 +215,18 @@ pub fn expectation(op: Op, output: &Tree) -> Expect {
         | Op::ScalingRegisterScalableTarget
         | Op::EcrCreateRepository
         | Op::LogsCreateLogGroup => Expect::Present,
+        Op::EcsRegisterTaskDefinition => lists(output, "taskDefinition/taskDefinitionArn", ""),
+        Op::ScalingPutScalingPolicy => lists(output, "policyARN", "policyARN"),
+        Op::Elbv2CreateRule => lists(output, "rules/0/ruleArn", "ruleArn"),
+        Op::Elbv2CreateListener => lists(output, "listeners/0/listenerArn", "listenerArn"),
         _ => Expect::Anything,
     }
+}
+
+/// A listing that has what the answer names.
+fn lists(output: &Tree, named: &str, member: &'static str) -> Expect {
+    let value = output.pointer(named).and_then(Tree::as_str);
+    value.map_or(Expect::Anything, |value| Expect::Lists { member, value: value.to_owned() })
 }
 
 /// Decides. A pure function of its input; equal inputs give equal plans.

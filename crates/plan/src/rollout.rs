@@ -43,8 +43,9 @@ pub(crate) fn is_stable(service: &Tree) -> bool {
 
 /// What is to be held from now on, because ECS gave our last deployment up.
 ///
-/// ECS shows a failed deployment only while its tasks are being replaced; the rollback that follows names
-/// it in its reason. Both are looked for.
+/// ECS shows a failed deployment only while its tasks are being replaced. The rollback that follows says
+/// so while it lasts, and the service's events (the newest hundred) name the deployment after that. All
+/// three are looked for.
 pub(crate) fn failed(service: &Tree, memory: &Remembered) -> Option<HeldDeployment> {
     let ours = memory.deployment.as_deref()?;
     let key = memory.deployment_key.clone()?;
@@ -56,8 +57,17 @@ pub(crate) fn failed(service: &Tree, memory: &Remembered) -> Option<HeldDeployme
             .then(|| HeldDeployment { key, reason: reason(own) });
     }
     // Going back to ours, it was another that failed.
-    let reason = rolled_back(service).filter(|r| !names(r, ours))?;
+    let rolled_back = rolled_back(service).filter(|r| !names(r, ours));
+    let reason = rolled_back.or_else(|| told_failed(service, ours))?;
     Some(HeldDeployment { key, reason: reason.to_owned() })
+}
+
+/// The event that says that a deployment failed.
+fn told_failed<'t>(service: &'t Tree, deployment: &str) -> Option<&'t str> {
+    let subject = format!("(deployment {deployment}) ");
+    let events = service.list_of("events").iter().filter_map(|e| e.str("message"));
+    let told = events.filter_map(|m| Some(m.split_once(&subject)?.1));
+    told.into_iter().find(|m| m.starts_with("deployment failed"))
 }
 
 /// What ECS says of a rollback that is the newest deployment.
@@ -114,6 +124,21 @@ mod tests {
             {"id": "ecs-svc/3", "status": "PRIMARY", "rolloutState": "COMPLETED",
              "rolloutStateReason": "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1."}]));
         assert_eq!(failed(&later, &memory()).unwrap().key, "k");
+    }
+
+    #[test]
+    fn a_rollback_that_is_over_is_told_by_the_services_events() {
+        let over = |id: &str| {
+            let message = format!("(service s) (deployment {id}) deployment failed: tasks failed to start.");
+            service(
+                serde_json::json!([{"id": "ecs-svc/3", "status": "PRIMARY", "rolloutState": "COMPLETED",
+                "rolloutStateReason": "ECS deployment ecs-svc/3 completed."}]),
+            )
+            .with("events", Tree::from(serde_json::json!([{"message": "(service s) has reached a steady state."}, {"message": message}])))
+        };
+        let held = failed(&over("ecs-svc/2"), &memory()).unwrap();
+        assert_eq!(held.reason, "deployment failed: tasks failed to start.");
+        assert_eq!(failed(&over("ecs-svc/22"), &memory()), None);
     }
 
     #[test]

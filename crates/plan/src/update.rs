@@ -2,13 +2,13 @@
 
 use evenkeel_diff::{Kind, compare, fill, put, rules};
 use evenkeel_model::Tree;
-use evenkeel_model::key::{Subject, short_name};
+use evenkeel_model::key::{ServiceKey, Subject, short_name};
 use evenkeel_model::path::Path;
 use evenkeel_model::shapes::Op;
-use evenkeel_model::world::Seen;
+use evenkeel_model::world::{EXPECTATION, Seen};
 
 use crate::refs::Lookup;
-use crate::report::{Drift, Owner, Refusal};
+use crate::report::{Drift, Owner, Refusal, WaitingOn};
 use crate::service::{Chosen, DEPLOYING, Wanted, attached};
 use crate::unit::Draft;
 use crate::{Because, Planner, dotted, rules as listener_rules, task_definition};
@@ -136,6 +136,15 @@ impl Planner<'_> {
         }
     }
 
+    /// True where the service's newest deployment began a short while ago, so that readings of what it uses
+    /// may be from before it.
+    fn is_young(&self, key: &ServiceKey) -> bool {
+        let service = self.world().tree(&Subject::Service(key.clone()));
+        let deployments = service.map(|s| s.list_of("deployments")).unwrap_or_default().iter();
+        let begun = deployments.filter_map(|d| d.get("createdAt")?.as_num()).fold(0.0, f64::max);
+        self.input.clock as f64 - begun < EXPECTATION.as_secs_f64()
+    }
+
     /// What the task definition is to be, and its differences from the service's revision; `None` where that
     /// has not been seen.
     fn task_drift(
@@ -145,7 +154,14 @@ impl Planner<'_> {
         current: Option<&str>,
     ) -> Option<(Tree, Vec<Drift>)> {
         let arn = current.unwrap_or_default();
-        let Seen::Present { tree, .. } = draft.seen(&Subject::TaskDefinition(arn.to_owned()))? else {
+        let subject = Subject::TaskDefinition(arn.to_owned());
+        let seen = draft.seen(&subject)?;
+        if seen.is_absent() && self.is_young(wanted.key) {
+            // A service cannot be given a revision that does not exist: the reading is older than that.
+            draft.wait(WaitingOn::Seen(subject));
+            return None;
+        }
+        let Seen::Present { tree, .. } = seen else {
             // Deregistered and gone: nothing to compare with, so all of it is to be put right.
             draft.applies("taskDefinition", &wanted.task);
             let gone = Drift {

@@ -146,7 +146,7 @@ fn what_is_kept_in_sight_is_enough_to_come_to_the_same_choice_again() {
     scene.look_for_the_rest();
     let before = scene.plan().plan.id;
     let interest = crate::interest(&scene.document, &scene.world, &scene.memory);
-    scene.world.retain(|s| interest.contains(s));
+    scene.world.retain(|s, _| interest.contains(s));
     assert_eq!(scene.plan().plan.id, before);
 }
 
