@@ -124,7 +124,7 @@ struct Parents<'a> {
 /// Null and empty count as absent where they are compared: AWS prints `[]` and `{}` for lists and maps
 /// that nobody set, and a declared `[]` is met by absence.
 fn present<'t>(node: &Node, tree: Option<&'t Tree>) -> Option<&'t Tree> {
-    tree.filter(|t| !t.is_empty() && !(node.empty_is_absent && t.as_str() == Some("")))
+    tree.filter(|t| !(t.is_empty() || node.empty_is_absent && t.as_str() == Some("")))
 }
 
 /// Says nothing all the way down: `{}`, `{"name": null}`, `{"audit": {}}`. Templates leave such behind,

@@ -3,6 +3,8 @@
 //!
 //! The pairs are our own fixtures, and recordings beside the workspace where there are any.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed: that is its way")]
+
 mod cloudformation;
 mod mutation;
 mod pair;

@@ -327,7 +327,7 @@ fn drop_leaf(pair: &Pair, steps: &[String], value: &Tree, count: &mut Count, fai
     } else if let Some(depth) = seen.identity {
         let key = first(&seen.path, depth);
         // Without its key an element is another one.
-        if found.iter().any(|p| *p == key) { found.clone() } else { vec![key] }
+        if found.contains(&key) { found.clone() } else { vec![key] }
     } else if let Some(depth) = seen.words {
         vec![first(&seen.path, depth)]
     } else if found.len() == 1 && seen.path.starts_with(&found[0]) {

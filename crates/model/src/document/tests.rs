@@ -6,7 +6,8 @@ use super::*;
 use crate::diagnostic;
 use crate::text::{self, Format};
 
-mod findings;
+mod forms;
+mod meanings;
 mod reading;
 
 /// A document around these members of its top, which stand in the first column.
