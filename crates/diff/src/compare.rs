@@ -28,6 +28,7 @@ pub fn compare(kind: Kind, want: &Tree, live: &Tree) -> Vec<FieldDiff> {
     let mut walk = Walk { want_root: want, live_root: live, path: Path::root(), found: Vec::new() };
     let sides = Sides { want: Some(want), live: Some(live), want_parent: None, live_parent: None };
     walk.node(compiled(kind), Some(kind.shape()), sides);
+    walk.found.sort_by(|a, b| a.path.cmp(&b.path));
     walk.found
 }
 
@@ -125,7 +126,12 @@ impl Walk<'_> {
             return;
         }
         let declared = sides.want.is_some_and(|t| *t != Tree::Null);
-        if !declared && rules.iter().any(|r| matches!(r, Rule::FreeWhenUndeclared)) {
+        let free = rules.iter().any(|rule| match rule {
+            Rule::FreeWhenUndeclared => !declared,
+            Rule::FreeWhen(free) => free(self.want_root, self.live_root),
+            _ => false,
+        });
+        if free {
             return;
         }
         let want_default = present(sides.want)
@@ -155,15 +161,20 @@ impl Walk<'_> {
             | (None, Some(Tree::List(_))) => self.list(node, shape, want, live),
             (Some(Tree::Map(_)), Some(Tree::Map(_))) => self.members(node, shape, want, live),
             (Some(Tree::Map(_)), None) | (None, Some(Tree::Map(_))) => {
-                // One side has the whole block: one difference, unless defaults make up for all of it.
+                // One side has the whole block. A block that AWS keeps for everybody (all its members can
+                // be left out) differs member by member, one that is there or not differs as a whole.
                 let mark = self.found.len();
                 self.members(node, shape, want, live);
-                if self.found.len() > mark {
+                let optional = shape.is_some_and(|s| {
+                    matches!(s.kind(), ShapeKind::Structure { .. }) && s.members().iter().all(|m| !m.required)
+                });
+                let one_sided = |d: &FieldDiff| d.want.is_none() || d.live.is_none();
+                if !optional && self.found.iter().skip(mark).any(one_sided) {
                     self.found.truncate(mark);
                     self.differ(want, live);
                 }
             }
-            (Some(want), Some(live)) if same(&node.rules, want, live) => {}
+            (Some(want), Some(live)) if same(&node.rules, want, live) || same_time(shape, want, live) => {}
             _ => self.differ(want, live),
         }
     }
@@ -174,7 +185,7 @@ impl Walk<'_> {
 
     fn members(&mut self, node: &Node, shape: Option<ShapeId>, want: Option<&Tree>, live: Option<&Tree>) {
         static EMPTY: Tree = Tree::Null;
-        let free_map = shape.is_none_or(|s| !matches!(s.kind(), ShapeKind::Structure { .. }));
+        let free_map = shape.is_some_and(|s| matches!(s.kind(), ShapeKind::Map { .. }));
         let mut names: Vec<&str> = Vec::new();
         for side in [want, live] {
             names.extend(side.unwrap_or(&EMPTY).entries().map(|(n, _)| &**n));
@@ -219,6 +230,16 @@ impl Walk<'_> {
             _ => None,
         });
         let Some(keys) = set else {
+            let scalar = |t: &Tree| !matches!(t, Tree::Map(_) | Tree::List(_));
+            if wants.iter().chain(lives).all(scalar) {
+                // Words of a command mean something together only.
+                let equal = wants.len() == lives.len()
+                    && wants.iter().zip(lives).all(|(w, l)| same(&element.rules, w, l));
+                if !equal {
+                    self.differ(want, live);
+                }
+                return;
+            }
             for i in 0..wants.len().max(lives.len()) {
                 self.path.push(i.to_string());
                 self.values(element, shape, wants.get(i), lives.get(i));
@@ -226,8 +247,8 @@ impl Walk<'_> {
             }
             return;
         };
-        let wants = self.keyed(element, keys, wants);
-        let mut lives = self.keyed(element, keys, lives);
+        let wants = keyed(element, keys, wants);
+        let mut lives = keyed(element, keys, lives);
         for (key, want) in &wants {
             self.path.push(key);
             match lives.remove(key) {
@@ -241,30 +262,38 @@ impl Walk<'_> {
             self.differ(None, Some(live));
             self.path.pop();
         }
-        self.found.sort_by(|a, b| a.path.cmp(&b.path));
     }
+}
 
-    /// Elements of a set by key. Equal keys are numbered, so that none is lost.
-    fn keyed<'t>(&self, element: &Node, keys: &[&str], items: &'t [Tree]) -> BTreeMap<String, &'t Tree> {
-        let mut by_key = BTreeMap::new();
-        for item in items {
-            let key = element_key(element, keys, item);
-            let mut numbered = key.clone();
-            let mut n = 1;
-            while by_key.contains_key(&numbered) {
-                n += 1;
-                numbered = format!("{key}#{n}");
-            }
-            by_key.insert(numbered, item);
+/// Elements of a set by key. Equal keys are numbered by their elements' values, so that none is lost and
+/// their order does not matter.
+pub(crate) fn keyed<'t>(element: &Node, keys: &[&str], items: &'t [Tree]) -> BTreeMap<String, &'t Tree> {
+    let mut sorted: Vec<(String, &Tree)> =
+        items.iter().map(|item| (element_key(element, keys, item), item)).collect();
+    sorted.sort_by(|(a, x), (b, y)| a.cmp(b).then_with(|| x.to_json().cmp(&y.to_json())));
+    let mut by_key = BTreeMap::new();
+    for (key, item) in sorted {
+        let mut numbered = key.clone();
+        let mut n = 1;
+        while by_key.contains_key(&numbered) {
+            n += 1;
+            numbered = format!("{key}#{n}");
         }
-        by_key
+        by_key.insert(numbered, item);
     }
+    by_key
 }
 
 /// The key of a set's element: its key members joined by `:`, or its whole value.
 fn element_key(element: &Node, keys: &[&str], item: &Tree) -> String {
+    let text = |value: &Tree| match (value, value.as_int()) {
+        (Tree::Str(text), _) => text.to_string(),
+        // 1 and 1.0 are one number.
+        (_, Some(whole)) => whole.to_string(),
+        (other, None) => other.to_json(),
+    };
     if keys.is_empty() {
-        return item.as_str().map_or_else(|| item.to_json(), str::to_owned);
+        return text(item);
     }
     let mut parts = Vec::with_capacity(keys.len());
     for key in keys {
@@ -274,11 +303,7 @@ fn element_key(element: &Node, keys: &[&str], item: &Tree) -> String {
                 _ => None,
             })
         });
-        match item.get(key).or(default.as_ref()) {
-            Some(Tree::Str(text)) => parts.push(text.to_string()),
-            Some(other) => parts.push(other.to_json()),
-            None => {}
-        }
+        parts.extend(item.get(key).or(default.as_ref()).map(text));
     }
     parts.join(":")
 }
@@ -323,6 +348,23 @@ fn same_scalar(want: &Tree, live: &Tree) -> bool {
         },
         (a, b) => number(a).is_some() && number(a) == number(b),
     }
+}
+
+/// Times are seconds since 1970 or text, as the protocols and people write them.
+fn same_time(shape: Option<ShapeId>, want: &Tree, live: &Tree) -> bool {
+    fn seconds(tree: &Tree) -> Option<f64> {
+        match tree {
+            Tree::Int(n) => Some(*n as f64),
+            Tree::Num(n) => Some(*n),
+            Tree::Str(text) => {
+                text.parse::<jiff::Timestamp>().ok().map(|t| t.as_millisecond() as f64 / 1000.0)
+            }
+            _ => None,
+        }
+    }
+    shape.is_some_and(|s| s.kind() == ShapeKind::Timestamp)
+        && seconds(want).is_some()
+        && seconds(want) == seconds(live)
 }
 
 fn same_as(sameness: Sameness, want: &Tree, live: &Tree) -> bool {

@@ -6,9 +6,14 @@
 
 mod compare;
 pub mod lift;
+mod place;
 pub mod rules;
 mod rules_derived;
 
 pub use compare::{FieldDiff, compare, default_at, fill};
+pub use place::{ordered, put};
 pub use rules::Kind;
 pub use rules_derived::attribute_default;
+
+#[cfg(test)]
+mod tests;

@@ -114,6 +114,8 @@ pub enum Rule {
     /// Declared, it is compared. Undeclared, whatever AWS has is right, because its default depends on
     /// the account, the day of creation or another owner.
     FreeWhenUndeclared,
+    /// Not compared where the two whole shapes, what is wanted and what is there, say so.
+    FreeWhen(fn(&Tree, &Tree) -> bool),
     /// Two values written differently can be the same.
     Same(Sameness),
     /// Cannot be changed on what exists.
@@ -300,7 +302,7 @@ const TASK_DEFINITION: &[Row] = &[
     set("containerDefinitions/*/ulimits", &["name"], "D"),
     set("containerDefinitions/*/systemControls", &["namespace"], "D"),
     set("containerDefinitions/*/extraHosts", &["hostname", "ipAddress"], "D"),
-    set("containerDefinitions/*/resourceRequirements", &["type"], "D"),
+    set("containerDefinitions/*/resourceRequirements", &["type", "value"], "D: one type can come twice"),
     set("containerDefinitions/*/linuxParameters/capabilities/add", &[], "D"),
     set("containerDefinitions/*/linuxParameters/capabilities/drop", &[], "D"),
     set("containerDefinitions/*/linuxParameters/devices", &["hostPath", "containerPath"], "D"),
@@ -333,10 +335,16 @@ const SERVICE: &[Row] = &[
         "D: EC2 where neither it nor a capacity provider strategy is given",
     ),
     row("launchType", Rule::Immutable, "B: UpdateService has no such member"),
+    row("launchType", Rule::FreeWhen(derived::by_strategy), "L: absent where there is a strategy"),
     set("capacityProviderStrategy", &["capacityProvider"], "L"),
+    row(
+        "capacityProviderStrategy",
+        Rule::FreeWhen(derived::launch_left_open),
+        "D: where neither is given, the cluster's default strategy",
+    ),
     int("capacityProviderStrategy/*/base", 0, "L"),
     int("capacityProviderStrategy/*/weight", 0, "L"),
-    derive("platformVersion", derived::platform_version, "L: LATEST on Fargate"),
+    row("platformVersion", Rule::FreeWhenUndeclared, "L: LATEST or a number on Fargate"),
     row("platformVersion", Rule::Same(Sameness::PlatformVersion), "L: LATEST may come back as a number"),
     row(
         "availabilityZoneRebalancing",
@@ -367,6 +375,8 @@ const SERVICE: &[Row] = &[
     int("deploymentConfiguration/lifecycleHooks/*/timeoutConfiguration/timeoutInMinutes", 1440, "D"),
     row("deploymentConfiguration/lifecycleHooks/*/hookDetails", Rule::Same(Sameness::Json), "D"),
     set("deploymentConfiguration/lifecycleHooks/*/lifecycleStages", &[], "D"),
+    row("deploymentConfiguration/linearConfiguration", Rule::FreeWhenUndeclared, "D: by strategy; stays"),
+    row("deploymentConfiguration/canaryConfiguration", Rule::FreeWhenUndeclared, "D: by strategy; stays"),
     derive("deploymentConfiguration/linearConfiguration/stepPercent", derived::linear_percent, "D: 10"),
     derive("deploymentConfiguration/linearConfiguration/stepBakeTimeInMinutes", derived::linear_bake, "D: 6"),
     derive("deploymentConfiguration/canaryConfiguration/canaryPercent", derived::canary_percent, "D: 5"),
@@ -376,16 +386,8 @@ const SERVICE: &[Row] = &[
         "D: 10",
     ),
     flag("deploymentConfiguration/earlySuccessCriteria/enable", false, "D"),
-    derive(
-        "deploymentConfiguration/earlySuccessCriteria/healthyPercent",
-        derived::early_percent,
-        "D: 100 where the block is present",
-    ),
-    derive(
-        "deploymentConfiguration/earlySuccessCriteria/sourceServiceRevisionCleanup",
-        derived::early_cleanup,
-        "D: BLOCKING where the block is present",
-    ),
+    int("deploymentConfiguration/earlySuccessCriteria/healthyPercent", 100, "D"),
+    text("deploymentConfiguration/earlySuccessCriteria/sourceServiceRevisionCleanup", "BLOCKING", "D"),
     int("healthCheckGracePeriodSeconds", 0, "L"),
     flag("enableExecuteCommand", false, "L"),
     flag("enableECSManagedTags", false, "L"),
@@ -394,7 +396,18 @@ const SERVICE: &[Row] = &[
     set("serviceRegistries", &["registryArn"], "D"),
     set("placementConstraints", &[], "D"),
     row("placementStrategy/*/field", Rule::Same(Sameness::AnyCase), "D: CPU and cpu are one"),
+    row(
+        "serviceConnectConfiguration",
+        Rule::FreeWhen(derived::service_connect_off),
+        "D: switched off, what is left of it does nothing",
+    ),
     flag("serviceConnectConfiguration/enabled", false, "D: absent is off"),
+    row("serviceConnectConfiguration/namespace", Rule::FreeWhenUndeclared, "D: the cluster's default"),
+    row(
+        "serviceConnectConfiguration/services/*/clientAliases/*/dnsName",
+        Rule::FreeWhenUndeclared,
+        "D: from discovery name and namespace",
+    ),
     row("serviceConnectConfiguration/namespace", Rule::Same(Sameness::NameOrArn), "D"),
     set("serviceConnectConfiguration/services", &["portName"], "D"),
     derive(
@@ -403,7 +416,11 @@ const SERVICE: &[Row] = &[
         "D: the port's name",
     ),
     set("volumeConfigurations", &["name"], "D"),
-    derive("volumeConfigurations/*/managedEBSVolume/filesystemType", derived::xfs, "D: xfs"),
+    text("volumeConfigurations/*/managedEBSVolume/filesystemType", "xfs", "D"),
+    row("volumeConfigurations/*/managedEBSVolume/volumeType", Rule::FreeWhenUndeclared, "D: EC2's default"),
+    row("volumeConfigurations/*/managedEBSVolume/iops", Rule::FreeWhenUndeclared, "D: by volume type"),
+    row("volumeConfigurations/*/managedEBSVolume/throughput", Rule::FreeWhenUndeclared, "D: by volume type"),
+    row("volumeConfigurations/*/managedEBSVolume/encrypted", Rule::FreeWhenUndeclared, "D: the account's"),
     set("vpcLatticeConfigurations", &["portName"], "D"),
     row("monitoring", Rule::FreeWhenUndeclared, "B: only a service revision shows it"),
     row("gatewayConnectors", Rule::FreeWhenUndeclared, "B: only a service revision shows it"),
@@ -452,6 +469,7 @@ const LOAD_BALANCER: &[Row] = &[
 ];
 
 const ACTION_SOURCE: &str = "L: one target group comes back both bare and in ForwardConfig";
+const SECRET_SOURCE: &str = "D: goes in and never comes back";
 const LISTENER: &[Row] = &[
     row("tags", Rule::Elsewhere, "go through AddTags"),
     row("loadBalancerArn", Rule::Elsewhere, "the listener's place"),
@@ -464,6 +482,16 @@ const LISTENER: &[Row] = &[
     int("defaultActions/*/forwardConfig/targetGroups/*/weight", 1, ACTION_SOURCE),
     flag("defaultActions/*/forwardConfig/targetGroupStickinessConfig/enabled", false, ACTION_SOURCE),
     row("defaultActions/*/order", Rule::FreeWhenUndeclared, "D: numbered by AWS"),
+    row("defaultActions/*/authenticateOidcConfig/clientSecret", Rule::Elsewhere, SECRET_SOURCE),
+    row("defaultActions/*/authenticateOidcConfig/useExistingClientSecret", Rule::Elsewhere, SECRET_SOURCE),
+    text("defaultActions/*/authenticateOidcConfig/onUnauthenticatedRequest", "authenticate", "D"),
+    text("defaultActions/*/authenticateOidcConfig/scope", "openid", "D"),
+    text("defaultActions/*/authenticateOidcConfig/sessionCookieName", "AWSELBAuthSessionCookie", "D"),
+    int("defaultActions/*/authenticateOidcConfig/sessionTimeout", 604_800, "D"),
+    text("defaultActions/*/authenticateCognitoConfig/onUnauthenticatedRequest", "authenticate", "D"),
+    text("defaultActions/*/authenticateCognitoConfig/scope", "openid", "D"),
+    text("defaultActions/*/authenticateCognitoConfig/sessionCookieName", "AWSELBAuthSessionCookie", "D"),
+    int("defaultActions/*/authenticateCognitoConfig/sessionTimeout", 604_800, "D"),
     text("defaultActions/*/redirectConfig/host", "#{host}", "D"),
     text("defaultActions/*/redirectConfig/path", "/#{path}", "D"),
     text("defaultActions/*/redirectConfig/port", "#{port}", "D"),
@@ -479,12 +507,22 @@ const RULE: &[Row] = &[
     int("actions/*/forwardConfig/targetGroups/*/weight", 1, ACTION_SOURCE),
     flag("actions/*/forwardConfig/targetGroupStickinessConfig/enabled", false, ACTION_SOURCE),
     row("actions/*/order", Rule::FreeWhenUndeclared, "D: numbered by AWS"),
+    row("actions/*/authenticateOidcConfig/clientSecret", Rule::Elsewhere, SECRET_SOURCE),
+    row("actions/*/authenticateOidcConfig/useExistingClientSecret", Rule::Elsewhere, SECRET_SOURCE),
+    text("actions/*/authenticateOidcConfig/onUnauthenticatedRequest", "authenticate", "D"),
+    text("actions/*/authenticateOidcConfig/scope", "openid", "D"),
+    text("actions/*/authenticateOidcConfig/sessionCookieName", "AWSELBAuthSessionCookie", "D"),
+    int("actions/*/authenticateOidcConfig/sessionTimeout", 604_800, "D"),
+    text("actions/*/authenticateCognitoConfig/onUnauthenticatedRequest", "authenticate", "D"),
+    text("actions/*/authenticateCognitoConfig/scope", "openid", "D"),
+    text("actions/*/authenticateCognitoConfig/sessionCookieName", "AWSELBAuthSessionCookie", "D"),
+    int("actions/*/authenticateCognitoConfig/sessionTimeout", 604_800, "D"),
     text("actions/*/redirectConfig/host", "#{host}", "D"),
     text("actions/*/redirectConfig/path", "/#{path}", "D"),
     text("actions/*/redirectConfig/port", "#{port}", "D"),
     text("actions/*/redirectConfig/query", "#{query}", "D"),
     text("actions/*/redirectConfig/protocol", "#{protocol}", "D"),
-    set("conditions", &[], "L: reordered"),
+    set("conditions", &["field"], "L: reordered"),
     set("transforms", &[], "L: [] is added"),
 ];
 
@@ -574,5 +612,4 @@ const LOG_GROUP: &[Row] = &[
     row("logGroupClass", Rule::Immutable, "B: create only"),
     text("logGroupClass", "STANDARD", "B"),
     row("deletionProtectionEnabled", Rule::FreeWhenUndeclared, "B"),
-    row("bearerTokenAuthenticationEnabled", Rule::FreeWhenUndeclared, "B"),
 ];

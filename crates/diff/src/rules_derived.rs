@@ -54,11 +54,20 @@ pub(crate) fn launch_type(place: &Place<'_>) -> Option<Tree> {
     place.root.list_of("capacityProviderStrategy").is_empty().then(|| Tree::from("EC2"))
 }
 
-pub(crate) fn platform_version(place: &Place<'_>) -> Option<Tree> {
-    let strategy = place.root.list_of("capacityProviderStrategy");
-    let fargate = place.root.str("launchType") == Some("FARGATE")
-        || strategy.iter().any(|s| s.str("capacityProvider").is_some_and(|p| p.starts_with("FARGATE")));
-    fargate.then(|| Tree::from("LATEST"))
+/// Where one side has a capacity provider strategy, that says all, and no launch type is shown.
+pub(crate) fn by_strategy(want: &Tree, live: &Tree) -> bool {
+    [want, live].iter().any(|side| !side.list_of("capacityProviderStrategy").is_empty())
+}
+
+/// The document leaves it to the cluster where its tasks run.
+pub(crate) fn launch_left_open(want: &Tree, _: &Tree) -> bool {
+    want.get("launchType").is_none() && want.get("capacityProviderStrategy").is_none()
+}
+
+/// Neither side has Service Connect switched on.
+pub(crate) fn service_connect_off(want: &Tree, live: &Tree) -> bool {
+    let on = |side: &Tree| side.pointer("serviceConnectConfiguration/enabled") == Some(&Tree::Bool(true));
+    !on(want) && !on(live)
 }
 
 fn under_strategy(place: &Place<'_>, strategy: &str, n: i64) -> Option<Tree> {
@@ -79,19 +88,8 @@ pub(crate) fn canary_bake(place: &Place<'_>) -> Option<Tree> {
     under_strategy(place, "CANARY", 10)
 }
 
-pub(crate) fn early_percent(place: &Place<'_>) -> Option<Tree> {
-    place.parent.and_then(|_| int(100))
-}
-pub(crate) fn early_cleanup(place: &Place<'_>) -> Option<Tree> {
-    place.parent.and_then(|_| text("BLOCKING"))
-}
-
 pub(crate) fn discovery_name(place: &Place<'_>) -> Option<Tree> {
     place.parent?.get("portName").cloned()
-}
-
-pub(crate) fn xfs(place: &Place<'_>) -> Option<Tree> {
-    place.parent.and_then(|_| text("xfs"))
 }
 
 /// What kind of target group it is, as far as health checks and attributes are concerned.
@@ -191,7 +189,7 @@ pub(crate) fn unhealthy_threshold(_: &Place<'_>) -> Option<Tree> {
 pub(crate) fn http_code(place: &Place<'_>) -> Option<Tree> {
     match group(place.root) {
         Group::Http | Group::Lambda => text("200"),
-        Group::Network | Group::NetworkToAlb if checks_http(place) => text("200-399"),
+        Group::Network | Group::NetworkToAlb | Group::Geneve if checks_http(place) => text("200-399"),
         _ => None,
     }
 }
