@@ -35,7 +35,6 @@ const MOST_TAGS: usize = 50;
 
 /// The members at the top of a document.
 pub(super) fn top(document: &Document, out: &mut Vec<Diagnostic>) {
-    let is_account = |text: &str| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
     let reported = out.iter().any(|d| d.is_error() && d.path == Path::of(["account"]));
     let mut place = Place::new(out, Path::root());
     if !document.account.is_empty() && !is_account(&document.account) && !reported {
@@ -54,6 +53,10 @@ pub(super) fn top(document: &Document, out: &mut Vec<Diagnostic>) {
     for (key, value) in &document.tags {
         tag(key, value, &mut place.below(["tags", key]));
     }
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// What is declared beside services and load balancing.
@@ -200,7 +203,7 @@ pub(super) fn arn(member: &str, text: &str, home: &Home<'_>, place: &mut Place<'
     if !text.starts_with("arn:") || is_open(text) {
         return;
     }
-    if key::arn_account(text).is_some_and(|account| account != home.account) {
+    if is_account(home.account) && key::arn_account(text).is_some_and(|account| account != home.account) {
         place.warning("other-account", member, "this ARN is of another account than the document");
     }
     let region = text.split(':').nth(3).unwrap_or_default();

@@ -1,6 +1,8 @@
 //! Tests of reading documents.
 
 mod corpus;
+mod quirks;
+mod semantics;
 
 use crate::tree::Tree;
 
