@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use evenkeel_cloud::observe::observe;
+use evenkeel_cloud::observe::{Known, observe};
 use evenkeel_model::key::{Subject, SubjectKind};
 use evenkeel_model::world::{Moment, World};
 use tokio_util::sync::CancellationToken;
@@ -102,7 +102,7 @@ pub(crate) async fn watch(shared: Arc<Shared>, kind: SubjectKind, end: Cancellat
 }
 
 async fn look(shared: &Shared, kind: SubjectKind, subjects: &BTreeSet<Subject>) {
-    let known = shared.world.lock().clone();
+    let known = Known::of(&shared.world.lock(), subjects);
     let begun = shared.clock.now();
     let observed = observe(&shared.calls, subjects, &known, begun).await;
     let mut news = false;

@@ -2,14 +2,16 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use evenkeel_model::shapes::{Kind as ShapeKind, ShapeId};
+use evenkeel_model::tree::is_masked;
 use evenkeel_model::{Path, Tree};
 
 use crate::rules::{Kind, Node, Place, Rule, Sameness, compiled};
 
 /// One field in which two shapes differ.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct FieldDiff {
     /// Where, from the root of the kind's shape; elements of sets by their keys.
     pub path: Path,
@@ -17,6 +19,20 @@ pub struct FieldDiff {
     pub want: Option<Tree>,
     /// What AWS has there, a default included; `None` for absent.
     pub live: Option<Tree>,
+}
+
+/// Masks what may be secret.
+impl fmt::Debug for FieldDiff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hidden = is_masked(&self.path);
+        let side =
+            |tree: &Option<Tree>| tree.as_ref().map(|t| if hidden { Tree::from("…") } else { t.clone() });
+        f.debug_struct("FieldDiff")
+            .field("path", &self.path.to_string())
+            .field("want", &side(&self.want))
+            .field("live", &side(&self.live))
+            .finish()
+    }
 }
 
 /// The fields in which `live` differs from `want`, in path order; none where they mean the same.

@@ -225,6 +225,12 @@ pub fn set_keys(kind: Kind, path: &evenkeel_model::Path) -> Option<&'static [&'s
     })
 }
 
+/// True where a member of that name is a set in some kind: its elements are named by key.
+pub fn names_a_set(member: &str) -> bool {
+    let named = |row: &Row| row.path.rsplit('/').next() == Some(member);
+    Kind::ALL.iter().flat_map(|k| k.rows()).any(|r| matches!(r.rule, Rule::Set(_)) && named(r))
+}
+
 /// The top-level members of a kind that cannot be changed on what exists.
 pub fn immutable(kind: Kind) -> impl Iterator<Item = &'static str> {
     kind.rows().iter().filter(|r| matches!(r.rule, Rule::Immutable)).map(|r| r.path)

@@ -2,6 +2,7 @@
 
 use crate::value;
 use serde_json::{Value, json};
+use std::collections::VecDeque;
 
 /// One call.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,8 +23,12 @@ pub struct AuditRow {
     pub input: Value,
     /// The error code, where it failed.
     pub error: Option<String>,
-    /// The HTTP status.
+    /// The HTTP status; 0 where no answer arrived.
     pub status: u16,
+    /// Whether it took effect, whatever was answered.
+    pub applied: bool,
+    /// What disturbed it: a fault, a throttle.
+    pub fault: Option<String>,
 }
 
 impl AuditRow {
@@ -39,6 +44,46 @@ impl AuditRow {
             "input": self.input,
             "error": self.error,
             "status": self.status,
+            "applied": self.applied,
+            "fault": self.fault,
         })
+    }
+}
+
+/// The newest calls, and a hash over all there ever were.
+pub struct Audit {
+    rows: VecDeque<AuditRow>,
+    /// How many calls there were.
+    pub total: usize,
+    /// How many of them are kept.
+    pub capacity: usize,
+    /// The same seed, script and calls give the same hash.
+    pub hash: u64,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self { rows: VecDeque::new(), total: 0, capacity: 65_536, hash: value::fnv("") }
+    }
+}
+
+impl Audit {
+    /// Adds a call, and forgets the oldest where there are too many.
+    pub fn push(&mut self, row: AuditRow) {
+        self.total += 1;
+        for part in [&row.caller, &row.service, &row.operation, &row.input.to_string()] {
+            self.hash = value::fnv_on(self.hash, part);
+        }
+        self.hash = value::fnv_on(self.hash, &format!("{} {} {:?}", row.at_millis, row.status, row.error));
+        self.rows.push_back(row);
+        while self.rows.len() > self.capacity {
+            self.rows.pop_front();
+        }
+    }
+
+    /// The calls from number `from` on, as far as they are kept.
+    pub fn from(&self, from: usize) -> impl Iterator<Item = &AuditRow> {
+        let forgotten = self.total - self.rows.len();
+        self.rows.iter().skip(from.saturating_sub(forgotten))
     }
 }

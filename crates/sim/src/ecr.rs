@@ -1,18 +1,19 @@
 //! ECR: repositories, and images as far as a deployment asks for them.
 
 use crate::sim::{Answer, ApiError, Sim};
-use crate::table::{self, Operation, TagStyle, read, write};
+use crate::table::{Operation, TagStyle, TagVerb, read, tags, write};
 use crate::value::{self, Paging, fill, hex, list, page, paged, set, text, texts};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// Everything ECR keeps: repositories by name.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Ecr {
     repositories: BTreeMap<String, Repository>,
 }
 
+#[derive(Clone)]
 struct Repository {
     config: Value,
     lifecycle: Option<(String, i64)>,
@@ -35,6 +36,24 @@ impl Ecr {
             .and_then(|it| it.tags.get(tag))
             .cloned()
             .unwrap_or_else(|| digest(image))
+    }
+
+    /// Whether a repository is there.
+    pub fn has(&self, repository: &str) -> bool {
+        self.repositories.contains_key(repository)
+    }
+
+    /// Every tag that an image reference answers to: its own, and the others on the same digest.
+    pub fn tags_of(&self, image: &str) -> Vec<String> {
+        let path = image.split_once(".amazonaws.com/").map_or(image, |(_, path)| path);
+        let name = path.split(['@', ':']).next().unwrap_or_default();
+        let digest = self.digest_of(image);
+        let own = path.split('@').next().and_then(|it| it.split_once(':'));
+        let others = self.repositories.get(name).map(|it| &it.tags);
+        own.map(|(_, tag)| tag.to_owned())
+            .into_iter()
+            .chain(others.into_iter().flatten().filter(|(_, of)| **of == digest).map(|(tag, _)| tag.clone()))
+            .collect()
     }
 
     /// Pushes an image: points a tag at a digest, which is made up where none is given.
@@ -65,9 +84,9 @@ pub const OPERATIONS: &[Operation] = &[
     write(SERVICE, "DeleteLifecyclePolicy", delete_lifecycle),
     read(SERVICE, "BatchGetImage", batch_get_image),
     read(SERVICE, "DescribeImages", describe_images),
-    write(SERVICE, "TagResource", tag),
-    write(SERVICE, "UntagResource", untag),
-    read(SERVICE, "ListTagsForResource", list_tags),
+    tags(SERVICE, "TagResource", &TAGS, TagVerb::Add),
+    tags(SERVICE, "UntagResource", &TAGS, TagVerb::Remove),
+    tags(SERVICE, "ListTagsForResource", &TAGS, TagVerb::List),
 ];
 
 const TAGS: TagStyle = TagStyle {
@@ -76,6 +95,8 @@ const TAGS: TagStyle = TagStyle {
     value: "Value",
     invalid: "InvalidTagParameterException",
     too_many: "TooManyTagsException",
+    keys: "tagKeys",
+    find: existing,
 };
 
 const PAGING: Paging = Paging {
@@ -111,21 +132,12 @@ fn repository<'a>(sim: &'a mut Sim, input: &Value) -> Result<&'a mut Repository,
 
 fn create(sim: &mut Sim, input: &Value) -> Answer {
     let name = name(input)?;
-    if sim.ecr.repositories.contains_key(&name) {
-        return Err(ApiError::new(
-            "RepositoryAlreadyExistsException",
-            format!(
-                "The repository with name '{name}' already exists in the registry with id '{}'",
-                sim.config.account
-            ),
-        ));
+    refuse! {
+        sim.ecr.repositories.contains_key(&name) => ApiError::new("RepositoryAlreadyExistsException", format!("The repository with name '{name}' already exists in the registry with id '{}'", sim.config.account));
     }
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_./".contains(c);
-    if name.len() < 2 || name.len() > 256 || !name.chars().all(allowed) {
-        return Err(ApiError::new(
-            "InvalidParameterException",
-            "Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must satisfy regular expression '(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*''",
-        ));
+    refuse! {
+        name.len() < 2 || name.len() > 256 || !name.chars().all(allowed) => ApiError::new("InvalidParameterException", "Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must satisfy regular expression '(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*''");
     }
     let arn = sim.arn("ecr", &format!("repository/{name}"));
     TAGS.add(sim, &arn, input)?;
@@ -177,13 +189,8 @@ fn delete(sim: &mut Sim, input: &Value) -> Answer {
     let force = value::flag(input, "force") == Some(true);
     let account = sim.config.account.clone();
     let it = repository(sim, input)?;
-    if !it.images.is_empty() && !force {
-        return Err(ApiError::new(
-            "RepositoryNotEmptyException",
-            format!(
-                "The repository with name '{name}' in registry with id '{account}' cannot be deleted because it still contains images"
-            ),
-        ));
+    refuse! {
+        !it.images.is_empty() && !force => ApiError::new("RepositoryNotEmptyException", format!("The repository with name '{name}' in registry with id '{account}' cannot be deleted because it still contains images"));
     }
     let answer = json!({"repository": it.config});
     sim.tags.remove(&sim.arn("ecr", &format!("repository/{name}")));
@@ -314,28 +321,11 @@ fn describe_images(sim: &mut Sim, input: &Value) -> Answer {
     Ok(paged("imageDetails", page, next, &PAGING))
 }
 
-fn tag(sim: &mut Sim, input: &Value) -> Answer {
-    let arn = existing(sim, input)?;
-    TAGS.add(sim, &arn, input)?;
-    Ok(json!({}))
-}
-
-fn untag(sim: &mut Sim, input: &Value) -> Answer {
-    let arn = existing(sim, input)?;
-    table::untag(sim, &arn, input, "tagKeys");
-    Ok(json!({}))
-}
-
-fn list_tags(sim: &mut Sim, input: &Value) -> Answer {
-    let arn = existing(sim, input)?;
-    Ok(json!({"tags": TAGS.show(sim.tags.get(&arn))}))
-}
-
-fn existing(sim: &Sim, input: &Value) -> Result<String, ApiError> {
+fn existing(sim: &Sim, input: &Value) -> Result<Vec<String>, ApiError> {
     let arn = value::required(input, "resourceArn", "InvalidParameterException")?;
     let name = arn.split(":repository/").nth(1).unwrap_or_default();
     match sim.ecr.repositories.contains_key(name) {
-        true => Ok(arn.to_owned()),
+        true => Ok(vec![arn.to_owned()]),
         false => Err(missing(sim, name)),
     }
 }

@@ -4,9 +4,11 @@
 //! (control); anything else is S3. Signatures are not checked, but the access key is the caller's name.
 
 use crate::control;
+use crate::endpoint::Endpoint;
+use crate::faults::Damage;
 use crate::query;
 use crate::s3;
-use crate::sim::{ApiError, Call, Reply, Sim};
+use crate::sim::{ApiError, Call, Reply};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use serde_json::{Value, json};
@@ -26,19 +28,23 @@ const VERSIONS: &[(&str, &str, &str)] = &[
 ];
 
 /// Answers one request.
-pub fn handle(sim: &mut Sim, request: &Request<Bytes>) -> Response<Bytes> {
-    let id = sim.uuid();
+pub fn handle(endpoint: &mut Endpoint, request: &Request<Bytes>) -> Response<Bytes> {
+    let id = endpoint.sim.request_id();
+    endpoint.damage = None;
     let caller = caller(request);
     let target = header(request.headers(), "x-amz-target");
     let form = header(request.headers(), "content-type")
         .is_some_and(|it| it.starts_with("application/x-www-form-urlencoded"));
     let mut response = match (target, request.uri().path()) {
-        (Some(target), _) => json_protocol(sim, request, caller, target),
-        (None, path) if path.starts_with("/_sim/") => control::handle(sim, request),
-        (None, "/") if form => query_protocol(sim, request, caller, &id),
-        (None, _) => rest(sim, request, caller, &id),
+        (Some(target), _) => json_protocol(endpoint, request, caller, target),
+        (None, path) if path.starts_with("/_sim/") => control::handle(endpoint, request),
+        (None, "/") if form => query_protocol(endpoint, request, caller, &id),
+        (None, _) => rest(endpoint, request, caller, &id),
     };
-    let date = sim.http_date(sim.now);
+    if let Some(damage) = endpoint.damage.take() {
+        spoil(&mut response, damage);
+    }
+    let date = endpoint.sim.http_date(endpoint.sim.now);
     for (name, value) in [
         ("date", date.as_str()),
         ("x-amzn-requestid", &id),
@@ -50,6 +56,16 @@ pub fn handle(sim: &mut Sim, request: &Request<Bytes>) -> Response<Bytes> {
         }
     }
     response
+}
+
+/// Marks a response as damaged, and cuts the body of a truncated one under its full length.
+fn spoil(response: &mut Response<Bytes>, damage: Damage) {
+    let length = response.body().len();
+    if damage == Damage::Truncated {
+        response.headers_mut().insert("content-length", HeaderValue::from(length));
+        *response.body_mut() = response.body().slice(..length / 2);
+    }
+    response.extensions_mut().insert(damage);
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -71,7 +87,12 @@ fn caller(request: &Request<Bytes>) -> String {
         .to_owned()
 }
 
-fn json_protocol(sim: &mut Sim, request: &Request<Bytes>, caller: String, target: &str) -> Response<Bytes> {
+fn json_protocol(
+    endpoint: &mut Endpoint,
+    request: &Request<Bytes>,
+    caller: String,
+    target: &str,
+) -> Response<Bytes> {
     let (prefix, operation) = target.split_once('.').unwrap_or((target, ""));
     let service = TARGETS.iter().find(|(known, _)| *known == prefix).map_or(prefix, |(_, service)| service);
     let parsed = match request.body().is_empty() {
@@ -79,7 +100,7 @@ fn json_protocol(sim: &mut Sim, request: &Request<Bytes>, caller: String, target
         false => serde_json::from_slice::<Value>(request.body()),
     };
     let answer = match parsed {
-        Ok(input @ Value::Object(_)) => sim.handle(Call {
+        Ok(input @ Value::Object(_)) => endpoint.handle(Call {
             caller,
             service: service.to_owned(),
             operation: operation.to_owned(),
@@ -98,14 +119,19 @@ fn json_protocol(sim: &mut Sim, request: &Request<Bytes>, caller: String, target
             (error.status, json!({"__type": error.code, "message": error.message}), Some(error.code))
         }
     };
-    let mut response = respond(status, "application/x-amz-json-1.1", body.to_string());
+    let mut response = respond(status, "application/x-amz-json-1.1", bytes(&body));
     if let Some(code) = code.and_then(|code| HeaderValue::from_str(&code).ok()) {
         response.headers_mut().insert("x-amzn-errortype", code);
     }
     response
 }
 
-fn query_protocol(sim: &mut Sim, request: &Request<Bytes>, caller: String, id: &str) -> Response<Bytes> {
+fn query_protocol(
+    endpoint: &mut Endpoint,
+    request: &Request<Bytes>,
+    caller: String,
+    id: &str,
+) -> Response<Bytes> {
     let mut input = query::from_form(request.body());
     let mut take = |name: &str| {
         let taken = input.as_object_mut().and_then(|map| map.remove(name));
@@ -117,7 +143,7 @@ fn query_protocol(sim: &mut Sim, request: &Request<Bytes>, caller: String, id: &
         .map_or((version.as_str(), "http://webservices.amazon.com/"), |(_, service, namespace)| {
             (service, namespace)
         });
-    let answer = sim.handle(Call {
+    let answer = endpoint.handle(Call {
         caller,
         service: service.to_owned(),
         operation: operation.clone(),
@@ -133,11 +159,11 @@ fn query_protocol(sim: &mut Sim, request: &Request<Bytes>, caller: String, id: &
     respond(status, "text/xml", body)
 }
 
-fn rest(sim: &mut Sim, request: &Request<Bytes>, caller: String, id: &str) -> Response<Bytes> {
+fn rest(endpoint: &mut Endpoint, request: &Request<Bytes>, caller: String, id: &str) -> Response<Bytes> {
     let parsed = s3::wire::parse(request);
     let (operation, input, answer): (&str, Value, Result<Reply, ApiError>) = match parsed {
         Ok((operation, input, body)) => {
-            let answer = sim.handle(Call {
+            let answer = endpoint.handle(Call {
                 caller,
                 service: "s3".to_owned(),
                 operation: operation.to_owned(),
@@ -148,12 +174,18 @@ fn rest(sim: &mut Sim, request: &Request<Bytes>, caller: String, id: &str) -> Re
         }
         Err(error) => ("Unsupported", json!({}), Err(error)),
     };
-    s3::wire::respond(sim, request, operation, &input, answer, id)
+    s3::wire::respond(&endpoint.sim, request, operation, &input, answer, id)
+}
+
+/// A value as JSON.
+fn bytes(value: &Value) -> Vec<u8> {
+    // Writing a value into memory fails for no value there is.
+    serde_json::to_vec(value).unwrap_or_default()
 }
 
 /// A response with a body of this type.
-pub fn respond(status: u16, content_type: &'static str, body: String) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(body));
+pub fn respond(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Response<Bytes> {
+    let mut response = Response::new(body.into());
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert("content-type", HeaderValue::from_static(content_type));
     response

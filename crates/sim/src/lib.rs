@@ -7,11 +7,23 @@
 //! mistake cannot hide in both. The same seed and the same calls give the same answers and the same
 //! [`AuditRow`]s.
 
+/// Validations as rows: the first condition that holds refuses the request with its error.
+macro_rules! refuse {
+    ($($holds:expr => $error:expr;)*) => {
+        $(if $holds {
+            return Err($error);
+        })*
+    };
+}
+
 pub mod audit;
+pub mod autoscaler;
 mod control;
 pub mod ecr;
 pub mod ecs;
 pub mod elbv2;
+pub mod endpoint;
+pub mod faults;
 pub mod front;
 pub mod logs;
 pub mod query;
@@ -19,38 +31,45 @@ pub mod s3;
 pub mod scaling;
 mod server;
 pub mod sim;
+pub mod staleness;
 pub mod sts;
 pub mod table;
+pub mod throttle;
 pub mod value;
+pub mod violations;
 
 pub use audit::AuditRow;
+pub use faults::Damage;
 pub use server::{drive_clock, serve};
 pub use sim::{ApiError, SimConfig};
+pub use violations::Violation;
 
 use bytes::Bytes;
+use endpoint::Endpoint;
 use http::{Request, Response};
 use serde_json::{Value, json};
-use sim::{Call, Sim};
+use sim::{Call, Reply};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// A simulated account that several may share.
 #[derive(Clone)]
-pub struct SimHandle(Arc<Mutex<Sim>>);
+pub struct SimHandle(Arc<Mutex<Endpoint>>);
 
 impl SimHandle {
-    /// An empty account.
+    /// An empty account with nothing in its way.
     pub fn new(config: SimConfig) -> Self {
-        Self(Arc::new(Mutex::new(Sim::new(config))))
+        Self(Arc::new(Mutex::new(Endpoint::new(config))))
     }
 
-    fn sim(&self) -> MutexGuard<'_, Sim> {
+    fn endpoint(&self) -> MutexGuard<'_, Endpoint> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Answers an HTTP request as the server would.
+    /// Answers an HTTP request as the server would. Where a fault damages the answer on its way, the
+    /// response has a [`Damage`] among its extensions: what carries it must act on that.
     pub fn request(&self, request: Request<Bytes>) -> Response<Bytes> {
-        front::handle(&mut self.sim(), &request)
+        front::handle(&mut self.endpoint(), &request)
     }
 
     /// Answers one call of the JSON or query protocols, past the wire. `service` is the AWS CLI's name.
@@ -64,85 +83,106 @@ impl SimHandle {
         operation: &str,
         input: Value,
     ) -> Result<Value, ApiError> {
-        self.sim().call(caller, service, operation, input)
+        let body = Bytes::new();
+        let (caller, service, operation) = (caller.to_owned(), service.to_owned(), operation.to_owned());
+        let call = Call { caller, service, operation, input, body };
+        self.endpoint().handle(call).map(|reply| reply.value)
+    }
+
+    /// Runs a command of the control API: `fault`, `throttle`, `staleness`, `script`, `snapshot`, … with the
+    /// JSON that `POST /_sim/COMMAND` takes.
+    ///
+    /// # Errors
+    /// Says what is wrong with the command.
+    pub fn control(&self, command: &str, input: Value) -> Result<Value, String> {
+        control::run(&mut self.endpoint(), command, &input)
     }
 
     /// Lets virtual time pass.
     pub fn advance(&self, by: Duration) {
-        let mut sim = self.sim();
-        let to = sim.now + i64::try_from(by.as_millis()).unwrap_or(i64::MAX / 2);
-        sim.advance(to);
+        let mut endpoint = self.endpoint();
+        let to = endpoint.sim.now + i64::try_from(by.as_millis()).unwrap_or(i64::MAX / 2);
+        endpoint.advance(to);
     }
 
     /// Virtual time, in milliseconds since the epoch.
     pub fn now_epoch_millis(&self) -> i64 {
-        self.sim().now
+        self.endpoint().sim.now
     }
 
-    /// The calls from number `from` on.
+    /// The calls from number `from` on; of very many, only the newest are kept.
     pub fn audit(&self, from: usize) -> Vec<AuditRow> {
-        self.sim().audit.iter().skip(from).cloned().collect()
+        self.endpoint().audit.from(from).cloned().collect()
+    }
+
+    /// How many calls there were.
+    pub fn calls(&self) -> usize {
+        self.endpoint().audit.total
+    }
+
+    /// A hash over every call there was: the same seed, script and calls give the same.
+    pub fn audit_hash(&self) -> u64 {
+        self.endpoint().audit.hash
     }
 
     /// What is there, in short.
     pub fn state(&self) -> Value {
-        self.sim().state()
+        self.endpoint().state()
+    }
+
+    /// What callers did that they should not have done, and what of theirs nobody uses.
+    pub fn violations(&self) -> Vec<Violation> {
+        let endpoint = self.endpoint();
+        endpoint.violations.all(&endpoint.sim)
     }
 
     /// Operations that were asked for and do not exist here (`service:operation`).
     pub fn unknown_operations(&self) -> Vec<String> {
-        self.sim().unknown_operations.clone()
+        self.endpoint().unknown_operations.clone()
     }
 
     /// Creates a bucket, without a call in the audit log.
     pub fn put_bucket(&self, bucket: &str, versioned: bool) {
-        let mut sim = self.sim();
-        let now = sim.now;
-        sim.s3.create(bucket, versioned, now);
+        let bucket = bucket.to_owned();
+        self.endpoint().change(move |sim| sim.s3.create(&bucket, versioned, sim.now));
+    }
+
+    fn object(&self, operation: &str, bucket: &str, key: &str, body: &[u8]) -> Result<Reply, ApiError> {
+        let call = Call {
+            caller: "operator".to_owned(),
+            service: "s3".to_owned(),
+            operation: operation.to_owned(),
+            input: json!({"Bucket": bucket, "Key": key}),
+            body: Bytes::copy_from_slice(body),
+        };
+        self.endpoint().handle(call)
     }
 
     /// Puts an object as a caller named `operator`; answers its ETag, with its quotes, empty where it failed.
     pub fn put_object(&self, bucket: &str, key: &str, body: &[u8]) -> String {
-        let call = Call {
-            caller: "operator".to_owned(),
-            service: "s3".to_owned(),
-            operation: "PutObject".to_owned(),
-            input: json!({"Bucket": bucket, "Key": key}),
-            body: Bytes::copy_from_slice(body),
-        };
-        let reply = self.sim().handle(call).unwrap_or_default();
+        let reply = self.object("PutObject", bucket, key, body).unwrap_or_default();
         value::text(&reply.value, "ETag").unwrap_or_default().to_owned()
     }
 
     /// The bytes of an object, read as a caller named `operator`.
     pub fn get_object(&self, bucket: &str, key: &str) -> Option<Bytes> {
-        let call = Call {
-            caller: "operator".to_owned(),
-            service: "s3".to_owned(),
-            operation: "GetObject".to_owned(),
-            input: json!({"Bucket": bucket, "Key": key}),
-            body: Bytes::new(),
-        };
-        self.sim().handle(call).ok().map(|reply| reply.body)
+        self.object("GetObject", bucket, key, &[]).ok().map(|reply| reply.body)
     }
 
     /// Denies access to the keys of a bucket that begin with `prefix`; the empty prefix denies the bucket.
     pub fn deny(&self, bucket: &str, prefix: &str) {
-        let mut sim = self.sim();
-        sim.s3.denied.insert((bucket.to_owned(), prefix.to_owned()));
+        let _ = self.control("deny", json!({"bucket": bucket, "prefix": prefix}));
     }
 
     /// Undoes [`Self::deny`].
     pub fn allow(&self, bucket: &str, prefix: &str) {
-        let mut sim = self.sim();
-        sim.s3.denied.remove(&(bucket.to_owned(), prefix.to_owned()));
+        let _ = self.control("allow", json!({"bucket": bucket, "prefix": prefix}));
     }
 
     /// Points a tag of an ECR repository at a digest, which is made up where none is given; answers the
     /// digest, or nothing where there is no such repository.
     pub fn put_image(&self, repository: &str, tag: &str, digest: Option<&str>) -> Option<String> {
-        let mut sim = self.sim();
-        let now = sim.now;
-        sim.ecr.push(repository, tag, digest, now)
+        let answer = self.control("image", json!({"repository": repository, "tag": tag, "digest": digest}));
+        value::text(&answer.ok()?, "digest").map(str::to_owned)
     }
 }

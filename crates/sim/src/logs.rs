@@ -1,13 +1,13 @@
 //! CloudWatch Logs: groups and their retention.
 
 use crate::sim::{Answer, ApiError, Sim};
-use crate::table::{self, Operation, TagStyle, read, write};
+use crate::table::{Operation, TagStyle, TagVerb, read, tags, write};
 use crate::value::{self, Paging, int, page, paged, set, text};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Everything Logs keeps: groups by name.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Logs {
     groups: BTreeMap<String, Value>,
 }
@@ -28,9 +28,9 @@ pub const OPERATIONS: &[Operation] = &[
     write(SERVICE, "DeleteLogGroup", delete),
     write(SERVICE, "PutRetentionPolicy", put_retention),
     write(SERVICE, "DeleteRetentionPolicy", delete_retention),
-    write(SERVICE, "TagResource", tag),
-    write(SERVICE, "UntagResource", untag),
-    read(SERVICE, "ListTagsForResource", list_tags),
+    tags(SERVICE, "TagResource", &TAGS, TagVerb::Add),
+    tags(SERVICE, "UntagResource", &TAGS, TagVerb::Remove),
+    tags(SERVICE, "ListTagsForResource", &TAGS, TagVerb::List),
 ];
 
 const TAGS: TagStyle = TagStyle {
@@ -39,6 +39,8 @@ const TAGS: TagStyle = TagStyle {
     value: "",
     invalid: "InvalidParameterException",
     too_many: "TooManyTagsException",
+    keys: "tagKeys",
+    find: existing,
 };
 
 const PAGING: Paging = Paging {
@@ -65,20 +67,12 @@ fn name(input: &Value) -> Result<&str, ApiError> {
 
 fn create(sim: &mut Sim, input: &Value) -> Answer {
     let name = name(input)?.to_owned();
-    if sim.logs.has(&name) {
-        return Err(ApiError::new(
-            "ResourceAlreadyExistsException",
-            "The specified log group already exists",
-        ));
+    refuse! {
+        sim.logs.has(&name) => ApiError::new("ResourceAlreadyExistsException", "The specified log group already exists");
     }
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-_/.#".contains(c);
-    if name.len() > 512 || !name.chars().all(allowed) {
-        return Err(ApiError::new(
-            "InvalidParameterException",
-            format!(
-                "1 validation error detected: Value '{name}' at 'logGroupName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\.\\-_/#A-Za-z0-9]+"
-            ),
-        ));
+    refuse! {
+        name.len() > 512 || !name.chars().all(allowed) => ApiError::new("InvalidParameterException", format!("1 validation error detected: Value '{name}' at 'logGroupName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\.\\-_/#A-Za-z0-9]+"));
     }
     let arn = sim.arn("logs", &format!("log-group:{name}"));
     TAGS.add(sim, &arn, input)?;
@@ -121,13 +115,8 @@ fn delete(sim: &mut Sim, input: &Value) -> Answer {
 
 fn put_retention(sim: &mut Sim, input: &Value) -> Answer {
     let days = int(input, "retentionInDays").unwrap_or(0);
-    if !RETENTIONS.contains(&days) {
-        return Err(ApiError::new(
-            "InvalidParameterException",
-            format!(
-                "1 validation error detected: Value '{days}' at 'retentionInDays' failed to satisfy constraint: Member must satisfy enum value set: {RETENTIONS:?}"
-            ),
-        ));
+    refuse! {
+        !RETENTIONS.contains(&days) => ApiError::new("InvalidParameterException", format!("1 validation error detected: Value '{days}' at 'retentionInDays' failed to satisfy constraint: Member must satisfy enum value set: {RETENTIONS:?}"));
     }
     let group = sim.logs.groups.get_mut(name(input)?).ok_or_else(missing)?;
     set(group, "retentionInDays", json!(days));
@@ -142,26 +131,9 @@ fn delete_retention(sim: &mut Sim, input: &Value) -> Answer {
     Ok(json!({}))
 }
 
-fn tag(sim: &mut Sim, input: &Value) -> Answer {
-    let arn = existing(sim, input)?;
-    TAGS.add(sim, &arn, input)?;
-    Ok(json!({}))
-}
-
-fn untag(sim: &mut Sim, input: &Value) -> Answer {
-    let arn = existing(sim, input)?;
-    table::untag(sim, &arn, input, "tagKeys");
-    Ok(json!({}))
-}
-
-fn list_tags(sim: &mut Sim, input: &Value) -> Answer {
-    let arn = existing(sim, input)?;
-    Ok(json!({"tags": TAGS.show(sim.tags.get(&arn))}))
-}
-
-fn existing(sim: &Sim, input: &Value) -> Result<String, ApiError> {
+fn existing(sim: &Sim, input: &Value) -> Result<Vec<String>, ApiError> {
     let arn = value::required(input, "resourceArn", "InvalidParameterException")?;
     let arn = arn.trim_end_matches(":*");
     let found = arn.split(":log-group:").nth(1).is_some_and(|name| sim.logs.has(name));
-    found.then(|| arn.to_owned()).ok_or_else(missing)
+    found.then(|| vec![arn.to_owned()]).ok_or_else(missing)
 }

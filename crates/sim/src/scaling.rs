@@ -1,25 +1,33 @@
 //! Application Auto Scaling: scalable targets, policies, scheduled actions. Only ECS services can be scaled.
 //!
-//! Nothing here moves a count by load yet; what would, goes through [`crate::ecs::services::set_desired`].
+//! What moves counts by load and by the clock is in [`crate::autoscaler`].
 
+use crate::autoscaler::{self, Autoscaler};
 use crate::ecs::{Key, services};
 use crate::sim::{Answer, ApiError, Sim};
-use crate::table::{self, Operation, TagStyle, read, write};
+use crate::table::{Operation, TagStyle, TagVerb, read, tags, write};
 use crate::value::{self, Paging, fill, has, int, page, paged, set, text, texts};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Everything Application Auto Scaling keeps, by resource id, then by name.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Scaling {
-    targets: BTreeMap<String, Value>,
-    policies: BTreeMap<(String, String), Value>,
-    scheduled: BTreeMap<(String, String), Value>,
+    pub(crate) targets: BTreeMap<String, Value>,
+    pub(crate) policies: BTreeMap<(String, String), Value>,
+    pub(crate) scheduled: BTreeMap<(String, String), Value>,
     /// Newest first.
     activities: VecDeque<Value>,
+    /// What moves counts.
+    pub(crate) autoscaler: Autoscaler,
 }
 
 impl Scaling {
+    /// The ARN of the scalable target with this resource id.
+    pub fn arn_of(&self, id: &str) -> Option<&str> {
+        text(self.targets.get(id)?, "ScalableTargetARN")
+    }
+
     /// Each scalable target in one line.
     pub fn summary(&self) -> Value {
         self.targets
@@ -44,9 +52,9 @@ pub const OPERATIONS: &[Operation] = &[
     read(SERVICE, "DescribeScheduledActions", describe_scheduled),
     write(SERVICE, "DeleteScheduledAction", delete_scheduled),
     read(SERVICE, "DescribeScalingActivities", describe_activities),
-    write(SERVICE, "TagResource", tag),
-    write(SERVICE, "UntagResource", untag),
-    read(SERVICE, "ListTagsForResource", list_tags),
+    tags(SERVICE, "TagResource", &TAGS, TagVerb::Add),
+    tags(SERVICE, "UntagResource", &TAGS, TagVerb::Remove),
+    tags(SERVICE, "ListTagsForResource", &TAGS, TagVerb::List),
 ];
 
 const TAGS: TagStyle = TagStyle {
@@ -55,6 +63,8 @@ const TAGS: TagStyle = TagStyle {
     value: "",
     invalid: "ValidationException",
     too_many: "TooManyTagsException",
+    keys: "TagKeys",
+    find: existing,
 };
 
 const fn paging(max: usize) -> Paging {
@@ -99,25 +109,24 @@ fn namespace(input: &Value) -> Result<(), ApiError> {
 }
 
 /// The cluster and service that a resource id names.
-fn key(id: &str) -> Option<Key> {
+pub(crate) fn key(id: &str) -> Option<Key> {
     let (cluster, service) = id.strip_prefix("service/")?.split_once('/')?;
     Some((cluster.to_owned(), service.to_owned()))
 }
 
 fn register(sim: &mut Sim, input: &Value) -> Answer {
     let id = resource(input)?;
-    let key = key(&id)
-        .filter(|key| sim.ecs.services.get(key).is_some_and(|service| service.status == "ACTIVE"))
-        .ok_or_else(|| invalid(format!("ECS service doesn't exist: {id}")))?;
+    let there = key(&id).and_then(|key| sim.ecs.services.get(&key)).is_some_and(|it| it.status == "ACTIVE");
+    refuse! {
+        !there => invalid(format!("ECS service doesn't exist: {id}"));
+    }
     let existing = sim.scaling.targets.get(&id).cloned();
-    if existing.is_some() && input.get("Tags").is_some() {
-        return Err(invalid(
-            "The scalable target that you tried to tag already exists. Please use TagResource API instead.",
-        ));
+    refuse! {
+        existing.is_some() && input.get("Tags").is_some() => invalid("The scalable target that you tried to tag already exists. Please use TagResource API instead.");
     }
     let fresh = existing.is_none();
-    if fresh && (!has(input, "MinCapacity") || !has(input, "MaxCapacity")) {
-        return Err(invalid("MinCapacity and MaxCapacity must be specified for a new scalable target."));
+    refuse! {
+        fresh && (!has(input, "MinCapacity") || !has(input, "MaxCapacity")) => invalid("MinCapacity and MaxCapacity must be specified for a new scalable target.");
     }
     let mut target = existing.unwrap_or_else(|| json!({}));
     for name in ["MinCapacity", "MaxCapacity"] {
@@ -126,11 +135,10 @@ fn register(sim: &mut Sim, input: &Value) -> Answer {
         }
     }
     let (min, max) = (int(&target, "MinCapacity").unwrap_or(0), int(&target, "MaxCapacity").unwrap_or(0));
-    if min < 0 || max < min {
-        return Err(invalid("Maximum capacity cannot be less than minimum capacity"));
+    refuse! {
+        min < 0 || max < min => invalid("Maximum capacity cannot be less than minimum capacity");
     }
-    fill(&mut target, "SuspendedState", json!({}));
-    let suspended = &mut target["SuspendedState"];
+    let suspended = value::object_mut(&mut target, "SuspendedState");
     for name in ["DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended"] {
         if let Some(new) = input.get("SuspendedState").and_then(|it| it.get(name)) {
             set(suspended, name, new.clone());
@@ -158,34 +166,46 @@ fn register(sim: &mut Sim, input: &Value) -> Answer {
     }
     let arn = target["ScalableTargetARN"].clone();
     sim.scaling.targets.insert(id.clone(), target);
-    clamp(sim, &id, &key, min, max);
+    clamp(sim, &id, "");
     Ok(json!({"ScalableTargetARN": arn}))
 }
 
 /// Brings a count into its bounds, as every registration does.
-fn clamp(sim: &mut Sim, id: &str, key: &Key, min: i64, max: i64) {
-    let Some(count) = sim.ecs.services.get(key).map(|service| service.desired) else {
+pub(crate) fn clamp(sim: &mut Sim, id: &str, because: &str) {
+    let Some(target) = sim.scaling.targets.get(id) else {
         return;
     };
-    let wanted = count.clamp(min, max);
-    if wanted == count {
+    let (min, max) = (int(target, "MinCapacity").unwrap_or(0), int(target, "MaxCapacity").unwrap_or(0));
+    let Some(count) = key(id).and_then(|key| sim.ecs.services.get(&key)).map(|service| service.desired)
+    else {
         return;
-    }
-    services::set_desired(sim, key, wanted);
+    };
+    let wanted = count.clamp(min, max.max(min));
     let bound = if wanted == min { "minimum" } else { "maximum" };
+    scale(sim, id, wanted, &format!("{because}{bound} capacity was set to {wanted}"));
+}
+
+/// Sets the count of a service, and remembers why.
+pub(crate) fn scale(sim: &mut Sim, id: &str, wanted: i64, cause: &str) {
+    let Some(key) = key(id).filter(|key| sim.ecs.services.get(key).is_some_and(|it| it.desired != wanted))
+    else {
+        return;
+    };
+    services::set_desired(sim, &key, wanted);
     let activity = json!({
         "ActivityId": sim.uuid(),
         "ServiceNamespace": "ecs",
         "ResourceId": id,
         "ScalableDimension": DIMENSION,
         "Description": format!("Setting desired count to {wanted}."),
-        "Cause": format!("{bound} capacity was set to {wanted}"),
+        "Cause": cause,
         "StartTime": value::time(sim.now),
         "EndTime": value::time(sim.now),
         "StatusCode": "Successful",
         "StatusMessage": format!("Successfully set desired count to {wanted}. Change successfully fulfilled by ecs."),
     });
     sim.scaling.activities.push_front(activity);
+    sim.scaling.activities.truncate(1_000);
 }
 
 /// Removes what belongs to a resource that is gone.
@@ -200,8 +220,8 @@ pub fn forget(sim: &mut Sim, id: &str) {
 fn describe_targets(sim: &mut Sim, input: &Value) -> Answer {
     namespace(input)?;
     let ids = texts(input, "ResourceIds");
-    if ids.len() > 50 {
-        return Err(invalid("ResourceIds can have at most 50 items."));
+    refuse! {
+        ids.len() > 50 => invalid("ResourceIds can have at most 50 items.");
     }
     let items = sim
         .scaling
@@ -216,8 +236,8 @@ fn describe_targets(sim: &mut Sim, input: &Value) -> Answer {
 
 fn deregister(sim: &mut Sim, input: &Value) -> Answer {
     let id = resource(input)?;
-    if !sim.scaling.targets.contains_key(&id) {
-        return Err(missing("scalable target", &id));
+    refuse! {
+        !sim.scaling.targets.contains_key(&id) => missing("scalable target", &id);
     }
     forget(sim, &id);
     Ok(json!({}))
@@ -226,15 +246,15 @@ fn deregister(sim: &mut Sim, input: &Value) -> Answer {
 fn put_policy(sim: &mut Sim, input: &Value) -> Answer {
     let id = resource(input)?;
     let name = value::required(input, "PolicyName", "ValidationException")?.to_owned();
-    if !sim.scaling.targets.contains_key(&id) {
-        return Err(missing("scalable target", &id));
+    refuse! {
+        !sim.scaling.targets.contains_key(&id) => missing("scalable target", &id);
     }
     let key = (id.clone(), name.clone());
     let mut policy = sim.scaling.policies.get(&key).cloned().unwrap_or_else(|| json!({}));
     let fresh = !has(&policy, "PolicyARN");
     let kind = text(input, "PolicyType").or(text(&policy, "PolicyType")).unwrap_or("StepScaling").to_owned();
-    if !fresh && text(&policy, "PolicyType") != Some(&kind) {
-        return Err(invalid("The policy type of a scaling policy cannot be changed"));
+    refuse! {
+        !fresh && text(&policy, "PolicyType") != Some(&kind) => invalid("The policy type of a scaling policy cannot be changed");
     }
     let member = match kind.as_str() {
         "TargetTrackingScaling" => "TargetTrackingScalingPolicyConfiguration",
@@ -248,13 +268,9 @@ fn put_policy(sim: &mut Sim, input: &Value) -> Answer {
             return Err(invalid(format!("{member} must be specified for policy type {kind}")));
         }
         (Some(it), _) if kind == "TargetTrackingScaling" => {
-            if !has(it, "TargetValue") {
-                return Err(invalid("TargetValue must be specified"));
-            }
-            if has(it, "PredefinedMetricSpecification") == has(it, "CustomizedMetricSpecification") {
-                return Err(invalid(
-                    "Exactly one of PredefinedMetricSpecification and CustomizedMetricSpecification must be specified",
-                ));
+            refuse! {
+                !has(it, "TargetValue") => invalid("TargetValue must be specified");
+                has(it, "PredefinedMetricSpecification") == has(it, "CustomizedMetricSpecification") => invalid("Exactly one of PredefinedMetricSpecification and CustomizedMetricSpecification must be specified");
             }
         }
         _ => {}
@@ -334,8 +350,8 @@ fn delete_policy(sim: &mut Sim, input: &Value) -> Answer {
 fn put_scheduled(sim: &mut Sim, input: &Value) -> Answer {
     let id = resource(input)?;
     let name = value::required(input, "ScheduledActionName", "ValidationException")?.to_owned();
-    if !sim.scaling.targets.contains_key(&id) {
-        return Err(missing("scalable target", &id));
+    refuse! {
+        !sim.scaling.targets.contains_key(&id) => missing("scalable target", &id);
     }
     let key = (id.clone(), name.clone());
     let before = sim.scaling.scheduled.get(&key).cloned().unwrap_or_else(|| json!({}));
@@ -349,8 +365,9 @@ fn put_scheduled(sim: &mut Sim, input: &Value) -> Answer {
             set(&mut action, name, new.clone());
         }
     }
-    if !has(&action, "Schedule") {
-        return Err(invalid("Schedule must be specified for a new scheduled action"));
+    refuse! {
+        !has(&action, "Schedule") => invalid("Schedule must be specified for a new scheduled action");
+        autoscaler::next_fire(&action, sim.now).is_err() => invalid("Schedule expression is not valid");
     }
     let uuid = sim.uuid();
     fill(
@@ -366,7 +383,8 @@ fn put_scheduled(sim: &mut Sim, input: &Value) -> Answer {
     set(&mut action, "ServiceNamespace", json!("ecs"));
     set(&mut action, "ResourceId", json!(id));
     set(&mut action, "ScalableDimension", json!(DIMENSION));
-    sim.scaling.scheduled.insert(key, action);
+    sim.scaling.scheduled.insert(key.clone(), action);
+    autoscaler::schedule(sim, &key);
     Ok(json!({}))
 }
 
@@ -391,28 +409,11 @@ fn describe_activities(sim: &mut Sim, input: &Value) -> Answer {
     Ok(paged("ScalingActivities", page, next, &paging(50)))
 }
 
-fn tag(sim: &mut Sim, input: &Value) -> Answer {
-    let arn = existing(sim, input)?;
-    TAGS.add(sim, &arn, input)?;
-    Ok(json!({}))
-}
-
-fn untag(sim: &mut Sim, input: &Value) -> Answer {
-    let arn = existing(sim, input)?;
-    table::untag(sim, &arn, input, "TagKeys");
-    Ok(json!({}))
-}
-
-fn list_tags(sim: &mut Sim, input: &Value) -> Answer {
-    let arn = existing(sim, input)?;
-    Ok(json!({"Tags": TAGS.show(sim.tags.get(&arn))}))
-}
-
-fn existing(sim: &Sim, input: &Value) -> Result<String, ApiError> {
+fn existing(sim: &Sim, input: &Value) -> Result<Vec<String>, ApiError> {
     let arn = value::required(input, "ResourceARN", "ValidationException")?;
     let known = |target: &Value| text(target, "ScalableTargetARN") == Some(arn);
     match sim.scaling.targets.values().any(known) {
-        true => Ok(arn.to_owned()),
+        true => Ok(vec![arn.to_owned()]),
         false => Err(ApiError::new(
             "ResourceNotFoundException",
             format!("The specified resource doesn't exist: {arn}"),

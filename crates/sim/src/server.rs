@@ -1,15 +1,17 @@
 //! The socket, and what drives the clock: the only parts that wait for anything.
 
-use crate::SimHandle;
+use crate::{Damage, SimHandle};
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::future::Future;
-use std::pin::pin;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -48,15 +50,47 @@ pub async fn serve(listener: TcpListener, handle: SimHandle, shutdown: impl Futu
     connections.shutdown().await;
 }
 
-async fn answer(handle: SimHandle, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(handle: SimHandle, request: Request<Incoming>) -> io::Result<Response<Sent>> {
     let (parts, body) = request.into_parts();
     let Ok(body) = body.collect().await else {
-        let mut response = Response::new(Full::default());
+        let mut response = Response::new(Sent(Some(Bytes::new()), true));
         *response.status_mut() = http::StatusCode::BAD_REQUEST;
         return Ok(response);
     };
     let response = handle.request(Request::from_parts(parts, body.to_bytes()));
-    Ok(response.map(Full::new))
+    let damage = response.extensions().get::<Damage>().cloned();
+    match damage {
+        // Without a response hyper closes the connection.
+        Some(Damage::Lost) => return Err(io::ErrorKind::ConnectionReset.into()),
+        Some(Damage::Late(millis)) => {
+            tokio::time::sleep(Duration::from_millis(millis.try_into().unwrap_or(0))).await;
+        }
+        _ => {}
+    }
+    Ok(response.map(|body| Sent(Some(body), damage != Some(Damage::Truncated))))
+}
+
+/// A body in one piece. Of one that is not whole the length is not said, so that the header's may be larger.
+struct Sent(Option<Bytes>, bool);
+
+impl Body for Sent {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.take().filter(|bytes| !bytes.is_empty()).map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match (&self.0, self.1) {
+            (Some(bytes), true) => SizeHint::with_exact(bytes.len() as u64),
+            (None, true) => SizeHint::with_exact(0),
+            (_, false) => SizeHint::default(),
+        }
+    }
 }
 
 /// Moves virtual time on by wall time times `speed`, in small steps, until `shutdown` is ready.

@@ -1,6 +1,5 @@
 //! The simulated account: its state, its clock, its ids, and the one function every call goes through.
 
-use crate::audit::AuditRow;
 use crate::ecr::Ecr;
 use crate::ecs::Ecs;
 use crate::elbv2::Elb;
@@ -74,6 +73,12 @@ pub struct Reply {
     pub body: Bytes,
 }
 
+impl From<Value> for Reply {
+    fn from(value: Value) -> Self {
+        Self { value, body: Bytes::new() }
+    }
+}
+
 /// What an operation answers.
 pub type Answer = Result<Value, ApiError>;
 
@@ -81,6 +86,7 @@ pub type Answer = Result<Value, ApiError>;
 pub type Tags = BTreeMap<String, BTreeMap<String, String>>;
 
 /// The whole simulated account. Pure: it does no I/O and reads no clock but its own.
+#[derive(Clone)]
 pub struct Sim {
     /// What it was made with.
     pub config: SimConfig,
@@ -88,10 +94,6 @@ pub struct Sim {
     pub now: i64,
     /// Who makes the call in progress.
     pub caller: String,
-    /// Every call so far.
-    pub audit: Vec<AuditRow>,
-    /// Operations that were asked for and do not exist here; a run that has any proves nothing.
-    pub unknown_operations: Vec<String>,
     pub(crate) tags: Tags,
     pub(crate) ecs: Ecs,
     pub(crate) elb: Elb,
@@ -100,6 +102,21 @@ pub struct Sim {
     pub(crate) logs: Logs,
     pub(crate) s3: S3,
     random: u64,
+    requests: u64,
+}
+
+/// The next number of a sequence (splitmix64).
+pub fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+fn in_groups(hex: &str) -> String {
+    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
+    [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
 }
 
 impl Sim {
@@ -108,10 +125,9 @@ impl Sim {
         Self {
             now: config.start_epoch_seconds * 1000,
             random: config.seed,
+            requests: !config.seed,
             config,
             caller: String::new(),
-            audit: Vec::new(),
-            unknown_operations: Vec::new(),
             tags: Tags::new(),
             ecs: Ecs::default(),
             elb: Elb::default(),
@@ -122,53 +138,30 @@ impl Sim {
         }
     }
 
-    /// Answers one call and writes it into the audit log.
-    ///
-    /// Every call of every protocol comes through here, which makes it the place where staleness, faults
-    /// and throttling belong.
-    pub fn handle(&mut self, mut call: Call) -> Result<Reply, ApiError> {
-        value::drop_nulls(&mut call.input);
+    /// Carries out one call, as AWS does where nothing disturbs it.
+    pub fn perform(&mut self, call: &Call) -> Result<Reply, ApiError> {
         self.caller.clone_from(&call.caller);
-        let operation = table::find(&call.service, &call.operation);
-        let answer = match operation.map(|operation| &operation.run) {
-            Some(Run::Plain(run)) => run(self, &call.input).map(|value| Reply { value, body: Bytes::new() }),
+        match table::find(&call.service, &call.operation).map(|operation| &operation.run) {
+            Some(Run::Plain(run)) => run(self, &call.input).map(Reply::from),
+            Some(Run::Tags(style, verb)) => style.run(*verb, self, &call.input).map(Reply::from),
             Some(Run::Object(run)) => run(self, &call.input, &call.body),
-            None => {
-                self.unknown_operations.push(format!("{}:{}", call.service, call.operation));
-                Err(table::unknown(&call.service, &call.operation))
-            }
-        };
-        self.audit.push(AuditRow {
-            seq: self.audit.len(),
-            at_millis: self.now,
-            caller: call.caller,
-            service: call.service,
-            operation: call.operation,
-            write: operation.is_none_or(|operation| operation.write),
-            input: call.input,
-            error: answer.as_ref().err().map(|error| error.code.clone()),
-            status: answer.as_ref().err().map_or(200, |error| error.status),
-        });
-        answer
+            None => Err(table::unknown(&call.service, &call.operation)),
+        }
     }
 
-    /// Answers one call that carries no object.
-    pub fn call(&mut self, caller: &str, service: &str, operation: &str, input: Value) -> Answer {
-        let call = Call {
-            caller: caller.to_owned(),
-            service: service.to_owned(),
-            operation: operation.to_owned(),
-            input,
-            body: Bytes::new(),
-        };
-        self.handle(call).map(|reply| reply.value)
+    /// When something happens next by itself.
+    pub fn next_wake(&self) -> Option<i64> {
+        self.ecs.next_wake().into_iter().chain(self.scaling.autoscaler.next_wake()).min()
     }
 
     /// Lets virtual time pass until `to` (milliseconds since the epoch), firing what is due in order.
     pub fn advance(&mut self, to: i64) {
-        while let Some(at) = self.ecs.next_wake().filter(|at| *at <= to) {
+        while let Some(at) = self.next_wake().filter(|at| *at <= to) {
             self.now = self.now.max(at);
-            crate::ecs::scheduler::wake(self);
+            match self.scaling.autoscaler.next_wake() == Some(at) {
+                true => crate::autoscaler::wake(self),
+                false => crate::ecs::scheduler::wake(self),
+            }
         }
         self.now = self.now.max(to);
     }
@@ -177,8 +170,6 @@ impl Sim {
     pub fn state(&self) -> Value {
         json!({
             "now": value::time(self.now),
-            "calls": self.audit.len(),
-            "unknownOperations": self.unknown_operations,
             "services": self.ecs.summary(),
             "targetGroups": self.elb.summary(),
             "scalableTargets": self.scaling.summary(),
@@ -186,13 +177,9 @@ impl Sim {
         })
     }
 
-    /// The next number of the sequence (splitmix64).
+    /// The next number of the sequence.
     pub fn draw(&mut self) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.random;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        next(&mut self.random)
     }
 
     /// A duration in milliseconds between `from` and `to` seconds.
@@ -217,8 +204,14 @@ impl Sim {
 
     /// An id in the form of a UUID.
     pub fn uuid(&mut self) -> String {
-        let hex = self.hex(32);
-        format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+        in_groups(&self.hex(32))
+    }
+
+    /// The id of a request, from a sequence of its own: looking at something changes nothing that comes after.
+    pub fn request_id(&mut self) -> String {
+        let high = next(&mut self.requests);
+        let low = next(&mut self.requests);
+        in_groups(&format!("{high:016x}{low:016x}"))
     }
 
     /// An ARN of this account and region.

@@ -13,6 +13,19 @@ pub enum Run {
     Plain(fn(&mut Sim, &Value) -> Answer),
     /// With the bytes of an object.
     Object(fn(&mut Sim, &Value, &Bytes) -> Result<Reply, ApiError>),
+    /// Adds, removes or lists the tags of a resource.
+    Tags(&'static TagStyle, TagVerb),
+}
+
+/// What an operation does with tags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TagVerb {
+    /// TagResource.
+    Add,
+    /// UntagResource.
+    Remove,
+    /// ListTagsForResource.
+    List,
 }
 
 /// One operation.
@@ -43,6 +56,16 @@ pub const fn write(
     run: fn(&mut Sim, &Value) -> Answer,
 ) -> Operation {
     Operation { service, name, write: true, run: Run::Plain(run) }
+}
+
+/// A row for an operation on tags.
+pub const fn tags(
+    service: &'static str,
+    name: &'static str,
+    style: &'static TagStyle,
+    verb: TagVerb,
+) -> Operation {
+    Operation { service, name, write: !matches!(verb, TagVerb::List), run: Run::Tags(style, verb) }
 }
 
 /// A row for an operation on objects.
@@ -107,6 +130,10 @@ pub struct TagStyle {
     pub invalid: &'static str,
     /// The error code for too many tags.
     pub too_many: &'static str,
+    /// The member of a request that lists keys to remove.
+    pub keys: &'static str,
+    /// The ARNs of the resources that a request names, if what it names is there.
+    pub find: fn(&Sim, &Value) -> Result<Vec<String>, ApiError>,
 }
 
 impl TagStyle {
@@ -124,18 +151,15 @@ impl TagStyle {
             for tag in list(input, self.tags) {
                 let key = text(tag, self.key).unwrap_or_default().to_owned();
                 let value = text(tag, self.value).unwrap_or_default().to_owned();
-                if tags.insert(key, value).is_some() {
-                    return Err(self
-                        .error("Duplicate tag keys found. Please note that Tag keys are case insensitive."));
+                refuse! {
+                    tags.insert(key, value).is_some() => self.error("Duplicate tag keys found. Please note that Tag keys are case insensitive.");
                 }
             }
         }
         for (key, value) in &tags {
-            if key.to_ascii_lowercase().starts_with("aws:") {
-                return Err(self.error("aws: prefixed tag key names are not allowed for external use."));
-            }
-            if key.is_empty() || key.chars().count() > 128 || value.chars().count() > 256 {
-                return Err(self.error("A tag key is 1 to 128 characters long, and a tag value at most 256."));
+            refuse! {
+                key.to_ascii_lowercase().starts_with("aws:") => self.error("aws: prefixed tag key names are not allowed for external use.");
+                key.is_empty() || key.chars().count() > 128 || value.chars().count() > 256 => self.error("A tag key is 1 to 128 characters long, and a tag value at most 256.");
             }
         }
         self.limit(&tags)?;
@@ -147,8 +171,8 @@ impl TagStyle {
     }
 
     fn limit(&self, tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
-        if tags.len() > 50 {
-            return Err(ApiError::new(self.too_many, "The maximum number of tags for this resource is 50."));
+        refuse! {
+            tags.len() > 50 => ApiError::new(self.too_many, "The maximum number of tags for this resource is 50.");
         }
         Ok(())
     }
@@ -164,6 +188,23 @@ impl TagStyle {
         pairs.map(|(key, value)| json!({ self.key: key, self.value: value })).collect()
     }
 
+    /// Carries out an operation on tags.
+    pub fn run(&self, verb: TagVerb, sim: &mut Sim, input: &Value) -> Answer {
+        for arn in (self.find)(sim, input)? {
+            match verb {
+                TagVerb::Add => self.add(sim, &arn, input)?,
+                TagVerb::List => return Ok(json!({ self.tags: self.show(sim.tags.get(&arn)) })),
+                TagVerb::Remove => {
+                    let tags = sim.tags.entry(arn).or_default();
+                    for key in value::texts(input, self.keys) {
+                        tags.remove(key);
+                    }
+                }
+            }
+        }
+        Ok(json!({}))
+    }
+
     /// Adds the tags of a request to a resource.
     pub fn add(&self, sim: &mut Sim, arn: &str, input: &Value) -> Result<(), ApiError> {
         let mut merged = sim.tags.get(arn).cloned().unwrap_or_default();
@@ -173,14 +214,5 @@ impl TagStyle {
             sim.tags.insert(arn.to_owned(), merged);
         }
         Ok(())
-    }
-}
-
-/// Removes the tags named in the list under `keys`.
-pub fn untag(sim: &mut Sim, arn: &str, input: &Value, keys: &str) {
-    if let Some(tags) = sim.tags.get_mut(arn) {
-        for key in value::texts(input, keys) {
-            tags.remove(key);
-        }
     }
 }

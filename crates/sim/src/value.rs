@@ -19,6 +19,15 @@ pub fn int(value: &Value, name: &str) -> Option<i64> {
     }
 }
 
+/// The number under `name`, also where it was sent as text.
+pub fn number(value: &Value, name: &str) -> Option<f64> {
+    match value.get(name)? {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
 /// The boolean under `name`, also where it was sent as text.
 pub fn flag(value: &Value, name: &str) -> Option<bool> {
     match value.get(name)? {
@@ -57,6 +66,13 @@ pub fn fill(value: &mut Value, name: &str, default: Value) {
     }
 }
 
+/// Removes what is under `name`.
+pub fn unset(value: &mut Value, name: &str) {
+    if let Some(map) = value.as_object_mut() {
+        map.remove(name);
+    }
+}
+
 /// Puts `new` under `name`.
 pub fn set(value: &mut Value, name: &str, new: Value) {
     if let Some(map) = value.as_object_mut() {
@@ -67,6 +83,18 @@ pub fn set(value: &mut Value, name: &str, new: Value) {
 /// The list under `name`, to change it in place.
 pub fn list_mut<'a>(value: &'a mut Value, name: &str) -> Option<&'a mut Vec<Value>> {
     value.get_mut(name).and_then(Value::as_array_mut)
+}
+
+/// The object under `name`, to change it in place; whatever else is there gives way to an empty one.
+pub fn object_mut<'a>(value: &'a mut Value, name: &str) -> &'a mut Value {
+    if !value.is_object() {
+        *value = json!({});
+    }
+    let member = &mut value[name];
+    if !member.is_object() {
+        *member = json!({});
+    }
+    member
 }
 
 /// Only the members `names`, where they are there.
@@ -104,8 +132,12 @@ pub fn shuffle(items: &mut [Value]) {
 
 /// The FNV-1a hash of a text.
 pub fn fnv(text: &str) -> u64 {
-    text.bytes()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    fnv_on(0xcbf2_9ce4_8422_2325, text)
+}
+
+/// The FNV-1a hash of what was hashed before and a text.
+pub fn fnv_on(hash: u64, text: &str) -> u64 {
+    text.bytes().fold(hash, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// How one operation pages: the names of its members, its default and its largest page.

@@ -97,8 +97,12 @@ impl<'o> Walk<'o> {
             (Field::Flag, Tree::Bool(b)) => Tree::Bool(b),
             (Field::Count, tree) => match tree.as_int() {
                 Some(n) if n >= 1 => Tree::Int(n),
-                _ => {
-                    self.wrong("a whole number of at least 1", &tree);
+                Some(_) => {
+                    self.error("limit", "this number must be at least 1");
+                    Tree::Null
+                }
+                None => {
+                    self.wrong("a whole number", &tree);
                     Tree::Null
                 }
             },
@@ -187,7 +191,7 @@ impl<'o> Walk<'o> {
         let mut given = Vec::with_capacity(map.len());
         for (name, value) in map {
             let Some(entry) = entries.iter().find(|e| e.name == &*name) else {
-                self.unknown(&name, shapes::nearest(&name, entries.iter().map(|e| e.name)), "");
+                self.unknown(&name, shapes::nearest(&name, entries.iter().map(|e| e.name)), false);
                 continue;
             };
             if value != Tree::Null {
@@ -206,23 +210,29 @@ impl<'o> Walk<'o> {
         self.out.push(missing(name, &self.path));
     }
 
-    fn unknown(&mut self, name: &str, nearest: Option<&str>, whose: &str) {
-        let message = format!("there is no {whose}field `{name}` here");
+    fn unknown(&mut self, name: &str, nearest: Option<&str>, of_aws: bool) {
+        let message = match of_aws {
+            true => format!("AWS knows no field `{name}` here"),
+            false => format!("there is no field `{name}` here"),
+        };
         let d = Diagnostic::error("unknown-field", self.path.child(name), message).at_key();
         self.out.push(match nearest {
             Some(near) => d.with_hint(format!("did you mean `{near}`?")),
-            None if whose.is_empty() => d,
+            None if !of_aws => d,
             None => d.with_hint("if AWS has it since, `\"allowUnknownFields\": true` passes it through"),
         });
     }
 
     fn not_in_enum(&mut self, found: &str, values: &[&str], nearest: Option<&str>) {
         let what = if self.masked { "this".to_owned() } else { format!("`{found}`") };
-        let message = format!("{what} is not one of {}", values.join(", "));
+        let message = match values {
+            [only] => format!("only `{only}` can stand here"),
+            _ => format!("{what} is not one of {}", values.join(", ")),
+        };
         let d = Diagnostic::error("not-in-enum", self.path.clone(), message);
         self.out.push(match nearest {
-            Some(near) => d.with_hint(format!("did you mean `{near}`?")),
-            None => d,
+            Some(near) if values.len() > 1 => d.with_hint(format!("did you mean `{near}`?")),
+            _ => d,
         });
     }
 
@@ -241,7 +251,7 @@ impl<'o> Walk<'o> {
             let message = "this looks like an unrendered template";
             self.out.push(
                 Diagnostic::warning("unrendered-template", self.path.clone(), message)
-                    .with_hint("render it first; `$${` stands for a `${` that is meant"),
+                    .with_hint("render it first; `$${` stands for `${`"),
             );
         }
         found
@@ -357,7 +367,7 @@ impl<'o> Walk<'o> {
             } else if value != Tree::Null {
                 let ours = aws.into_iter().flat_map(|a| a.plus.iter().map(|e| e.name));
                 let known = shape.members().iter().map(|m| m.name).chain(ours);
-                self.unknown(&name, shapes::nearest(&name, known), "AWS ");
+                self.unknown(&name, shapes::nearest(&name, known), true);
             }
             return;
         };

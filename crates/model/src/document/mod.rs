@@ -9,9 +9,6 @@ mod read;
 pub mod refs;
 mod schema;
 mod semantics;
-#[cfg(test)]
-mod tests;
-
 use std::collections::BTreeMap;
 
 pub use json_schema::json_schema;
@@ -183,3 +180,6 @@ impl Document {
         format!("{}.dkr.ecr.{}.{suffix}/{repository}", self.account, self.region)
     }
 }
+
+#[cfg(test)]
+mod tests;

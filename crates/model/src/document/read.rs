@@ -11,7 +11,7 @@ use crate::diagnostic::{self, Diagnostic};
 use crate::key::ServiceKey;
 use crate::path::Path;
 use crate::text::Parsed;
-use crate::tree::{MASKED, Map, Name, Tree};
+use crate::tree::{Map, Name, Tree, is_masked};
 
 /// The document in a parsed text with everything found in it, in the order of the text; no document
 /// where anything found is an error.
@@ -326,15 +326,28 @@ fn scaling(value: &Tree) -> Scaling {
     Scaling { target, policies, scheduled_actions }
 }
 
+/// The parts of a service in which a path can be ignored.
+const IGNORABLE: [&str; 4] = ["taskDefinition", "service", "listenerRules", "scaling"];
+
 fn ignores(value: &Tree, path: &Path, out: &mut Vec<Diagnostic>) -> Vec<Ignore> {
     let mut ignores = Vec::new();
     for (i, item) in value.list_of("ignore").iter().enumerate() {
         let at = path.child("ignore").child(i.to_string());
         let ignored = match text(item, "path").parse::<Path>() {
-            Ok(ignored) if !ignored.is_root() => ignored,
+            Ok(ignored) if ignored.segments().next().is_some_and(|s| IGNORABLE.contains(&s)) => ignored,
+            Ok(ignored) if !ignored.is_root() => {
+                out.push(
+                    Diagnostic::error("bad-path", at.child("path"), "no difference is ever found there")
+                        .with_hint(format!(
+                            "begin it with one of {}",
+                            IGNORABLE.map(|s| format!("`/{s}`")).join(", ")
+                        )),
+                );
+                continue;
+            }
             _ => {
                 out.push(
-                    Diagnostic::error("bad-path", at.child("path"), "this is no path")
+                    Diagnostic::error("bad-path", at.child("path"), "this is not a path")
                         .with_hint("for example `/service/healthCheckGracePeriodSeconds`"),
                 );
                 continue;
@@ -345,7 +358,7 @@ fn ignores(value: &Tree, path: &Path, out: &mut Vec<Diagnostic>) -> Vec<Ignore> 
             Ok(until) => until,
             Err(_) => {
                 out.push(
-                    Diagnostic::error("bad-date", at.child("until"), "this is no date")
+                    Diagnostic::error("bad-date", at.child("until"), "this is not a date")
                         .with_hint("for example `2027-01-31`"),
                 );
                 continue;
@@ -430,11 +443,6 @@ fn waiting_forever(depends: &BTreeMap<ServiceKey, Vec<ServiceKey>>) -> Vec<Servi
     open.into_keys().cloned().collect()
 }
 
-/// True below a member whose values may be secret and are quoted nowhere.
-fn is_masked(path: &Path) -> bool {
-    path.segments().any(|segment| MASKED.contains(&segment))
-}
-
 /// References to what the document does not have.
 fn dangling(document: &Document, out: &mut Vec<Diagnostic>) {
     let mut look = |service: Option<&ServiceKey>, at: Path, tree: &Tree| {
@@ -463,25 +471,12 @@ fn dangling(document: &Document, out: &mut Vec<Diagnostic>) {
             look(Some(key), at.child("listenerArn"), &Tree::from(rule.listener.as_str()));
             look(Some(key), at, &rule.input);
         }
-        if let Some(scaling) = &service.scaling {
-            let at = at.child("scaling");
-            look(Some(key), at.clone(), &scaling.target);
-            for (section, items) in
-                [("policies", &scaling.policies), ("scheduledActions", &scaling.scheduled_actions)]
-            {
-                for (name, item) in items {
-                    look(Some(key), at.child(section).child(name), item);
-                }
-            }
+        for (name, policy) in service.scaling.iter().flat_map(|s| &s.policies) {
+            look(Some(key), at.child("scaling").child("policies").child(name), policy);
         }
-    }
-    for group in document.target_groups.values() {
-        let at = semantics::place_of_target_group(document, group);
-        look(group.service.as_ref(), at, &group.input);
     }
     for lb in document.load_balancers.values() {
         let at = Path::of(["loadBalancers", &lb.item]);
-        look(None, at.clone(), &lb.input);
         for (name, listener) in &lb.listeners {
             let at = at.child("listeners").child(name);
             look(None, at.clone(), &listener.input);
@@ -490,14 +485,42 @@ fn dangling(document: &Document, out: &mut Vec<Diagnostic>) {
             }
         }
     }
+    for (family, tree) in &document.task_definitions {
+        look(None, document.items.place("taskDefinitions", family), tree);
+    }
+    misplaced(document, out);
+}
+
+/// References where nothing resolves them.
+fn misplaced(document: &Document, out: &mut Vec<Diagnostic>) {
+    let mut look = |at: Path, tree: &Tree| {
+        refs::find(tree, &mut |path, _| {
+            let message = "a reference cannot stand here";
+            out.push(Diagnostic::error("misplaced-reference", at.join(path), message));
+        });
+    };
     for (section, items) in [
-        ("taskDefinitions", &document.task_definitions),
         ("clusters", &document.clusters),
         ("repositories", &document.repositories),
         ("logGroups", &document.log_groups),
     ] {
         for (name, tree) in items {
-            look(None, document.items.place(section, name), tree);
+            look(document.items.place(section, name), tree);
+        }
+    }
+    for group in document.target_groups.values() {
+        look(semantics::place_of_target_group(document, group), &group.input);
+    }
+    for lb in document.load_balancers.values() {
+        look(Path::of(["loadBalancers", &lb.item]), &lb.input);
+    }
+    for service in document.services.values() {
+        let at = Path::of(["services", &service.item, "scaling"]);
+        if let Some(scaling) = &service.scaling {
+            look(at.clone(), &scaling.target);
+            for (name, action) in &scaling.scheduled_actions {
+                look(at.child("scheduledActions").child(name), action);
+            }
         }
     }
 }

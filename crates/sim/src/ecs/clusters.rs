@@ -26,10 +26,8 @@ pub fn arn(sim: &Sim, name: &str) -> String {
 
 pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
     let name = text(input, "clusterName").unwrap_or("default").to_owned();
-    if name.len() > 255 || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) {
-        return Err(invalid(
-            "Identifiers must contain only alphanumeric characters, hyphens and underscores, and be 255 characters or fewer.",
-        ));
+    refuse! {
+        name.len() > 255 || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) => invalid("Identifiers must contain only alphanumeric characters, hyphens and underscores, and be 255 characters or fewer.");
     }
     let arn = arn(sim, &name);
     // A cluster that is there is answered as it is.
@@ -65,8 +63,8 @@ pub(super) fn describe(sim: &mut Sim, input: &Value) -> Answer {
     if names.is_empty() {
         names.push("default");
     }
-    if names.len() > 100 {
-        return Err(invalid("Cluster ids length should be at most 100."));
+    refuse! {
+        names.len() > 100 => invalid("Cluster ids length should be at most 100.");
     }
     let (mut clusters, mut failures) = (Vec::new(), Vec::new());
     for name in names {
@@ -92,12 +90,9 @@ pub(super) fn list_clusters(sim: &mut Sim, input: &Value) -> Answer {
 
 pub(super) fn delete(sim: &mut Sim, input: &Value) -> Answer {
     let name = named(sim, input)?;
-    let mut services = sim.ecs.services.range((name.clone(), String::new())..);
-    if services.any(|((cluster, _), service)| *cluster == name && service.status != "INACTIVE") {
-        return Err(ApiError::new(
-            "ClusterContainsServicesException",
-            "The Cluster cannot be deleted while Services are active.",
-        ));
+    let busy = sim.ecs.in_cluster(&name).any(|(_, service)| service.status != "INACTIVE");
+    refuse! {
+        busy => ApiError::new("ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active.");
     }
     if let Some(cluster) = sim.ecs.clusters.get_mut(&name) {
         set(cluster, "status", json!("INACTIVE"));
@@ -108,10 +103,7 @@ pub(super) fn delete(sim: &mut Sim, input: &Value) -> Answer {
 fn show(sim: &Sim, name: &str, input: &Value) -> Option<Value> {
     let mut cluster = sim.ecs.clusters.get(name)?.clone();
     let (mut running, mut pending, mut active) = (0, 0, 0);
-    for ((of, _), service) in sim.ecs.services.range((name.to_owned(), String::new())..) {
-        if of != name {
-            break;
-        }
+    for (_, service) in sim.ecs.in_cluster(name) {
         running += service.running(None);
         pending += service.pending(None);
         active += i64::from(service.status == "ACTIVE");

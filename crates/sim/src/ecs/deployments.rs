@@ -1,26 +1,23 @@
 //! Service deployments and service revisions: the history that DescribeServices does not show.
 
-use super::services::{Service, ServiceDeployment, revision_counts};
+use super::services::{Service, ServiceDeployment};
+use super::shown::revision_counts;
 use super::{Key, invalid, paging, scheduler, short};
-use crate::sim::{Answer, ApiError, Sim};
+use crate::sim::{Answer, Sim};
 use crate::value::{self, list, page, paged, set, text, texts};
 use serde_json::{Value, json};
 
 pub(super) fn list_deployments(sim: &mut Sim, input: &Value) -> Answer {
     let cluster = super::clusters::named(sim, input)?;
     let name = short(value::required(input, "service", "InvalidParameterException")?).to_owned();
-    let service = sim
-        .ecs
-        .services
-        .get(&(cluster, name))
-        .ok_or_else(|| ApiError::new("ServiceNotFoundException", "Service not found."))?;
+    let service = sim.ecs.services.get(&(cluster, name)).ok_or_else(super::services::not_found)?;
     let wanted = texts(input, "status");
     let items = service
         .service_deployments
         .iter()
         .filter(|it| wanted.is_empty() || wanted.contains(&it.status))
         .map(|it| {
-            let cluster = super::clusters::arn(sim, service.arn.rsplit('/').nth(1).unwrap_or_default());
+            let cluster = super::clusters::arn(sim, service.cluster());
             let mut brief = json!({
                 "serviceDeploymentArn": it.arn,
                 "serviceArn": service.arn,
@@ -72,8 +69,8 @@ fn each(
     find: impl Fn(&Sim, &Service, &str) -> Option<Value>,
 ) -> Answer {
     let arns = texts(input, names);
-    if arns.is_empty() || arns.len() > 20 {
-        return Err(invalid(format!("{names} must have between 1 and 20 items.")));
+    refuse! {
+        arns.is_empty() || arns.len() > 20 => invalid(format!("{names} must have between 1 and 20 items."));
     }
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for arn in arns {
@@ -114,7 +111,7 @@ fn show(sim: &Sim, service: &Service, it: &ServiceDeployment) -> Value {
     let mut out = json!({
         "serviceDeploymentArn": it.arn,
         "serviceArn": service.arn,
-        "clusterArn": super::clusters::arn(sim, service.arn.rsplit('/').nth(1).unwrap_or_default()),
+        "clusterArn": super::clusters::arn(sim, service.cluster()),
         "status": it.status,
         "updatedAt": value::time(it.updated),
         "sourceServiceRevisions": sources,

@@ -4,11 +4,12 @@ pub mod clusters;
 pub mod deployments;
 pub mod scheduler;
 pub mod services;
+pub mod shown;
 pub mod task_definitions;
 pub mod tasks;
 
-use crate::sim::{Answer, ApiError, Sim};
-use crate::table::{self, Operation, TagStyle, read, write};
+use crate::sim::{ApiError, Sim};
+use crate::table::{Operation, TagStyle, TagVerb, read, tags, write};
 use crate::value::{self, Paging, text};
 use serde_json::{Value, json};
 use services::Service;
@@ -19,7 +20,7 @@ use task_definitions::Family;
 pub type Key = (String, String);
 
 /// Everything ECS keeps.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Ecs {
     pub(crate) clusters: BTreeMap<String, Value>,
     pub(crate) families: BTreeMap<String, Family>,
@@ -32,6 +33,14 @@ impl Ecs {
     /// When the scheduler has something to do next.
     pub fn next_wake(&self) -> Option<i64> {
         self.wakes.first().map(|(at, _)| *at)
+    }
+
+    /// The services of a cluster, by name.
+    pub fn in_cluster<'a>(&'a self, cluster: &'a str) -> impl Iterator<Item = (&'a String, &'a Service)> {
+        self.services
+            .range((cluster.to_owned(), String::new())..)
+            .take_while(move |((of, _), _)| of == cluster)
+            .map(|((_, name), service)| (name, service))
     }
 
     /// Each service in one line.
@@ -62,6 +71,8 @@ pub const TAGS: TagStyle = TagStyle {
     value: "value",
     invalid: "InvalidParameterException",
     too_many: "InvalidParameterException",
+    keys: "tagKeys",
+    find: existing,
 };
 
 const SERVICE: &str = "ecs";
@@ -89,9 +100,9 @@ pub const OPERATIONS: &[Operation] = &[
     read(SERVICE, "ListServiceDeployments", deployments::list_deployments),
     read(SERVICE, "DescribeServiceDeployments", deployments::describe),
     read(SERVICE, "DescribeServiceRevisions", deployments::describe_revisions),
-    write(SERVICE, "TagResource", tag_resource),
-    write(SERVICE, "UntagResource", untag_resource),
-    read(SERVICE, "ListTagsForResource", list_tags),
+    tags(SERVICE, "TagResource", &TAGS, TagVerb::Add),
+    tags(SERVICE, "UntagResource", &TAGS, TagVerb::Remove),
+    tags(SERVICE, "ListTagsForResource", &TAGS, TagVerb::List),
 ];
 
 /// An `InvalidParameterException`.
@@ -126,25 +137,8 @@ pub fn includes(input: &Value, what: &str) -> bool {
     value::texts(input, "include").contains(&what)
 }
 
-fn tag_resource(sim: &mut Sim, input: &Value) -> Answer {
-    let arn = existing(sim, input)?;
-    TAGS.add(sim, &arn, input)?;
-    Ok(json!({}))
-}
-
-fn untag_resource(sim: &mut Sim, input: &Value) -> Answer {
-    let arn = existing(sim, input)?;
-    table::untag(sim, &arn, input, "tagKeys");
-    Ok(json!({}))
-}
-
-fn list_tags(sim: &mut Sim, input: &Value) -> Answer {
-    let arn = existing(sim, input)?;
-    Ok(json!({"tags": TAGS.show(sim.tags.get(&arn))}))
-}
-
-/// The ARN that a tag operation names, if what it names is there.
-fn existing(sim: &Sim, input: &Value) -> Result<String, ApiError> {
+/// The ARN that an operation on tags names, if what it names is there.
+fn existing(sim: &Sim, input: &Value) -> Result<Vec<String>, ApiError> {
     let arn = value::required(input, "resourceArn", "InvalidParameterException")?;
     let resource = arn.splitn(6, ':').nth(5).unwrap_or_default();
     let mut parts = resource.split('/');
@@ -163,7 +157,7 @@ fn existing(sim: &Sim, input: &Value) -> Result<String, ApiError> {
         _ => return Err(invalid(format!("Invalid identifier: {arn}"))),
     };
     match found {
-        true => Ok(arn.to_owned()),
+        true => Ok(vec![arn.to_owned()]),
         false if kind == Some("cluster") => Err(clusters::not_found()),
         false => {
             Err(invalid("The specified resource is not found. Specify a valid resource ARN and try again."))

@@ -18,9 +18,22 @@ const LONGEST_DELAY: i64 = 27 * 60_000;
 /// How long an INACTIVE service can still be described.
 const REMEMBERED: i64 = 3_600_000;
 
+const IMPAIRED: &str = "is unable to consistently start tasks successfully. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.";
+
 /// Has the scheduler look at a service soon.
 pub fn soon(sim: &mut Sim, key: &Key) {
     let at = sim.now + NOTICE;
+    let Some(service) = sim.ecs.services.get_mut(key) else {
+        return;
+    };
+    // Each service is in the queue once.
+    if let Some(earlier) = service.wake {
+        if earlier <= at {
+            return;
+        }
+        sim.ecs.wakes.remove(&(earlier, key.clone()));
+    }
+    service.wake = Some(at);
     sim.ecs.wakes.insert((at, key.clone()));
 }
 
@@ -42,8 +55,9 @@ pub fn wake(sim: &mut Sim) {
     if gone {
         return;
     }
-    if let Some(at) = next(sim, &service) {
-        sim.ecs.wakes.insert((at.max(sim.now + 1), key.clone()));
+    service.wake = next(sim, &service).map(|at| at.max(sim.now + 1));
+    if let Some(at) = service.wake {
+        sim.ecs.wakes.insert((at, key.clone()));
     }
     sim.ecs.services.insert(key, service);
 }
@@ -55,29 +69,26 @@ fn next(sim: &Sim, service: &Service) -> Option<i64> {
     }
     let tasks = service.tasks.iter().flat_map(|task| [task.due, task.healthy_at, task.unhealthy_at]);
     let launch = (service.launch_after > sim.now).then_some(service.launch_after);
-    let steady = service.steady.then_some(sim.now + STEADY);
+    let steady = service.steady.map(|at| at + STEADY);
     tasks.flatten().chain(launch).chain(steady).min()
 }
 
 /// Begins a deployment of what the service asks for now.
 pub fn deploy(sim: &mut Sim, service: &mut Service) {
     let mut revision = value::pick(&service.config, REVISION);
-    let path = service.arn.rsplit(":service/").next().unwrap_or_default();
-    let number = sim.number();
+    let path = format!("{}/{}", service.cluster(), service.name());
+    let (number, id) = (sim.number(), sim.hex(21));
     let arn = sim.arn("ecs", &format!("service-revision/{path}/{number}"));
-    let cluster = path.split('/').next().unwrap_or_default();
+    let service_deployment = sim.arn("ecs", &format!("service-deployment/{path}/{id}"));
     set(&mut revision, "serviceRevisionArn", json!(arn));
     set(&mut revision, "serviceArn", json!(service.arn));
-    set(&mut revision, "clusterArn", json!(super::clusters::arn(sim, cluster)));
+    set(&mut revision, "clusterArn", json!(super::clusters::arn(sim, service.cluster())));
     set(&mut revision, "createdAt", value::time(sim.now));
     set(&mut revision, "platformFamily", json!("Linux"));
     let images = images(sim, &revision);
     set(&mut revision, "containerImages", images);
     service.revisions.push(revision);
 
-    let id = sim.hex(21);
-    let path = service.arn.rsplit(":service/").next().unwrap_or_default();
-    let service_deployment = sim.arn("ecs", &format!("service-deployment/{path}/{id}"));
     let now = sim.now;
     let superseded = service.deployments.first().map(|it| it.service_deployment.clone());
     if let Some(old) = superseded.and_then(|arn| service.service_deployment(&arn))
@@ -136,7 +147,7 @@ fn begin(
             updated: sim.now,
         },
     );
-    service.steady = false;
+    service.steady = None;
     service.launch_after = sim.now;
 }
 
@@ -160,7 +171,13 @@ fn images(sim: &Sim, revision: &Value) -> Value {
 /// Lets happen to the tasks of a service what is due.
 fn progress(sim: &mut Sim, service: &mut Service) {
     let now = sim.now;
-    service.tasks.retain(|task| !tasks::expired(sim, task));
+    let (kept, gone) =
+        std::mem::take(&mut service.tasks).into_iter().partition(|task| !tasks::expired(sim, task));
+    service.tasks = kept;
+    let gone: Vec<Task> = gone;
+    for task in gone {
+        sim.tags.remove(&task.arn);
+    }
     let mut all = std::mem::take(&mut service.tasks);
     for task in &mut all {
         while task.due.is_some_and(|at| at <= now) {
@@ -173,14 +190,7 @@ fn progress(sim: &mut Sim, service: &mut Service) {
                             group.remove(&task.address, *port);
                         }
                     }
-                    service.event(
-                        sim,
-                        format!(
-                            "(service {}) has stopped 1 running tasks: (task {}).",
-                            short(service),
-                            task.id()
-                        ),
-                    );
+                    service.say(sim, &format!("has stopped 1 running tasks: (task {}).", task.id()));
                 }
                 Turn::None => {}
             }
@@ -203,37 +213,27 @@ fn progress(sim: &mut Sim, service: &mut Service) {
     service.tasks = all;
 }
 
-fn short(service: &Service) -> String {
-    service.name().to_owned()
-}
-
 fn runs(sim: &mut Sim, service: &mut Service, task: &mut Task) {
     tasks::watch(sim, service, task);
     for (arn, _) in task.targets.clone() {
-        service
-            .event(sim, format!("(service {}) registered 1 targets in (target-group {arn})", short(service)));
+        service.say(sim, &format!("registered 1 targets in (target-group {arn})"));
     }
 }
 
 /// Stops a task that failed its health checks.
 fn replace(sim: &mut Sim, service: &mut Service, task: &mut Task) {
-    let reason = match task.targets.first() {
-        Some((arn, port)) => {
-            let message = format!(
-                "(service {}) (task {}) (port {port}) is unhealthy in (target-group {arn}) due to (reason Health checks failed).",
-                short(service),
-                task.id()
-            );
-            service.event(sim, message);
-            format!("Task failed ELB health checks in (target-group {arn})")
-        }
+    let (message, reason) = match task.targets.first() {
+        Some((group, port)) => (
+            format!(
+                "(port {port}) is unhealthy in (target-group {group}) due to (reason Health checks failed)."
+            ),
+            format!("Task failed ELB health checks in (target-group {group})"),
+        ),
         None => {
-            let message =
-                format!("(service {}) (task {}) failed container health checks.", short(service), task.id());
-            service.event(sim, message);
-            "Task failed container health checks".to_owned()
+            ("failed container health checks.".to_owned(), "Task failed container health checks".to_owned())
         }
     };
+    service.say(sim, &format!("(task {}) {message}", task.id()));
     tasks::begin_stop(sim, task, "ServiceSchedulerInitiated", &reason);
     failed(sim, service, &task.deployment);
 }
@@ -273,7 +273,7 @@ fn failed(sim: &mut Sim, service: &mut Service, deployment: &str) {
     let delay = (10_000i64 << failures.clamp(1, 20).saturating_sub(1)).min(LONGEST_DELAY);
     service.launch_after = now + delay;
     if failures == 3 {
-        service.event(sim, format!("(service {}) is unable to consistently start tasks successfully. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.", short(service)));
+        service.say(sim, IMPAIRED);
     }
     if let Some(it) = service.service_deployment(&arn) {
         it.failed = failures;
@@ -286,13 +286,7 @@ fn failed(sim: &mut Sim, service: &mut Service, deployment: &str) {
     it.rollout = "FAILED";
     it.reason = "ECS deployment circuit breaker: tasks failed to start.".to_owned();
     let (failed_id, failed_revision) = (it.id.clone(), it.revision.clone());
-    service.event(
-        sim,
-        format!(
-            "(service {}) (deployment {failed_id}) deployment failed: tasks failed to start.",
-            short(service)
-        ),
-    );
+    service.say(sim, &format!("(deployment {failed_id}) deployment failed: tasks failed to start."));
     let target = service.completed.clone().filter(|target| rolls_back && *target != failed_revision);
     let record = service.service_deployment(&arn);
     let Some(target) = target else {
@@ -327,7 +321,7 @@ fn failed(sim: &mut Sim, service: &mut Service, deployment: &str) {
     }
     let completed_id =
         service.deployments.iter().find(|it| it.revision == target).map_or(failed_id, |it| it.id.clone());
-    service.event(sim, format!("(service {}) rolling back to deployment {completed_id}.", short(service)));
+    service.say(sim, &format!("rolling back to deployment {completed_id}."));
     let reason = format!("ECS deployment circuit breaker: rolling back to deploymentId {completed_id}.");
     begin(sim, service, target, arn, Some(reason));
 }
@@ -339,8 +333,7 @@ fn balance(sim: &mut Sim, service: &mut Service) {
     };
     let (id, revision, stalled) = (primary.id.clone(), primary.revision.clone(), primary.rollout == "FAILED");
     let desired = service.desired;
-    let lower = (desired * service.percent("minimumHealthyPercent") + 99) / 100;
-    let upper = desired * service.percent("maximumPercent") / 100;
+    let (lower, upper) = (service.lower_bound(), service.upper_bound());
     let own = service.active(Some(&id));
     let all = service.active(None);
     if own < desired && !stalled && service.launch_after <= sim.now {
@@ -374,26 +367,24 @@ fn start(sim: &mut Sim, service: &mut Service, id: &str, revision: &str, count: 
         service.tasks.push(task);
     }
     if count > 0 {
-        service.event(sim, format!("(service {}) has started {count} tasks:{started}.", short(service)));
+        service.say(sim, &format!("has started {count} tasks:{started}."));
     }
 }
 
 /// Stops up to `count` of the tasks chosen, those that serve nobody first, then the oldest.
 fn stop(sim: &mut Sim, service: &mut Service, count: i64, chosen: impl Fn(&Task) -> bool) {
+    let by = service.deployments.first().map_or("", |it| &it.id);
+    let reason = format!("Scaling activity initiated by (deployment {by})");
     let mut all = std::mem::take(&mut service.tasks);
     let mut order: Vec<usize> = (0..all.len()).filter(|at| !all[*at].stopping && chosen(&all[*at])).collect();
     order.sort_by_key(|at| (all[*at].healthy, all[*at].status == "RUNNING"));
     let mut draining = 0;
     for at in order.into_iter().take(count.max(0) as usize) {
-        let reason = format!("Scaling activity initiated by (deployment {})", service.deployments[0].id);
         draining += i64::from(tasks::begin_stop(sim, &mut all[at], "ServiceSchedulerInitiated", &reason));
     }
     service.tasks = all;
     if draining > 0 {
-        service.event(
-            sim,
-            format!("(service {}) has begun draining connections on {draining} tasks.", short(service)),
-        );
+        service.say(sim, &format!("has begun draining connections on {draining} tasks."));
     }
 }
 
@@ -420,7 +411,7 @@ fn settle(sim: &mut Sim, service: &mut Service, id: &str) {
     service.deployments.retain(|it| kept.contains(&it.id));
     let primary = &mut service.deployments[0];
     if primary.rollout == "FAILED" || !done {
-        service.steady = false;
+        service.steady = None;
         return;
     }
     if primary.rollout == "IN_PROGRESS" {
@@ -435,14 +426,12 @@ fn settle(sim: &mut Sim, service: &mut Service, id: &str) {
             record.finished = Some(now);
             record.updated = now;
         }
-        service.event(sim, format!("(service {}) (deployment {id}) deployment completed.", short(service)));
+        service.say(sim, &format!("(deployment {id}) deployment completed."));
     }
-    let last = service.events.front().and_then(|it| it["createdAt"].as_f64()).unwrap_or(0.0);
-    let again = now as f64 - last * 1000.0 >= STEADY as f64;
-    if !service.steady || again {
-        service.event(sim, format!("(service {}) has reached a steady state.", short(service)));
+    if service.steady.is_none_or(|at| now - at >= STEADY) {
+        service.steady = Some(now);
+        service.say(sim, "has reached a steady state.");
     }
-    service.steady = true;
 }
 
 /// Stops what a deleted service still runs; once all is stopped, the service is INACTIVE.

@@ -1,15 +1,17 @@
 //! Services: create, update, delete, describe; what AWS refuses and what it fills in.
 
-use super::clusters::{self, named};
+use super::clusters::named;
 use super::scheduler;
+use super::shown::show;
 use super::tasks::Task;
 use super::{Key, TAGS, includes, invalid, paging, short, task_definitions};
 use crate::sim::{Answer, ApiError, Sim};
-use crate::value::{self, fill, flag, has, int, list, list_mut, page, paged, set, text, texts};
+use crate::value::{self, fill, flag, has, int, list, list_mut, object_mut, page, paged, set, text, texts};
 use serde_json::{Value, json};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// A service.
+#[derive(Clone)]
 pub struct Service {
     /// Its ARN.
     pub arn: String,
@@ -31,17 +33,21 @@ pub struct Service {
     pub revisions: Vec<Value>,
     /// The last revision whose deployment completed: where a rollback goes.
     pub(super) completed: Option<String>,
-    pub(super) steady: bool,
+    /// When it last said that it is steady, if it is.
+    pub(super) steady: Option<i64>,
+    /// When the scheduler looks at it next.
+    pub(super) wake: Option<i64>,
     /// No task is started before this.
     pub(super) launch_after: i64,
-    created: i64,
-    created_by: String,
+    pub(super) created: i64,
+    pub(super) created_by: String,
     token: Option<String>,
     /// When it became INACTIVE.
     pub(super) inactive_at: Option<i64>,
 }
 
 /// One entry of a service's `deployments`.
+#[derive(Clone)]
 pub struct Deployment {
     /// `ecs-svc/…`.
     pub id: String,
@@ -62,6 +68,7 @@ pub struct Deployment {
 }
 
 /// What DescribeServiceDeployments shows.
+#[derive(Clone)]
 pub struct ServiceDeployment {
     /// Its ARN.
     pub arn: String,
@@ -154,15 +161,43 @@ impl Service {
     }
 
     /// Writes an event, newest first, at most a hundred.
-    pub fn event(&mut self, sim: &mut Sim, message: String) {
+    pub fn say(&mut self, sim: &mut Sim, what: &str) {
+        let message = format!("(service {}) {what}", self.name());
         let event = json!({"id": sim.uuid(), "createdAt": value::time(sim.now), "message": message});
         self.events.push_front(event);
         self.events.truncate(100);
     }
 
+    /// The name of its cluster.
+    pub fn cluster(&self) -> &str {
+        self.arn.rsplit('/').nth(1).unwrap_or_default()
+    }
+
     /// The service's name.
     pub fn name(&self) -> &str {
         short(&self.arn)
+    }
+
+    /// How many must stay healthy while tasks are replaced.
+    pub fn lower_bound(&self) -> i64 {
+        (self.desired * self.percent("minimumHealthyPercent") + 99) / 100
+    }
+
+    /// How many may be there while tasks are replaced.
+    pub fn upper_bound(&self) -> i64 {
+        self.desired * self.percent("maximumPercent") / 100
+    }
+
+    /// The target groups it registers its tasks in.
+    pub fn groups(&self) -> BTreeSet<&str> {
+        let balancers = list(&self.config, "loadBalancers").iter();
+        balancers
+            .flat_map(|it| {
+                let alternate =
+                    it.get("advancedConfiguration").and_then(|it| text(it, "alternateTargetGroupArn"));
+                text(it, "targetGroupArn").into_iter().chain(alternate)
+            })
+            .collect()
     }
 
     /// A percentage of the deployment configuration.
@@ -171,7 +206,8 @@ impl Service {
     }
 }
 
-fn not_found() -> ApiError {
+/// What AWS says where a service is missing.
+pub fn not_found() -> ApiError {
     ApiError::new("ServiceNotFoundException", "Service not found.")
 }
 
@@ -188,10 +224,8 @@ fn key(sim: &Sim, input: &Value) -> Result<Key, ApiError> {
 pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
     let cluster = named(sim, input)?;
     let name = value::required(input, "serviceName", "InvalidParameterException")?.to_owned();
-    if name.len() > 255 || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) {
-        return Err(invalid(
-            "Identifiers must contain only alphanumeric characters, hyphens and underscores, and be 255 characters or fewer.",
-        ));
+    refuse! {
+        name.len() > 255 || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) => invalid("Identifiers must contain only alphanumeric characters, hyphens and underscores, and be 255 characters or fewer.");
     }
     let key = (cluster.clone(), name.clone());
     if let Some(service) = sim.ecs.services.get(&key) {
@@ -213,19 +247,13 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
     fill_in(sim, &mut config);
     let daemon = text(&config, "schedulingStrategy") == Some("DAEMON");
     let desired = match int(input, "desiredCount") {
-        Some(count) if count < 0 => return Err(invalid("desiredCount cannot be negative.")),
-        Some(_) if daemon => {
-            return Err(invalid(
-                "The daemon scheduling strategy does not support a desired count for services.",
-            ));
-        }
         Some(count) => count,
         None if daemon => 1,
         None => {
             return Err(invalid("Desired count is required for the REPLICA scheduling strategy."));
         }
     };
-    validate(sim, &mut config, input)?;
+    validate(sim, &config, input)?;
     if let Some(role) = input.get("role") {
         set(&mut config, "roleArn", role.clone());
     }
@@ -243,7 +271,8 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
         service_deployments: Vec::new(),
         revisions: Vec::new(),
         completed: None,
-        steady: false,
+        steady: None,
+        wake: None,
         launch_after: sim.now,
         created: sim.now,
         created_by: task_definitions::principal(sim),
@@ -260,8 +289,8 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
 pub(super) fn update(sim: &mut Sim, input: &Value) -> Answer {
     let key = key(sim, input)?;
     let service = sim.ecs.services.get(&key).ok_or_else(not_found)?;
-    if service.status != "ACTIVE" {
-        return Err(ApiError::new("ServiceNotActiveException", "Service was not ACTIVE."));
+    refuse! {
+        service.status != "ACTIVE" => ApiError::new("ServiceNotActiveException", "Service was not ACTIVE.");
     }
     let before = service.config.clone();
     let mut config = before.clone();
@@ -272,7 +301,7 @@ pub(super) fn update(sim: &mut Sim, input: &Value) -> Answer {
     }
     if let Some(new) = input.get("deploymentConfiguration").and_then(Value::as_object) {
         for (name, new) in new {
-            set(&mut config["deploymentConfiguration"], name, new.clone());
+            set(object_mut(&mut config, "deploymentConfiguration"), name, new.clone());
         }
     }
     let strategy = list(&config, "capacityProviderStrategy").to_vec();
@@ -293,17 +322,12 @@ pub(super) fn update(sim: &mut Sim, input: &Value) -> Answer {
         resolve_task_definition(sim, &mut config)?;
     }
     fill_in(sim, &mut config);
-    validate(sim, &mut config, input)?;
+    validate(sim, &config, input)?;
     let force = flag(input, "forceNewDeployment") == Some(true);
-    if !force && config.get("capacityProviderStrategy") != before.get("capacityProviderStrategy") {
-        return Err(invalid(
-            "When switching from launch type to capacity provider strategy on an existing service, or making a change to a capacity provider strategy on a service that is already using one, you must force a new deployment.",
-        ));
+    refuse! {
+        !force && config.get("capacityProviderStrategy") != before.get("capacityProviderStrategy") => invalid("When switching from launch type to capacity provider strategy on an existing service, or making a change to a capacity provider strategy on a service that is already using one, you must force a new deployment.");
     }
     let desired = int(input, "desiredCount");
-    if desired.is_some_and(|count| count < 0) {
-        return Err(invalid("desiredCount cannot be negative."));
-    }
     let deploys = force || REVISION.iter().any(|name| config.get(*name) != before.get(*name));
     let Some(mut service) = sim.ecs.services.remove(&key) else {
         return Err(not_found());
@@ -355,11 +379,9 @@ pub(super) fn delete(sim: &mut Sim, input: &Value) -> Answer {
 pub(super) fn describe(sim: &mut Sim, input: &Value) -> Answer {
     let cluster = named(sim, input)?;
     let names = texts(input, "services");
-    if names.is_empty() {
-        return Err(invalid("Services cannot be empty."));
-    }
-    if names.len() > 10 {
-        return Err(invalid("Services can have at most 10 items."));
+    refuse! {
+        names.is_empty() => invalid("Services cannot be empty.");
+        names.len() > 10 => invalid("Services can have at most 10 items.");
     }
     let tags = includes(input, "TAGS");
     let (mut services, mut failures) = (Vec::new(), Vec::new());
@@ -381,12 +403,10 @@ pub(super) fn list_services(sim: &mut Sim, input: &Value) -> Answer {
     };
     let items = sim
         .ecs
-        .services
-        .range((cluster.clone(), String::new())..)
-        .take_while(|((of, _), _)| *of == cluster)
+        .in_cluster(&cluster)
         .filter(|(_, service)| service.status == "ACTIVE")
         .filter(|(_, service)| matches(service, "launchType") && matches(service, "schedulingStrategy"))
-        .map(|((_, name), service)| (name.clone(), json!(service.arn)))
+        .map(|(name, service)| (name.clone(), json!(service.arn)))
         .collect();
     let (page, next) = page(items, input, &paging(10))?;
     Ok(paged("serviceArns", page, next, &paging(10)))
@@ -397,8 +417,8 @@ fn resolve_task_definition(sim: &Sim, config: &mut Value) -> Result<(), ApiError
     let name = value::required(config, "taskDefinition", "InvalidParameterException")?;
     let definition =
         task_definitions::find(sim, name).ok_or_else(|| super::client("TaskDefinition not found."))?;
-    if text(definition, "status") != Some("ACTIVE") {
-        return Err(super::client("TaskDefinition is inactive"));
+    refuse! {
+        text(definition, "status") != Some("ACTIVE") => super::client("TaskDefinition is inactive");
     }
     let arn = definition["taskDefinitionArn"].clone();
     set(config, "taskDefinition", arn);
@@ -406,84 +426,53 @@ fn resolve_task_definition(sim: &Sim, config: &mut Value) -> Result<(), ApiError
 }
 
 /// Refuses what AWS refuses. `input` is the request, `config` what the service would become.
-fn validate(sim: &mut Sim, config: &mut Value, input: &Value) -> Result<(), ApiError> {
+fn validate(sim: &Sim, config: &Value, input: &Value) -> Result<(), ApiError> {
     let deployment = &config["deploymentConfiguration"];
     let minimum = int(deployment, "minimumHealthyPercent").unwrap_or(100);
     let maximum = int(deployment, "maximumPercent").unwrap_or(200);
-    if minimum > 100 {
-        return Err(invalid("minimumHealthyPercent must be at most 100"));
-    }
-    if maximum < 100 {
-        return Err(invalid("maximumPercent must be at least 100"));
-    }
-    if minimum >= maximum {
-        return Err(invalid(
-            "Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments",
-        ));
-    }
     let daemon = text(config, "schedulingStrategy") == Some("DAEMON");
-    if text(input, "availabilityZoneRebalancing") == Some("ENABLED") {
-        if daemon {
-            return Err(invalid("Availability Zone Rebalancing does not support DAEMON services"));
-        }
-        if maximum <= 100 {
-            return Err(invalid(
-                "Availability Zone Rebalancing does not support maximumPercent <= 100 % as deployment configuration.",
-            ));
-        }
-    }
-    if has(input, "launchType") && !list(input, "capacityProviderStrategy").is_empty() {
-        return Err(invalid("Specifying both a launch type and capacity provider strategy is not supported"));
-    }
-    if daemon && text(config, "launchType") == Some("FARGATE") {
-        return Err(invalid("The daemon scheduling strategy is not supported for the Fargate launch type."));
-    }
+    let rebalances = text(input, "availabilityZoneRebalancing") == Some("ENABLED");
+    let fargate = text(config, "launchType") == Some("FARGATE");
+    let desired = int(input, "desiredCount");
     let definition = task_definitions::find(sim, text(config, "taskDefinition").unwrap_or_default())
-        .ok_or_else(|| super::client("TaskDefinition not found."))?
-        .clone();
-    let awsvpc = text(&definition, "networkMode") == Some("awsvpc");
+        .ok_or_else(|| super::client("TaskDefinition not found."))?;
+    let awsvpc = text(definition, "networkMode") == Some("awsvpc");
     let network = config.get("networkConfiguration");
-    if awsvpc
-        && network
-            .and_then(|it| it.get("awsvpcConfiguration"))
-            .is_none_or(|it| list(it, "subnets").is_empty())
-    {
-        return Err(invalid(
-            "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
-        ));
-    }
-    if !awsvpc && network.is_some() {
-        return Err(invalid(
-            "Network Configuration is not valid for the given networkMode of this task definition.",
-        ));
-    }
-    if text(config, "launchType") == Some("FARGATE")
-        && !texts(&definition, "compatibilities").contains(&"FARGATE")
-    {
-        return Err(invalid("Task definition does not support launch_type FARGATE."));
-    }
-    let balancers = list(config, "loadBalancers").to_vec();
-    let checked = list(&definition, "containerDefinitions").iter().any(|it| has(it, "healthCheck"));
-    if balancers.is_empty()
-        && !checked
-        && int(input, "healthCheckGracePeriodSeconds").is_some_and(|it| it > 0)
-    {
-        return Err(invalid(
-            "Health check grace period is only valid for services configured to use load balancers",
-        ));
-    }
-    if balancers.len() > 5 {
-        return Err(invalid("load balancers can have at most 5 items."));
+    let subnets =
+        network.and_then(|it| it.get("awsvpcConfiguration")).map_or(0, |it| list(it, "subnets").len());
+    let balancers = list(config, "loadBalancers");
+    let checked = list(definition, "containerDefinitions").iter().any(|it| has(it, "healthCheck"));
+    let grace = int(input, "healthCheckGracePeriodSeconds").unwrap_or(0);
+    refuse! {
+        desired.is_some_and(|it| it < 0) => invalid("desiredCount cannot be negative.");
+        desired.is_some_and(|it| it > 5_000) => invalid("The maximum number of tasks per service is 5000.");
+        desired.is_some() && daemon => invalid("The daemon scheduling strategy does not support a desired count for services.");
+        minimum > 100 => invalid("minimumHealthyPercent must be at most 100");
+        minimum < 0 => invalid("minimumHealthyPercent must be at least 0");
+        maximum < 100 => invalid("maximumPercent must be at least 100");
+        maximum > 10_000 => invalid("maximumPercent is too large");
+        minimum >= maximum => invalid("Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments");
+        rebalances && daemon => invalid("Availability Zone Rebalancing does not support DAEMON services");
+        rebalances && maximum <= 100 => invalid("Availability Zone Rebalancing does not support maximumPercent <= 100 % as deployment configuration.");
+        has(input, "launchType") && !list(input, "capacityProviderStrategy").is_empty() => invalid("Specifying both a launch type and capacity provider strategy is not supported");
+        daemon && fargate => invalid("The daemon scheduling strategy is not supported for the Fargate launch type.");
+        awsvpc && subnets == 0 => invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified.");
+        !awsvpc && network.is_some() => invalid("Network Configuration is not valid for the given networkMode of this task definition.");
+        subnets > 16 => invalid("subnets can have at most 16 items.");
+        fargate && !texts(definition, "compatibilities").contains(&"FARGATE") => invalid("Task definition does not support launch_type FARGATE.");
+        balancers.is_empty() && !checked && grace > 0 => invalid("Health check grace period is only valid for services configured to use load balancers");
+        !(0..=2_147_483_647).contains(&grace) => invalid("healthCheckGracePeriodSeconds is out of range");
+        balancers.len() > 5 => invalid("load balancers can have at most 5 items.");
     }
     // AWS looks at target groups when they are sent, not on every update.
     for balancer in balancers {
-        validate_load_balancer(sim, &balancer, &definition, awsvpc, has(input, "loadBalancers"))?;
+        validate_load_balancer(sim, balancer, definition, awsvpc, has(input, "loadBalancers"))?;
     }
     Ok(())
 }
 
 fn validate_load_balancer(
-    sim: &mut Sim,
+    sim: &Sim,
     balancer: &Value,
     definition: &Value,
     awsvpc: bool,
@@ -494,8 +483,8 @@ fn validate_load_balancer(
         return Err(invalid(format!("The container {name} does not exist in the task definition.")));
     };
     let port = int(balancer, "containerPort").unwrap_or_default();
-    if !list(container, "portMappings").iter().any(|it| int(it, "containerPort") == Some(port)) {
-        return Err(invalid(format!("The container {name} did not have a container port {port} defined.")));
+    refuse! {
+        !list(container, "portMappings").iter().any(|it| int(it, "containerPort") == Some(port)) => invalid(format!("The container {name} did not have a container port {port} defined."));
     }
     let (Some(arn), true) = (text(balancer, "targetGroupArn"), sent) else {
         return Ok(());
@@ -503,16 +492,9 @@ fn validate_load_balancer(
     let Some(group) = sim.elb.target_group(arn) else {
         return Err(invalid(format!("Unable to find target group with targetGroupArn {arn}.")));
     };
-    if awsvpc && text(&group.config, "TargetType") != Some("ip") {
-        return Err(invalid(format!(
-            "The provided target group {arn} has target type {}, which is incompatible with the awsvpc network mode specified in the task definition.",
-            text(&group.config, "TargetType").unwrap_or_default()
-        )));
-    }
-    if !sim.elb.in_use(arn) {
-        return Err(invalid(format!(
-            "The target group with targetGroupArn {arn} does not have an associated load balancer."
-        )));
+    refuse! {
+        awsvpc && text(&group.config, "TargetType") != Some("ip") => invalid(format!("The provided target group {arn} has target type {}, which is incompatible with the awsvpc network mode specified in the task definition.", text(&group.config, "TargetType").unwrap_or_default()));
+        !sim.elb.in_use(arn) => invalid(format!("The target group with targetGroupArn {arn} does not have an associated load balancer."));
     }
     Ok(())
 }
@@ -540,14 +522,12 @@ fn fill_in(sim: &Sim, config: &mut Value) {
     fill(config, "enableExecuteCommand", json!(false));
     fill(config, "enableECSManagedTags", json!(false));
     fill(config, "propagateTags", json!("NONE"));
-    fill(config, "deploymentConfiguration", json!({}));
-    let deployment = &mut config["deploymentConfiguration"];
+    let deployment = object_mut(config, "deploymentConfiguration");
     fill(deployment, "maximumPercent", json!(if daemon { 100 } else { 200 }));
     fill(deployment, "minimumHealthyPercent", json!(if daemon { 0 } else { 100 }));
     fill(deployment, "strategy", json!("ROLLING"));
     fill(deployment, "bakeTimeInMinutes", json!(0));
-    fill(deployment, "deploymentCircuitBreaker", json!({}));
-    let breaker = &mut deployment["deploymentCircuitBreaker"];
+    let breaker = object_mut(deployment, "deploymentCircuitBreaker");
     fill(breaker, "enable", json!(false));
     fill(breaker, "rollback", json!(false));
     fill(breaker, "resetOnHealthyTask", json!(true));
@@ -572,99 +552,4 @@ fn fill_in(sim: &Sim, config: &mut Value) {
         sim.config.account
     );
     fill(config, "roleArn", json!(role));
-}
-
-/// A service as DescribeServices shows it.
-pub fn show(sim: &Sim, service: &Service, tags: bool) -> Value {
-    let mut out = service.config.clone();
-    if let Some(map) = out.as_object_mut() {
-        map.retain(|name, _| {
-            !ON_DEPLOYMENTS.contains(&name.as_str()) && name != "gatewayConnectors" && name != "monitoring"
-        });
-    }
-    let cluster = service.arn.rsplit('/').nth(1).unwrap_or_default();
-    set(&mut out, "serviceArn", json!(service.arn));
-    set(&mut out, "serviceName", json!(service.name()));
-    set(&mut out, "clusterArn", json!(clusters::arn(sim, cluster)));
-    set(&mut out, "status", json!(service.status));
-    set(&mut out, "desiredCount", json!(service.desired));
-    set(&mut out, "runningCount", json!(service.running(None)));
-    set(&mut out, "pendingCount", json!(service.pending(None)));
-    set(&mut out, "createdAt", value::time(service.created));
-    set(&mut out, "createdBy", json!(service.created_by));
-    set(&mut out, "events", service.events.iter().cloned().collect());
-    let deployments: Vec<Value> = service.deployments.iter().map(|it| show_deployment(service, it)).collect();
-    let revisions: Vec<Value> =
-        service.deployments.iter().map(|it| revision_counts(service, &it.revision)).collect();
-    set(&mut out, "deployments", json!(deployments));
-    if service.status != "INACTIVE" {
-        if let Some(first) = service.deployments.first() {
-            set(&mut out, "currentServiceDeployment", json!(first.service_deployment));
-        }
-        set(&mut out, "currentServiceRevisions", json!(revisions));
-    }
-    if tags {
-        set(&mut out, "tags", TAGS.show(sim.tags.get(&service.arn)));
-    }
-    out
-}
-
-/// How many tasks of a revision are wanted, run and come.
-pub fn revision_counts(service: &Service, revision: &str) -> Value {
-    let mut counts = (0, 0, 0);
-    for it in service.deployments.iter().filter(|it| it.revision == revision) {
-        counts.0 += desired_of(service, it);
-        counts.1 += service.running(Some(&it.id));
-        counts.2 += service.pending(Some(&it.id));
-    }
-    json!({
-        "arn": revision,
-        "requestedTaskCount": counts.0,
-        "runningTaskCount": counts.1,
-        "pendingTaskCount": counts.2,
-    })
-}
-
-/// The primary wants what the service wants; the others are left with what has not been stopped yet.
-fn desired_of(service: &Service, deployment: &Deployment) -> i64 {
-    match deployment.status {
-        "PRIMARY" => service.desired,
-        _ => service.active(Some(&deployment.id)),
-    }
-}
-
-fn show_deployment(service: &Service, deployment: &Deployment) -> Value {
-    let mut out = service.revision(&deployment.revision).map_or_else(
-        || json!({}),
-        |revision| {
-            let shown = [
-                "taskDefinition",
-                "networkConfiguration",
-                "launchType",
-                "capacityProviderStrategy",
-                "platformFamily",
-            ];
-            let mut out = value::pick(revision, &shown);
-            for name in ON_DEPLOYMENTS {
-                if let Some(member) = revision.get(*name) {
-                    set(&mut out, name, member.clone());
-                }
-            }
-            out
-        },
-    );
-    if has(&out, "platformFamily") {
-        set(&mut out, "platformVersion", json!("1.4.0"));
-    }
-    set(&mut out, "id", json!(deployment.id));
-    set(&mut out, "status", json!(deployment.status));
-    set(&mut out, "desiredCount", json!(desired_of(service, deployment)));
-    set(&mut out, "runningCount", json!(service.running(Some(&deployment.id))));
-    set(&mut out, "pendingCount", json!(service.pending(Some(&deployment.id))));
-    set(&mut out, "failedTasks", json!(deployment.failed));
-    set(&mut out, "createdAt", value::time(deployment.created));
-    set(&mut out, "updatedAt", value::time(deployment.updated));
-    set(&mut out, "rolloutState", json!(deployment.rollout));
-    set(&mut out, "rolloutStateReason", json!(deployment.reason));
-    out
 }

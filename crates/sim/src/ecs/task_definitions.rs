@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The revisions of one family. Numbers are never used twice.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Family {
     last: u64,
     revisions: BTreeMap<u64, Value>,
@@ -39,6 +39,32 @@ pub fn find<'a>(sim: &'a Sim, name: &str) -> Option<&'a Value> {
             .rev()
             .find(|revision| text(revision, "status") == Some("ACTIVE")),
     }
+}
+
+/// What AWS adds to a registration that the caller cannot write.
+pub const ADDED: &[&str] = &[
+    "taskDefinitionArn",
+    "revision",
+    "status",
+    "registeredAt",
+    "registeredBy",
+    "deregisteredAt",
+    "compatibilities",
+    "requiresAttributes",
+];
+
+/// The ACTIVE revisions of a family.
+pub fn active<'a>(sim: &'a Sim, family: &str) -> impl Iterator<Item = (u64, &'a Value)> {
+    let revisions = sim.ecs.families.get(family).into_iter().flat_map(|family| &family.revisions);
+    revisions.filter(|(_, it)| text(it, "status") == Some("ACTIVE")).map(|(number, it)| (*number, it))
+}
+
+/// A registration as AWS would describe it.
+pub fn normal(mut definition: Value) -> Value {
+    if validate(&mut definition).is_ok() {
+        fill_in(&mut definition);
+    }
+    definition
 }
 
 fn find_mut<'a>(sim: &'a mut Sim, name: &str) -> Option<&'a mut Value> {
@@ -82,8 +108,8 @@ pub(super) fn register(sim: &mut Sim, input: &Value) -> Answer {
 
 pub(super) fn deregister(sim: &mut Sim, input: &Value) -> Answer {
     let name = value::required(input, "taskDefinition", "ClientException")?;
-    if !super::short(name).contains(':') {
-        return Err(client("Invalid revision number. Number: null"));
+    refuse! {
+        !super::short(name).contains(':') => client("Invalid revision number. Number: null");
     }
     let now = value::time(sim.now);
     let definition = find_mut(sim, name).ok_or_else(missing)?;
@@ -96,8 +122,8 @@ pub(super) fn deregister(sim: &mut Sim, input: &Value) -> Answer {
 
 pub(super) fn delete(sim: &mut Sim, input: &Value) -> Answer {
     let names = texts(input, "taskDefinitions");
-    if names.is_empty() || names.len() > 10 {
-        return Err(invalid("taskDefinitions must have between 1 and 10 items."));
+    refuse! {
+        names.is_empty() || names.len() > 10 => invalid("taskDefinitions must have between 1 and 10 items.");
     }
     let (mut deleted, mut failures) = (Vec::new(), Vec::new());
     let now = value::time(sim.now);
@@ -182,13 +208,8 @@ fn missing() -> ApiError {
 /// Refuses what AWS refuses, and turns `"1 vCPU"` and `"2 GB"` into units.
 fn validate(definition: &mut Value) -> Result<(), ApiError> {
     let family = text(definition, "family").unwrap_or_default();
-    if family.is_empty()
-        || family.len() > 255
-        || !family.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
-    {
-        return Err(client(
-            "Family contains invalid characters. Family names can contain only letters, numbers, hyphens and underscores.",
-        ));
+    refuse! {
+        family.is_empty() || family.len() > 255 || !family.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) => client("Family contains invalid characters. Family names can contain only letters, numbers, hyphens and underscores.");
     }
     if let Some(cpu) = text(definition, "cpu") {
         let units = units(cpu, "vcpu", 1024.0).ok_or_else(|| client("Invalid 'cpu' setting for task."))?;
@@ -200,110 +221,64 @@ fn validate(definition: &mut Value) -> Result<(), ApiError> {
         set(definition, "memory", json!(units.to_string()));
     }
     let fargate = texts(definition, "requiresCompatibilities").contains(&"FARGATE");
-    if fargate {
-        for name in ["cpu", "memory"] {
-            if !has(definition, name) {
-                return Err(client(format!("Fargate requires that '{name}' be defined at the task level.")));
-            }
-        }
-        if !fargate_has(definition) {
-            return Err(client("No Fargate configuration exists for given values."));
-        }
-        if text(definition, "networkMode") != Some("awsvpc") {
-            return Err(client("Fargate only supports network mode 'awsvpc'."));
-        }
+    let storage = definition.get("ephemeralStorage").and_then(|it| int(it, "sizeInGiB"));
+    refuse! {
+        fargate && !has(definition, "cpu") => client("Fargate requires that 'cpu' be defined at the task level.");
+        fargate && !has(definition, "memory") => client("Fargate requires that 'memory' be defined at the task level.");
+        fargate && !fargate_has(definition) => client("No Fargate configuration exists for given values.");
+        fargate && text(definition, "networkMode") != Some("awsvpc") => client("Fargate only supports network mode 'awsvpc'.");
+        storage.is_some_and(|it| !(21..=200).contains(&it)) => client("EphemeralStorage size must be between 21 GiB and 200 GiB.");
     }
-    if let Some(size) = definition.get("ephemeralStorage").and_then(|it| int(it, "sizeInGiB"))
-        && !(21..=200).contains(&size)
-    {
-        return Err(client("EphemeralStorage size must be between 21 GiB and 200 GiB."));
+    let containers = list(definition, "containerDefinitions");
+    let names: BTreeSet<Option<&str>> = containers.iter().map(|it| text(it, "name")).collect();
+    let unnamed = |it: &Value| ["name", "image"].iter().any(|name| text(it, name).is_none_or(str::is_empty));
+    refuse! {
+        containers.is_empty() => client("Container list cannot be empty.");
+        containers.len() > 10 => client("Task definition can have at most 10 containers.");
+        containers.iter().any(unnamed) => client("Container.name and Container.image should not be null or empty.");
+        names.len() < containers.len() => client("Container names must be unique within a task definition.");
+        !containers.iter().any(|it| flag(it, "essential").unwrap_or(true)) => client("At least one container must be essential.");
     }
-    validate_containers(definition, fargate)
+    containers.iter().try_for_each(|it| validate_container(definition, it, fargate))
 }
 
-fn validate_containers(definition: &Value, fargate: bool) -> Result<(), ApiError> {
-    let containers = list(definition, "containerDefinitions");
-    if containers.is_empty() {
-        return Err(client("Container list cannot be empty."));
+fn validate_container(definition: &Value, it: &Value, fargate: bool) -> Result<(), ApiError> {
+    let role = has(definition, "executionRoleArn");
+    let own = int(it, "memory").or(int(it, "memoryReservation"));
+    let whole = int(definition, "memory");
+    let names = |of: &str| -> Vec<String> {
+        let of = list(it, of).iter();
+        of.filter_map(|it| text(it, "name")).map(str::to_owned).collect()
+    };
+    let (secrets, variables) = (names("secrets"), names("environment"));
+    let shared = secrets.iter().collect::<BTreeSet<_>>().len() < secrets.len()
+        || secrets.iter().any(|name| variables.contains(name));
+    let log = it.get("logConfiguration").filter(|log| text(log, "logDriver") == Some("awslogs"));
+    let option =
+        |name: &str| log.and_then(|log| log.get("options")).is_some_and(|options| has(options, name));
+    let check = it.get("healthCheck").unwrap_or(&Value::Null);
+    let outside = |name: &str, range: std::ops::RangeInclusive<i64>| {
+        int(check, name).is_some_and(|it| !range.contains(&it))
+    };
+    refuse! {
+        own.is_none() && whole.is_none() => client("Invalid setting for container. At least one of 'memory' or 'memoryReservation' must be specified.");
+        own > whole && whole.is_some() => client("Invalid setting for container. Container memory can not be greater than the task memory.");
+        fargate && !secrets.is_empty() && !role => client("When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.");
+        log.is_some() && !option("awslogs-group") => client("Log driver awslogs requires options: awslogs-region, awslogs-group");
+        log.is_some() && fargate && !option("awslogs-stream-prefix") => client("Log driver awslogs requires option: awslogs-stream-prefix for FARGATE tasks.");
+        log.is_some() && fargate && !role => client("Fargate requires task definition to have execution role ARN to support log driver awslogs.");
+        shared => client("The secret name must be unique and not shared with any new or existing environment variables set on the container.");
+        outside("interval", 5..=300) => client("Health check interval must be between 5 and 300 seconds.");
+        outside("timeout", 2..=120) => client("Health check timeout must be between 2 and 120 seconds.");
+        outside("retries", 1..=10) => client("Health check retries must be between 1 and 10.");
+        outside("startPeriod", 0..=300) => client("Health check startPeriod must be between 0 and 300 seconds.");
     }
-    if containers.len() > 10 {
-        return Err(client("Task definition can have at most 10 containers."));
-    }
-    let execution_role = has(definition, "executionRoleArn");
-    let task_memory = int(definition, "memory");
-    let mut names = BTreeSet::new();
-    for it in containers {
-        let name = text(it, "name").unwrap_or_default();
-        if name.is_empty() || text(it, "image").is_none_or(str::is_empty) {
-            return Err(client("Container.name and Container.image should not be null or empty."));
-        }
-        if !names.insert(name) {
-            return Err(client(format!("Duplicate container name: '{name}'.")));
-        }
-        let memory = int(it, "memory").or(int(it, "memoryReservation"));
-        match (memory, task_memory) {
-            (None, None) => {
-                return Err(client(format!(
-                    "Invalid setting for container '{name}'. At least one of 'memory' or 'memoryReservation' must be specified."
-                )));
-            }
-            (Some(own), Some(task)) if own > task => {
-                return Err(client(format!(
-                    "Invalid setting for container '{name}'. Container memory can not be greater than the task memory."
-                )));
-            }
-            _ => {}
-        }
-        if fargate && !list(it, "secrets").is_empty() && !execution_role {
-            return Err(client(
-                "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.",
-            ));
-        }
-        if let Some(log) = it.get("logConfiguration").filter(|log| text(log, "logDriver") == Some("awslogs"))
-        {
-            let options = log.get("options").unwrap_or(&Value::Null);
-            if !has(options, "awslogs-group") || (fargate && !has(options, "awslogs-stream-prefix")) {
-                return Err(client(
-                    "Log driver awslogs requires options: awslogs-region, awslogs-group, awslogs-stream-prefix.",
-                ));
-            }
-            if fargate && !execution_role {
-                return Err(client(
-                    "Fargate requires task definition to have execution role ARN to support log driver awslogs.",
-                ));
-            }
-        }
-        let mut variables = BTreeSet::new();
-        for variable in list(it, "secrets").iter().filter_map(|secret| text(secret, "name")) {
-            if !variables.insert(variable) {
-                return Err(client(format!(
-                    "The secret name must be unique and not shared with any new or existing environment variables set on the container, such as '{variable}'."
-                )));
-            }
-        }
-        if list(it, "environment")
-            .iter()
-            .any(|variable| text(variable, "name").is_some_and(|name| variables.contains(name)))
-        {
-            return Err(client(
-                "The secret name must be unique and not shared with any new or existing environment variables set on the container.",
-            ));
-        }
-    }
-    if !containers.iter().any(|it| flag(it, "essential").unwrap_or(true)) {
-        return Err(client("At least one container must be essential."));
-    }
-    for it in containers {
-        for dependency in list(it, "dependsOn") {
-            let on = text(dependency, "containerName").unwrap_or_default();
-            let Some(other) = container(definition, on) else {
-                return Err(client(format!("The container '{on}' in dependsOn does not exist.")));
-            };
-            if text(dependency, "condition") == Some("HEALTHY") && !has(other, "healthCheck") {
-                return Err(client(format!(
-                    "Container '{on}' must have a health check to be a HEALTHY dependency."
-                )));
-            }
+    for dependency in list(it, "dependsOn") {
+        let on = container(definition, text(dependency, "containerName").unwrap_or_default());
+        let healthy = text(dependency, "condition") == Some("HEALTHY");
+        refuse! {
+            on.is_none() => client("A container in dependsOn does not exist in the task definition.");
+            healthy && on.is_some_and(|it| !has(it, "healthCheck")) => client("A container must have a health check to be a HEALTHY dependency.");
         }
     }
     Ok(())

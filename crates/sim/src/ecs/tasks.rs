@@ -6,9 +6,10 @@ use super::{TAGS, includes, invalid, paging, scheduler, short, task_definitions}
 use crate::sim::{Answer, Sim};
 use crate::value::{self, has, int, list, page, paged, set, text, texts};
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a task is going to do. The document under test chooses, by a container's environment variable
-/// `SIM_BEHAVIOUR` or by an image tag of the same word.
+/// `SIM_BEHAVIOUR`, by an image tag of the same word, or by an image whose digest has such a tag in ECR.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Behaviour {
     /// Starts within 20 to 40 seconds and stays healthy.
@@ -40,9 +41,11 @@ impl Behaviour {
                 .iter()
                 .find(|it| text(it, "name") == Some("SIM_BEHAVIOUR"))
                 .and_then(|it| text(it, "value"));
-            let tag =
-                text(container, "image").and_then(|image| short(image).split_once(':')).map(|(_, tag)| tag);
-            word(variable.or(tag)?)
+            match (variable, text(container, "image")) {
+                (Some(variable), _) => word(variable),
+                (None, Some(image)) => sim.ecr.tags_of(image).iter().find_map(|tag| word(tag)),
+                (None, None) => None,
+            }
         });
         let logs_somewhere = containers.iter().all(|container| {
             let log = &container["logConfiguration"];
@@ -60,6 +63,7 @@ impl Behaviour {
 }
 
 /// A task of a service.
+#[derive(Clone)]
 pub struct Task {
     /// Its ARN.
     pub arn: String,
@@ -126,9 +130,8 @@ impl Task {
 
 /// Starts a task of the service's newest deployment.
 pub(super) fn launch(sim: &mut Sim, service: &Service, deployment: &str, definition: &str) -> Task {
-    let cluster = service.arn.rsplit('/').nth(1).unwrap_or_default();
     let id = sim.hex(32);
-    let arn = sim.arn("ecs", &format!("task/{cluster}/{id}"));
+    let arn = sim.arn("ecs", &format!("task/{}/{id}", service.cluster()));
     let draw = sim.draw();
     let due = sim.now + sim.draw_seconds(3, 8);
     let found = task_definitions::find(sim, definition);
@@ -142,6 +145,18 @@ pub(super) fn launch(sim: &mut Sim, service: &Service, deployment: &str, definit
             (name.to_owned(), sim.ecr.digest_of(image))
         })
         .collect();
+    let mut tags = match text(&service.config, "propagateTags") {
+        Some("SERVICE") => sim.tags.get(&service.arn).cloned().unwrap_or_default(),
+        Some("TASK_DEFINITION") => sim.tags.get(definition).cloned().unwrap_or_default(),
+        _ => BTreeMap::new(),
+    };
+    if service.config["enableECSManagedTags"] == true {
+        tags.insert("aws:ecs:clusterName".to_owned(), service.cluster().to_owned());
+        tags.insert("aws:ecs:serviceName".to_owned(), service.name().to_owned());
+    }
+    if !tags.is_empty() {
+        sim.tags.insert(arn.clone(), tags);
+    }
     Task {
         arn,
         deployment: deployment.to_owned(),
@@ -333,17 +348,15 @@ pub(super) fn list_tasks(sim: &mut Sim, input: &Value) -> Answer {
     if let Some(name) = wanted
         && !sim.ecs.services.contains_key(&(cluster.clone(), name.to_owned()))
     {
-        return Err(crate::sim::ApiError::new("ServiceNotFoundException", "Service not found."));
+        return Err(super::services::not_found());
     }
     let stopped = text(input, "desiredStatus") == Some("STOPPED");
     let family = text(input, "family");
     let started_by = text(input, "startedBy");
     let mut items: Vec<(String, Value)> = sim
         .ecs
-        .services
-        .range((cluster.clone(), String::new())..)
-        .take_while(|((of, _), _)| *of == cluster)
-        .filter(|((_, name), _)| wanted.is_none_or(|wanted| wanted == name))
+        .in_cluster(&cluster)
+        .filter(|(name, _)| wanted.is_none_or(|wanted| wanted == *name))
         .flat_map(|(_, service)| &service.tasks)
         .filter(|task| task.stopping == stopped && !expired(sim, task))
         .filter(|task| family.is_none_or(|family| short(&task.definition).split(':').next() == Some(family)))
@@ -358,24 +371,25 @@ pub(super) fn list_tasks(sim: &mut Sim, input: &Value) -> Answer {
 pub(super) fn describe(sim: &mut Sim, input: &Value) -> Answer {
     let cluster = named(sim, input)?;
     let names = texts(input, "tasks");
-    if names.is_empty() {
-        return Err(invalid("Tasks cannot be empty."));
+    refuse! {
+        names.is_empty() => invalid("Tasks cannot be empty.");
+        names.len() > 100 => invalid("Tasks can have at most 100 items.");
     }
-    if names.len() > 100 {
-        return Err(invalid("Tasks can have at most 100 items."));
-    }
+    let wanted: BTreeSet<&str> = names.iter().map(|name| short(name)).collect();
+    let shown: BTreeMap<&str, Value> = sim
+        .ecs
+        .in_cluster(&cluster)
+        .flat_map(|(_, service)| service.tasks.iter().map(move |task| (service, task)))
+        .filter(|(_, task)| wanted.contains(task.id()) && !expired(sim, task))
+        .map(|(service, task)| (task.id(), show(sim, service, task, includes(input, "TAGS"))))
+        .collect();
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for name in names {
-        let arn = sim.arn("ecs", &format!("task/{cluster}/{}", short(name)));
-        let task = sim
-            .ecs
-            .services
-            .range((cluster.clone(), String::new())..)
-            .take_while(|((of, _), _)| *of == cluster)
-            .find_map(|(_, service)| Some((service, service.tasks.iter().find(|task| task.arn == arn)?)));
-        match task.filter(|(_, task)| !expired(sim, task)) {
-            Some((service, task)) => found.push(show(sim, service, task, includes(input, "TAGS"))),
-            None => failures.push(json!({"arn": arn, "reason": "MISSING"})),
+        let id = short(name);
+        match shown.get(id) {
+            Some(task) => found.push(task.clone()),
+            None => failures
+                .push(json!({"arn": sim.arn("ecs", &format!("task/{cluster}/{id}")), "reason": "MISSING"})),
         }
     }
     Ok(json!({"tasks": found, "failures": failures}))
@@ -412,7 +426,6 @@ pub(super) fn expired(sim: &Sim, task: &Task) -> bool {
 }
 
 fn show(sim: &Sim, service: &Service, task: &Task, tags: bool) -> Value {
-    let cluster = service.arn.rsplit('/').nth(1).unwrap_or_default();
     let definition = task_definitions::find(sim, &task.definition);
     let health = match (task.container_checked, task.behaviour, task.healthy) {
         (true, Behaviour::Unhealthy, _) if task.stopping => "UNHEALTHY",
@@ -421,7 +434,7 @@ fn show(sim: &Sim, service: &Service, task: &Task, tags: bool) -> Value {
     };
     let mut out = json!({
         "taskArn": task.arn,
-        "clusterArn": clusters::arn(sim, cluster),
+        "clusterArn": clusters::arn(sim, service.cluster()),
         "taskDefinitionArn": task.definition,
         "group": format!("service:{}", service.name()),
         "startedBy": task.deployment,

@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A listener with its rules by ARN. Its actions are those of its default rule.
+#[derive(Clone)]
 pub struct Listener {
     config: Value,
     pub(super) load_balancer: String,
     pub(super) rules: BTreeMap<String, Value>,
-    default_rule: String,
+    pub(super) default_rule: String,
 }
 
 impl Listener {
@@ -53,26 +54,18 @@ pub fn groups_in(actions: &[Value]) -> BTreeSet<&str> {
 
 /// Checks actions against what is there and puts them in the form AWS gives them back in.
 fn actions(sim: &Sim, sent: &[Value], load_balancer: &str) -> Result<Vec<Value>, ApiError> {
-    if sent.is_empty() {
-        return Err(invalid("At least one action must be specified"));
+    refuse! {
+        sent.is_empty() => invalid("At least one action must be specified");
     }
     for group in groups_in(sent) {
         let found = sim.elb.groups.get(group).ok_or_else(no_group)?;
-        if sim.elb.load_balancers_of(group).iter().any(|other| *other != load_balancer) {
-            return Err(ApiError::new(
-                "TargetGroupAssociationLimit",
-                format!(
-                    "The following target groups cannot be associated with more than one load balancer: {group}"
-                ),
-            ));
+        refuse! {
+            sim.elb.load_balancers_of(group).iter().any(|other| *other != load_balancer) => ApiError::new("TargetGroupAssociationLimit", format!("The following target groups cannot be associated with more than one load balancer: {group}"));
         }
         let web = matches!(text(&found.config, "Protocol"), Some("HTTP" | "HTTPS"));
         let lambda = text(&found.config, "TargetType") == Some("lambda");
-        if (sim.elb.kind(load_balancer) == "application") != (web || lambda) {
-            return Err(ApiError::new(
-                "IncompatibleProtocols",
-                format!("The target group protocol of '{group}' is not compatible with the load balancer"),
-            ));
+        refuse! {
+            (sim.elb.kind(load_balancer) == "application") != (web || lambda) => ApiError::new("IncompatibleProtocols", format!("The target group protocol of '{group}' is not compatible with the load balancer"));
         }
     }
     let network = sim.elb.kind(load_balancer) != "application";
@@ -85,8 +78,7 @@ fn actions(sim: &Sim, sent: &[Value], load_balancer: &str) -> Result<Vec<Value>,
         match text(action, "Type") {
             Some("forward") => forward(action, network)?,
             Some("redirect") => {
-                fill(action, "RedirectConfig", json!({}));
-                let redirect = &mut action["RedirectConfig"];
+                let redirect = value::object_mut(action, "RedirectConfig");
                 for (name, default) in [
                     ("Host", "#{host}"),
                     ("Path", "/#{path}"),
@@ -112,11 +104,9 @@ fn forward(action: &mut Value, network: bool) -> Result<(), ApiError> {
     if groups.is_empty() {
         groups.extend(single.iter().map(|arn| json!({"TargetGroupArn": arn})));
     }
-    if groups.is_empty() {
-        return Err(invalid("A target group ARN must be specified"));
-    }
-    if single.is_some() && groups.len() > 1 {
-        return Err(invalid("You cannot specify both a target group ARN and several target groups"));
+    refuse! {
+        groups.is_empty() => invalid("A target group ARN must be specified");
+        single.is_some() && groups.len() > 1 => invalid("You cannot specify both a target group ARN and several target groups");
     }
     let mut config = action.get("ForwardConfig").cloned().unwrap_or_else(|| json!({}));
     if !network {
@@ -168,8 +158,8 @@ fn conditions(sent: &[Value]) -> Result<Vec<Value>, ApiError> {
         let values = config.get("Values").cloned().filter(|_| mirrored);
         set(condition, "Values", values.unwrap_or_else(|| json!([])));
     }
-    if count > 5 {
-        return Err(invalid("A rule can have at most '5' condition values"));
+    refuse! {
+        count > 5 => invalid("A rule can have at most '5' condition values");
     }
     shuffle(&mut conditions);
     Ok(conditions)
@@ -177,8 +167,8 @@ fn conditions(sent: &[Value]) -> Result<Vec<Value>, ApiError> {
 
 pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
     let load_balancer = value::required(input, "LoadBalancerArn", "ValidationError")?.to_owned();
-    if !sim.elb.load_balancers.contains_key(&load_balancer) {
-        return Err(no_load_balancer());
+    refuse! {
+        !sim.elb.load_balancers.contains_key(&load_balancer) => no_load_balancer();
     }
     TAGS.parse(input)?;
     let mut config = value::pick(
@@ -231,8 +221,8 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
 
 fn secure(config: &mut Value, protocol: &str) -> Result<(), ApiError> {
     if matches!(protocol, "HTTPS" | "TLS") {
-        if list(config, "Certificates").is_empty() {
-            return Err(invalid("A certificate must be specified for HTTPS listeners"));
+        refuse! {
+            list(config, "Certificates").is_empty() => invalid("A certificate must be specified for HTTPS listeners");
         }
         fill(config, "SslPolicy", json!("ELBSecurityPolicy-2016-08"));
     }
@@ -282,8 +272,8 @@ fn replace_actions(sim: &mut Sim, rule: &str, actions: Vec<Value>) {
 pub(super) fn describe(sim: &mut Sim, input: &Value) -> Answer {
     let arns = texts(input, "ListenerArns");
     let of = text(input, "LoadBalancerArn");
-    if of.is_some_and(|of| !sim.elb.load_balancers.contains_key(of)) {
-        return Err(no_load_balancer());
+    refuse! {
+        of.is_some_and(|of| !sim.elb.load_balancers.contains_key(of)) => no_load_balancer();
     }
     let items: Vec<(String, Value)> = sim
         .elb
@@ -295,8 +285,8 @@ pub(super) fn describe(sim: &mut Sim, input: &Value) -> Answer {
         })
         .map(|(arn, it)| (arn.clone(), it.show()))
         .collect();
-    if items.len() < arns.len() {
-        return Err(no_listener());
+    refuse! {
+        items.len() < arns.len() => no_listener();
     }
     let (page, next) = page(items, input, &PAGING)?;
     Ok(paged("Listeners", page, next, &PAGING))
@@ -304,8 +294,8 @@ pub(super) fn describe(sim: &mut Sim, input: &Value) -> Answer {
 
 pub(super) fn delete(sim: &mut Sim, input: &Value) -> Answer {
     let arn = value::required(input, "ListenerArn", "ValidationError")?.to_owned();
-    if !sim.elb.listeners.contains_key(&arn) {
-        return Err(no_listener());
+    refuse! {
+        !sim.elb.listeners.contains_key(&arn) => no_listener();
     }
     remove(sim, &arn);
     Ok(json!({}))
@@ -338,15 +328,12 @@ pub(super) fn create_rule(sim: &mut Sim, input: &Value) -> Answer {
     TAGS.parse(input)?;
     let priority = int(input, "Priority").ok_or_else(|| invalid("A priority must be specified"))?;
     free(listener, priority)?;
-    if listener.rules.len() > 100 {
-        return Err(ApiError::new(
-            "TooManyRules",
-            "You've reached the limit on the number of rules per load balancer.",
-        ));
+    refuse! {
+        listener.rules.len() > 100 => ApiError::new("TooManyRules", "You've reached the limit on the number of rules per load balancer.");
     }
     let conditions = conditions(list(input, "Conditions"))?;
-    if conditions.is_empty() {
-        return Err(invalid("A condition must be specified"));
+    refuse! {
+        conditions.is_empty() => invalid("A condition must be specified");
     }
     let actions = actions(sim, list(input, "Actions"), &load_balancer)?;
     let id = sim.hex(16);
@@ -365,8 +352,8 @@ pub(super) fn create_rule(sim: &mut Sim, input: &Value) -> Answer {
 
 /// Refuses a priority that another rule has.
 fn free(listener: &Listener, priority: i64) -> Result<(), ApiError> {
-    if !(1..=50_000).contains(&priority) {
-        return Err(invalid("Priority must be between 1 and 50000"));
+    refuse! {
+        !(1..=50_000).contains(&priority) => invalid("Priority must be between 1 and 50000");
     }
     let taken = listener.rules.values().any(|rule| int(rule, "Priority") == Some(priority));
     match taken {
@@ -383,8 +370,8 @@ fn rule<'a>(sim: &'a Sim, arn: &str) -> Result<(&'a Listener, &'a Value), ApiErr
 pub(super) fn modify_rule(sim: &mut Sim, input: &Value) -> Answer {
     let arn = value::required(input, "RuleArn", "ValidationError")?.to_owned();
     let (listener, old) = rule(sim, &arn)?;
-    if old["IsDefault"] == true {
-        return Err(ApiError::new("OperationNotPermitted", "Default rules cannot be modified"));
+    refuse! {
+        old["IsDefault"] == true => ApiError::new("OperationNotPermitted", "Default rules cannot be modified");
     }
     let load_balancer = listener.load_balancer.clone();
     let mut new = old.clone();
@@ -434,11 +421,8 @@ pub(super) fn describe_rules(sim: &mut Sim, input: &Value) -> Answer {
 pub(super) fn delete_rule(sim: &mut Sim, input: &Value) -> Answer {
     let arn = value::required(input, "RuleArn", "ValidationError")?.to_owned();
     let (_, old) = rule(sim, &arn)?;
-    if old["IsDefault"] == true {
-        return Err(ApiError::new(
-            "OperationNotPermitted",
-            format!("Default rule '{arn}' cannot be deleted"),
-        ));
+    refuse! {
+        old["IsDefault"] == true => ApiError::new("OperationNotPermitted", format!("Default rule '{arn}' cannot be deleted"));
     }
     let actions = list(old, "Actions").to_vec();
     sim.elb.remove_uses(&arn, &actions);
@@ -456,8 +440,8 @@ pub(super) fn set_priorities(sim: &mut Sim, input: &Value) -> Answer {
         let arn = value::required(pair, "RuleArn", "ValidationError")?;
         let priority = int(pair, "Priority").ok_or_else(|| invalid("A priority must be specified"))?;
         let (_, old) = rule(sim, arn)?;
-        if old["IsDefault"] == true {
-            return Err(ApiError::new("OperationNotPermitted", "Default rules cannot be modified"));
+        refuse! {
+            old["IsDefault"] == true => ApiError::new("OperationNotPermitted", "Default rules cannot be modified");
         }
         wanted.insert(arn.to_owned(), priority);
     }
@@ -468,8 +452,8 @@ pub(super) fn set_priorities(sim: &mut Sim, input: &Value) -> Answer {
             .rules
             .iter()
             .any(|(other, it)| !wanted.contains_key(other) && int(it, "Priority") == Some(*priority));
-        if taken || !seen.insert((listener_of(arn), priority)) {
-            return Err(ApiError::new("PriorityInUse", format!("Priority '{priority}' is currently in use")));
+        refuse! {
+            taken || !seen.insert((listener_of(arn), priority)) => ApiError::new("PriorityInUse", format!("Priority '{priority}' is currently in use"));
         }
     }
     let mut changed = Vec::new();

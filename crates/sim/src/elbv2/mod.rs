@@ -4,23 +4,26 @@ pub mod listeners;
 pub mod target_groups;
 
 use crate::sim::{Answer, ApiError, Sim};
-use crate::table::{self, Operation, TagStyle, read, write};
-use crate::value::{self, Paging, fill, list, page, paged, set, text, texts};
+use crate::table::{Operation, TagStyle, TagVerb, read, tags, write};
+use crate::value::{self, Paging, fill, int, list, page, paged, set, text, texts};
 use listeners::Listener;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use target_groups::TargetGroup;
 
 /// Everything ELBv2 keeps, by ARN.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Elb {
     load_balancers: BTreeMap<String, LoadBalancer>,
     pub(super) groups: BTreeMap<String, TargetGroup>,
+    /// The ARNs of target groups by name.
+    pub(super) names: BTreeMap<String, String>,
     pub(super) listeners: BTreeMap<String, Listener>,
     /// For each target group: the rules that forward to it, with their load balancer.
     uses: BTreeMap<String, BTreeMap<String, String>>,
 }
 
+#[derive(Clone)]
 struct LoadBalancer {
     config: Value,
     attributes: BTreeMap<String, String>,
@@ -46,6 +49,33 @@ impl Elb {
     /// A rule that forwards to this target group.
     pub fn rule_of(&self, arn: &str) -> Option<&str> {
         self.uses.get(arn)?.keys().next().map(String::as_str)
+    }
+
+    /// The rules that forward to this target group.
+    pub fn rules_of(&self, arn: &str) -> impl Iterator<Item = &str> {
+        self.uses.get(arn).into_iter().flatten().map(|(rule, _)| rule.as_str())
+    }
+
+    /// The target groups to which a rule sends traffic: those of weight 0 get none.
+    pub fn weighted_groups(&self, rule: &str) -> Vec<String> {
+        let listener = self.listeners.get(&listeners::listener_of(rule));
+        let actions = listener.and_then(|it| it.rules.get(rule)).map_or(&[][..], |it| list(it, "Actions"));
+        let forwards = actions.iter().filter_map(|action| action.get("ForwardConfig"));
+        forwards
+            .flat_map(|forward| list(forward, "TargetGroups"))
+            .filter(|group| int(group, "Weight") != Some(0))
+            .filter_map(|group| text(group, "TargetGroupArn").map(str::to_owned))
+            .collect()
+    }
+
+    /// How many targets of a group are healthy.
+    pub fn healthy_targets(&self, arn: &str, now: i64) -> usize {
+        self.groups.get(arn).map_or(0, |group| group.healthy(self.in_use(arn), now))
+    }
+
+    /// The default rule of a listener.
+    pub fn default_rule_of(&self, listener: &str) -> Option<&str> {
+        self.listeners.get(listener).map(|it| it.default_rule.as_str())
     }
 
     /// Each target group in one line.
@@ -113,8 +143,8 @@ pub const OPERATIONS: &[Operation] = &[
     read(SERVICE, "DescribeRules", listeners::describe_rules),
     write(SERVICE, "DeleteRule", listeners::delete_rule),
     write(SERVICE, "SetRulePriorities", listeners::set_priorities),
-    write(SERVICE, "AddTags", add_tags),
-    write(SERVICE, "RemoveTags", remove_tags),
+    tags(SERVICE, "AddTags", &TAGS, TagVerb::Add),
+    tags(SERVICE, "RemoveTags", &TAGS, TagVerb::Remove),
     read(SERVICE, "DescribeTags", describe_tags),
 ];
 
@@ -125,6 +155,8 @@ pub const TAGS: TagStyle = TagStyle {
     value: "Value",
     invalid: "ValidationError",
     too_many: "TooManyTags",
+    keys: "TagKeys",
+    find: existing,
 };
 
 /// Pages as ELBv2 pages them.
@@ -153,16 +185,10 @@ fn no_load_balancer() -> ApiError {
 
 /// Refuses names that AWS refuses: up to 32 letters, digits and hyphens, none of these at an end.
 pub fn check_name(what: &str, name: &str) -> Result<(), ApiError> {
-    if name.len() > 32 {
-        return Err(invalid(format!("{what} name '{name}' cannot be longer than '32' characters")));
-    }
-    if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
-        return Err(invalid(format!(
-            "{what} name '{name}' can only contain characters that are alphanumeric characters and hyphens(-)"
-        )));
-    }
-    if name.starts_with('-') || name.ends_with('-') {
-        return Err(invalid(format!("{what} name '{name}' cannot begin or end with '-'")));
+    refuse! {
+        name.len() > 32 => invalid(format!("{what} name '{name}' cannot be longer than '32' characters"));
+        !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') => invalid(format!("{what} name '{name}' can only contain characters that are alphanumeric characters and hyphens(-)"));
+        name.starts_with('-') || name.ends_with('-') => invalid(format!("{what} name '{name}' cannot begin or end with '-'"));
     }
     Ok(())
 }
@@ -178,8 +204,8 @@ fn create_load_balancer(sim: &mut Sim, input: &Value) -> Answer {
     let mut subnets = texts(input, "Subnets");
     subnets.extend(list(input, "SubnetMappings").iter().filter_map(|it| text(it, "SubnetId")));
     let kind = text(&config, "Type").unwrap_or_default().to_owned();
-    if subnets.is_empty() || (kind == "application" && subnets.len() < 2) {
-        return Err(invalid("At least two subnets in two different Availability Zones must be specified"));
+    refuse! {
+        subnets.is_empty() || (kind == "application" && subnets.len() < 2) => invalid("At least two subnets in two different Availability Zones must be specified");
     }
     if kind == "application" {
         fill(&mut config, "SecurityGroups", json!(["sg-0default"]));
@@ -269,8 +295,8 @@ fn describe_load_balancers(sim: &mut Sim, input: &Value) -> Answer {
         (true, false) => text(&it.config, "LoadBalancerName").is_some_and(|name| names.contains(&name)),
     };
     let asked = arns.len().max(names.len());
-    if asked > 20 {
-        return Err(invalid("You cannot describe more than '20' load balancers at a time"));
+    refuse! {
+        asked > 20 => invalid("You cannot describe more than '20' load balancers at a time");
     }
     let items: Vec<(String, Value)> = sim
         .elb
@@ -279,8 +305,8 @@ fn describe_load_balancers(sim: &mut Sim, input: &Value) -> Answer {
         .filter(|(arn, it)| wanted(arn, it))
         .map(|(arn, it)| (arn.clone(), show_load_balancer(sim, arn, it)))
         .collect();
-    if items.len() < asked {
-        return Err(no_load_balancer());
+    refuse! {
+        items.len() < asked => no_load_balancer();
     }
     let (page, next) = page(items, input, &PAGING)?;
     Ok(paged("LoadBalancers", page, next, &PAGING))
@@ -290,11 +316,8 @@ fn delete_load_balancer(sim: &mut Sim, input: &Value) -> Answer {
     let arn = value::required(input, "LoadBalancerArn", "ValidationError")?;
     let protected =
         |it: &LoadBalancer| it.attributes.get("deletion_protection.enabled").is_some_and(|on| on == "true");
-    if sim.elb.load_balancers.get(arn).is_some_and(protected) {
-        return Err(ApiError::new(
-            "OperationNotPermitted",
-            format!("Load balancer '{arn}' cannot be deleted because deletion protection is enabled"),
-        ));
+    refuse! {
+        sim.elb.load_balancers.get(arn).is_some_and(protected) => ApiError::new("OperationNotPermitted", format!("Load balancer '{arn}' cannot be deleted because deletion protection is enabled"));
     }
     let own: Vec<String> = sim
         .elb
@@ -339,20 +362,6 @@ pub fn owned(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
-fn add_tags(sim: &mut Sim, input: &Value) -> Answer {
-    for arn in existing(sim, input)? {
-        TAGS.add(sim, &arn, input)?;
-    }
-    Ok(json!({}))
-}
-
-fn remove_tags(sim: &mut Sim, input: &Value) -> Answer {
-    for arn in existing(sim, input)? {
-        table::untag(sim, &arn, input, "TagKeys");
-    }
-    Ok(json!({}))
-}
-
 fn describe_tags(sim: &mut Sim, input: &Value) -> Answer {
     let descriptions: Vec<Value> = existing(sim, input)?
         .iter()
@@ -364,8 +373,8 @@ fn describe_tags(sim: &mut Sim, input: &Value) -> Answer {
 /// The ARNs a tag operation names; one that is missing fails it whole.
 fn existing(sim: &Sim, input: &Value) -> Result<Vec<String>, ApiError> {
     let arns = texts(input, "ResourceArns");
-    if arns.len() > 20 {
-        return Err(invalid("You cannot describe tags of more than '20' resources at a time"));
+    refuse! {
+        arns.len() > 20 => invalid("You cannot describe tags of more than '20' resources at a time");
     }
     for arn in &arns {
         let rule_listener = listeners::listener_of(arn);

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// A target group.
+#[derive(Clone)]
 pub struct TargetGroup {
     /// What was asked for, with AWS's defaults.
     pub config: Value,
@@ -15,6 +16,7 @@ pub struct TargetGroup {
 }
 
 /// A registered target. Its health is a function of these and the time.
+#[derive(Clone)]
 struct Target {
     registered: i64,
     passes: bool,
@@ -62,6 +64,11 @@ impl TargetGroup {
         self.targets.len()
     }
 
+    /// How many targets are healthy.
+    pub fn healthy(&self, used: bool, now: i64) -> usize {
+        self.targets.values().filter(|it| self.health(it, used, now)["State"] == "healthy").count()
+    }
+
     /// When a target registered at `since` is found healthy, or unhealthy.
     pub fn verdicts(&self, since: i64) -> (i64, i64) {
         let interval = int(&self.config, "HealthCheckIntervalSeconds").unwrap_or(30) * 1000;
@@ -104,21 +111,18 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
     fill_in(&mut config);
     let kind = text(&config, "TargetType").unwrap_or_default();
     for name in ["Protocol", "Port", "VpcId"] {
-        if kind != "lambda" && config.get(name).is_none() {
-            return Err(invalid(format!("A {} must be specified", name.to_lowercase())));
+        refuse! {
+            kind != "lambda" && config.get(name).is_none() => invalid(format!("A {} must be specified", name.to_lowercase()));
         }
     }
     check(&config)?;
-    let existing = sim.elb.groups.iter().find(|(_, it)| text(&it.config, "TargetGroupName") == Some(&name));
+    let existing = sim.elb.names.get(&name).and_then(|arn| Some((arn, sim.elb.groups.get(arn)?)));
     if let Some((arn, it)) = existing {
         let same = FIXED.iter().chain(HEALTH).all(|name| plain(&it.config, name) == plain(&config, name));
-        return match same {
-            true => Ok(json!({"TargetGroups": [show(sim, arn, it)]})),
-            false => Err(ApiError::new(
-                "DuplicateTargetGroupName",
-                format!("A target group with the same name '{name}' exists, but with different settings"),
-            )),
-        };
+        refuse! {
+            !same => ApiError::new("DuplicateTargetGroupName", format!("A target group with the same name '{name}' exists, but with different settings"));
+        }
+        return Ok(json!({"TargetGroups": [show(sim, arn, it)]}));
     }
     let id = sim.hex(16);
     let arn = sim.arn("elasticloadbalancing", &format!("targetgroup/{name}/{id}"));
@@ -127,6 +131,7 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
     TAGS.add(sim, &arn, input)?;
     let group = TargetGroup { attributes: attributes(&config), config, targets: BTreeMap::new() };
     let shown = show(sim, &arn, &group);
+    sim.elb.names.insert(name, arn.clone());
     sim.elb.groups.insert(arn, group);
     Ok(json!({"TargetGroups": [shown]}))
 }
@@ -162,19 +167,14 @@ pub(super) fn modify(sim: &mut Sim, input: &Value) -> Answer {
 fn check(config: &Value) -> Result<(), ApiError> {
     let interval = int(config, "HealthCheckIntervalSeconds").unwrap_or(30);
     let timeout = int(config, "HealthCheckTimeoutSeconds").unwrap_or(5);
-    if !(5..=300).contains(&interval) {
-        return Err(invalid("Health check interval must be between 5 and 300 seconds"));
-    }
-    if !(2..=120).contains(&timeout) {
-        return Err(invalid("Health check timeout must be between 2 and 120 seconds"));
-    }
-    if timeout >= interval && matches!(text(config, "Protocol"), Some("HTTP" | "HTTPS")) {
-        return Err(invalid("Health check timeout must be smaller than the interval"));
-    }
-    for name in ["HealthyThresholdCount", "UnhealthyThresholdCount"] {
-        if int(config, name).is_some_and(|it| !(2..=10).contains(&it)) {
-            return Err(invalid("Health check thresholds must be between 2 and 10"));
-        }
+    let web = matches!(text(config, "Protocol"), Some("HTTP" | "HTTPS"));
+    let threshold = |name| int(config, name).is_some_and(|it| !(2..=10).contains(&it));
+    refuse! {
+        !(5..=300).contains(&interval) => invalid("Health check interval must be between 5 and 300 seconds");
+        !(2..=120).contains(&timeout) => invalid("Health check timeout must be between 2 and 120 seconds");
+        web && timeout >= interval => invalid("Health check timeout must be smaller than the interval");
+        threshold("HealthyThresholdCount") => invalid("Healthy threshold count must be between 2 and 10");
+        threshold("UnhealthyThresholdCount") => invalid("Unhealthy threshold count must be between 2 and 10");
     }
     Ok(())
 }
@@ -182,28 +182,28 @@ fn check(config: &Value) -> Result<(), ApiError> {
 pub(super) fn describe(sim: &mut Sim, input: &Value) -> Answer {
     let (arns, names) = (texts(input, "TargetGroupArns"), texts(input, "Names"));
     let asked = arns.len().max(names.len());
-    if asked > 20 {
-        return Err(invalid("You cannot describe more than '20' target groups at a time"));
+    refuse! {
+        asked > 20 => invalid("You cannot describe more than '20' target groups at a time");
     }
-    let of = text(input, "LoadBalancerArn");
-    let wanted = |arn: &str, group: &TargetGroup| match (of, arns.is_empty(), names.is_empty()) {
-        (Some(of), ..) => sim.elb.load_balancers_of(arn).contains(&of),
-        (None, true, true) => true,
-        (None, false, _) => arns.contains(&arn),
-        (None, true, false) => {
-            text(&group.config, "TargetGroupName").is_some_and(|name| names.contains(&name))
-        }
+    let mut wanted: Vec<&str> = match (text(input, "LoadBalancerArn"), asked) {
+        (Some(of), _) => sim
+            .elb
+            .groups
+            .keys()
+            .map(String::as_str)
+            .filter(|arn| sim.elb.load_balancers_of(arn).contains(&of))
+            .collect(),
+        (None, 0) => sim.elb.groups.keys().map(String::as_str).collect(),
+        (None, _) => arns
+            .into_iter()
+            .chain(names.iter().map(|name| sim.elb.names.get(*name).map_or("", String::as_str)))
+            .collect(),
     };
-    let items: Vec<(String, (&String, &TargetGroup))> = sim
-        .elb
-        .groups
-        .iter()
-        .filter(|(arn, group)| wanted(arn, group))
-        .map(|(arn, group)| (arn.clone(), (arn, group)))
-        .collect();
-    if items.len() < asked {
-        return Err(no_group());
-    }
+    wanted.sort_unstable();
+    wanted.dedup();
+    let found: Option<Vec<_>> =
+        wanted.into_iter().map(|arn| Some((arn.to_owned(), (arn, sim.elb.groups.get(arn)?)))).collect();
+    let items = found.ok_or_else(no_group)?;
     let (page, next) = page(items, input, &PAGING)?;
     let page = page.into_iter().map(|(arn, group)| show(sim, arn, group)).collect();
     Ok(paged("TargetGroups", page, next, &PAGING))
@@ -211,13 +211,12 @@ pub(super) fn describe(sim: &mut Sim, input: &Value) -> Answer {
 
 pub(super) fn delete(sim: &mut Sim, input: &Value) -> Answer {
     let arn = value::required(input, "TargetGroupArn", "ValidationError")?;
-    if sim.elb.in_use(arn) {
-        return Err(ApiError::new(
-            "ResourceInUse",
-            format!("Target group '{arn}' is currently in use by a listener or a rule"),
-        ));
+    refuse! {
+        sim.elb.in_use(arn) => ApiError::new("ResourceInUse", format!("Target group '{arn}' is currently in use by a listener or a rule"));
     }
-    sim.elb.groups.remove(arn);
+    if let Some(group) = sim.elb.groups.remove(arn) {
+        sim.elb.names.remove(text(&group.config, "TargetGroupName").unwrap_or_default());
+    }
     sim.tags.remove(arn);
     Ok(json!({}))
 }
@@ -242,13 +241,8 @@ pub(super) fn modify_attributes(sim: &mut Sim, input: &Value) -> Answer {
         };
         let value = text(attribute, "Value").unwrap_or_default();
         let seconds = value.parse::<i64>().ok();
-        if key == "deregistration_delay.timeout_seconds"
-            && !seconds.is_some_and(|it| (0..=3600).contains(&it))
-        {
-            return Err(ApiError::new(
-                "InvalidConfigurationRequest",
-                format!("'{key}' must be between 0 and 3600"),
-            ));
+        refuse! {
+            key == "deregistration_delay.timeout_seconds" && !seconds.is_some_and(|it| (0..=3600).contains(&it)) => ApiError::new("InvalidConfigurationRequest", format!("'{key}' must be between 0 and 3600"));
         }
         value.clone_into(slot);
     }

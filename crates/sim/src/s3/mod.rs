@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything S3 keeps: buckets by name, and what is denied.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct S3 {
     pub(crate) buckets: BTreeMap<String, Bucket>,
     /// Buckets and key prefixes to which access is denied.
@@ -20,6 +20,7 @@ pub struct S3 {
 }
 
 /// A bucket.
+#[derive(Clone)]
 pub struct Bucket {
     created: i64,
     /// Empty (never versioned), `Enabled` or `Suspended`.
@@ -28,6 +29,7 @@ pub struct Bucket {
     objects: BTreeMap<String, Vec<Version>>,
 }
 
+#[derive(Clone)]
 struct Version {
     id: String,
     body: Bytes,
@@ -107,8 +109,8 @@ fn bucket<'a>(sim: &'a mut Sim, input: &Value, key: &str) -> Result<&'a mut Buck
     let name = text(input, "Bucket").unwrap_or_default();
     let denied =
         sim.s3.denied.iter().any(|(bucket, prefix)| bucket == name && key.starts_with(prefix.as_str()));
-    if denied {
-        return Err(ApiError::with_status(403, "AccessDenied", "Access Denied"));
+    refuse! {
+        denied => ApiError::with_status(403, "AccessDenied", "Access Denied");
     }
     sim.s3
         .buckets
@@ -133,15 +135,9 @@ fn list_buckets(sim: &mut Sim, _: &Value) -> Answer {
 fn create_bucket(sim: &mut Sim, input: &Value) -> Answer {
     let name = text(input, "Bucket").unwrap_or_default();
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
-    if !(3..=63).contains(&name.len()) || !name.chars().all(allowed) {
-        return Err(ApiError::new("InvalidBucketName", "The specified bucket is not valid."));
-    }
-    if sim.s3.buckets.contains_key(name) {
-        return Err(ApiError::with_status(
-            409,
-            "BucketAlreadyOwnedByYou",
-            "Your previous request to create the named bucket succeeded and you already own it.",
-        ));
+    refuse! {
+        !(3..=63).contains(&name.len()) || !name.chars().all(allowed) => ApiError::new("InvalidBucketName", "The specified bucket is not valid.");
+        sim.s3.buckets.contains_key(name) => ApiError::with_status(409, "BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.");
     }
     sim.s3.create(name, false, sim.now);
     Ok(json!({"Location": format!("/{name}")}))
@@ -159,12 +155,8 @@ fn get_location(sim: &mut Sim, input: &Value) -> Answer {
 }
 
 fn delete_bucket(sim: &mut Sim, input: &Value) -> Answer {
-    if !bucket(sim, input, "")?.objects.is_empty() {
-        return Err(ApiError::with_status(
-            409,
-            "BucketNotEmpty",
-            "The bucket you tried to delete is not empty",
-        ));
+    refuse! {
+        !bucket(sim, input, "")?.objects.is_empty() => ApiError::with_status(409, "BucketNotEmpty", "The bucket you tried to delete is not empty");
     }
     sim.s3.buckets.remove(text(input, "Bucket").unwrap_or_default());
     Ok(json!({}))
@@ -172,11 +164,8 @@ fn delete_bucket(sim: &mut Sim, input: &Value) -> Answer {
 
 fn put_versioning(sim: &mut Sim, input: &Value) -> Answer {
     let status = text(input, "Status").unwrap_or_default().to_owned();
-    if !matches!(status.as_str(), "Enabled" | "Suspended") {
-        return Err(ApiError::new(
-            "IllegalVersioningConfigurationException",
-            "The Versioning element must be specified",
-        ));
+    refuse! {
+        !matches!(status.as_str(), "Enabled" | "Suspended") => ApiError::new("IllegalVersioningConfigurationException", "The Versioning element must be specified");
     }
     bucket(sim, input, "")?.versioning = status;
     Ok(json!({}))
@@ -295,14 +284,10 @@ fn get_object(sim: &mut Sim, input: &Value, _: &Bytes) -> Result<Reply, ApiError
         })?,
         None => versions.last().ok_or_else(|| no_key(&key))?,
     };
-    if version.marker {
-        return Err(no_key(&key));
-    }
-    if text(input, "IfMatch").is_some_and(|wanted| !matches(wanted, &version.etag)) {
-        return Err(failed("If-Match"));
-    }
-    if text(input, "IfNoneMatch").is_some_and(|known| matches(known, &version.etag)) {
-        return Err(ApiError::with_status(304, "NotModified", version.etag.clone()));
+    refuse! {
+        version.marker => no_key(&key);
+        text(input, "IfMatch").is_some_and(|wanted| !matches(wanted, &version.etag)) => failed("If-Match");
+        text(input, "IfNoneMatch").is_some_and(|known| matches(known, &version.etag)) => ApiError::with_status(304, "NotModified", version.etag.clone());
     }
     let mut value = version.headers.clone();
     set(&mut value, "ETag", json!(version.etag));

@@ -194,7 +194,7 @@ fn line(bytes: &[u8]) -> Option<(&str, &[u8])> {
 
 /// The answer to a request, without the headers that every answer carries.
 pub fn respond(
-    sim: &mut Sim,
+    sim: &Sim,
     request: &Request<Bytes>,
     operation: &str,
     input: &Value,
@@ -281,7 +281,7 @@ fn span(range: &str, whole: usize) -> Option<(usize, usize)> {
     (from < to).then_some((from, to))
 }
 
-fn failure(sim: &mut Sim, error: &ApiError, input: &Value, head: bool, id: &str) -> Response<Bytes> {
+fn failure(sim: &Sim, error: &ApiError, input: &Value, head: bool, id: &str) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = http::StatusCode::from_u16(error.status).unwrap_or_default();
     if error.status == 304 {

@@ -333,8 +333,12 @@ pub(super) fn priorities(document: &Document, out: &mut Vec<Diagnostic>) {
             continue;
         }
         if let Some(other) = taken.get(&(rule.listener.as_str(), rule.priority)) {
-            let message = format!("rule {other} of the same listener has priority {} already", rule.priority);
-            out.push(Diagnostic::error("duplicate-priority", at.child("priority"), message));
+            let message =
+                format!("the rule at `{other}` has priority {} on this listener already", rule.priority);
+            out.push(
+                Diagnostic::error("duplicate-priority", at.child("priority"), message)
+                    .with_hint("priorities are unique on a listener"),
+            );
         } else {
             taken.insert((&rule.listener, rule.priority), at);
         }

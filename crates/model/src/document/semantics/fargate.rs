@@ -138,12 +138,12 @@ fn size(task: &Tree, place: &mut Place<'_>) {
                 256 => "with 256 units memory is 512, 1024 or 2048".to_owned(),
                 _ => format!("with {cpu} units memory is {least} to {most} in steps of {step}"),
             };
-            place.error("no-such-size", "memory", message).hint(hint);
+            place.error("fargate-size", "memory", message).hint(hint);
         }
         None => {
             let known = SIZES.map(|(units, ..)| units.to_string()).join(", ");
             place
-                .error("no-such-size", "cpu", format!("Fargate has no size of {cpu} CPU units"))
+                .error("fargate-size", "cpu", format!("Fargate has no size of {cpu} CPU units"))
                 .hint(format!("CPU is one of {known}"));
         }
     }

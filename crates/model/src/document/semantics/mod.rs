@@ -99,6 +99,10 @@ pub(super) fn check(document: &Document, out: &mut Vec<Diagnostic>) {
         let mut place = Place::new(out, at);
         names::name(&key.name, 255, "a service name", &mut place);
         let fargate = service::runs_on_fargate(&service.input);
+        // A family that nobody gave is the service's key, of which this is told above.
+        if service.task_definition.str("family") != Some(&service.item) {
+            names::family(&service.task_definition, &mut place.below(["taskDefinition"]));
+        }
         task_definition::check(&service.task_definition, fargate, &mut place.below(["taskDefinition"]));
         names::arns(&service.task_definition, &home, &mut place.below(["taskDefinition"]));
         service::check(document, key, service, &mut place.below(["service"]));
@@ -115,6 +119,7 @@ pub(super) fn check(document: &Document, out: &mut Vec<Diagnostic>) {
     }
     for (family, tree) in &document.task_definitions {
         let mut place = Place::new(out, document.items.place("taskDefinitions", family));
+        names::family(tree, &mut place);
         task_definition::check(tree, false, &mut place);
         names::arns(tree, &home, &mut place);
     }

@@ -38,9 +38,10 @@ pub(super) fn top(document: &Document, out: &mut Vec<Diagnostic>) {
     let reported = out.iter().any(|d| d.is_error() && d.path == Path::of(["account"]));
     let mut place = Place::new(out, Path::root());
     if !document.account.is_empty() && !is_account(&document.account) && !reported {
-        place
-            .error("bad-account", "account", "an account id has 12 digits")
-            .hint("in YAML, put it in quotes: a leading zero is lost otherwise");
+        let said = place.error("bad-account", "account", "an account id has 12 digits");
+        if document.account.bytes().all(|b| b.is_ascii_digit()) && document.account.len() < 12 {
+            said.hint("put it in quotes with its leading zeros, which a number loses");
+        }
     }
     if !document.name.is_empty() {
         name(&document.name, 128, "a document's name", &mut place.below(["name"]));
@@ -146,6 +147,13 @@ pub(super) fn name(text: &str, most: usize, what: &str, place: &mut Place<'_>) {
     if !is_name(text, most) && !is_open(text) {
         let message = format!("{what} has 1 to {most} letters, digits, `-` and `_`");
         place.error("bad-name", "", message).at_key();
+    }
+}
+
+/// The family of a task definition.
+pub(super) fn family(task: &Tree, place: &mut Place<'_>) {
+    if task.str("family").is_some_and(|family| !is_open(family) && !is_name(family, 255)) {
+        place.error("bad-name", "family", "a family has 1 to 255 letters, digits, `-` and `_`");
     }
 }
 

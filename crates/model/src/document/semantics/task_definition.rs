@@ -54,13 +54,6 @@ pub(super) fn declares_fargate(task: &Tree) -> bool {
 
 /// Checks a task definition; `on_fargate` where a service runs it there.
 pub(super) fn check(tree: &Tree, on_fargate: bool, place: &mut Place<'_>) {
-    if let Some(family) = tree.str("family")
-        && !is_open(family)
-        && !names::is_name(family, 255)
-    {
-        let message = "a family has 1 to 255 letters, digits, `-` and `_`";
-        place.error("bad-name", "family", message);
-    }
     let list = match tree.get("containerDefinitions") {
         // What has another type or is missing was told before.
         None => return,

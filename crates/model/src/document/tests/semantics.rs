@@ -246,9 +246,9 @@ fn fargate() {
     {
         case!(TASK "/cpu" = cpu, TASK "/memory" = memory;);
     }
-    case!(TASK "/memory" = "5 GB"; "error no-such-size" TASK "/memory");
-    case!(TASK "/cpu" = "256", TASK "/memory" = "1536"; "error no-such-size" TASK "/memory");
-    case!(TASK "/cpu" = "300"; "error no-such-size" TASK "/cpu");
+    case!(TASK "/memory" = "5 GB"; "error fargate-size" TASK "/memory");
+    case!(TASK "/cpu" = "256", TASK "/memory" = "1536"; "error fargate-size" TASK "/memory");
+    case!(TASK "/cpu" = "300"; "error fargate-size" TASK "/cpu");
     case!(TASK "/cpu" = "lots"; "error bad-amount" TASK "/cpu");
     case!(TASK "/memory" = "2 GiB"; "error bad-amount" TASK "/memory");
     case!(TASK "/cpu" = null, TASK "/memory" = null;

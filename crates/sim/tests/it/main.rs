@@ -1,0 +1,13 @@
+//! The simulated account, tested against what AWS is known to do.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where it stopped")]
+
+mod account;
+mod autoscaling;
+mod disturbances;
+mod ecs_rules;
+mod load_balancing;
+mod objects;
+mod rollouts;
+mod scaling;
+mod violations;
+mod wire;
