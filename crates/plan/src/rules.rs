@@ -150,6 +150,10 @@ fn change_priority(
 /// Where ECS shifts traffic between two target groups, it writes the weights of the rule or listener that a
 /// service names: they are left alone. `names` are the reference to it and its ARN.
 pub(crate) fn leave_shifted(document: &Document, names: &[&str], drifts: &mut [Drift]) {
+    let actions = |d: &Drift| matches!(d.path.segments().next(), Some("actions" | "defaultActions"));
+    if !drifts.iter().any(actions) {
+        return;
+    }
     let shifts = document.services.values().any(|service| {
         service.input.list_of("loadBalancers").iter().any(|entry| {
             ["productionListenerRule", "testListenerRule"].iter().any(|member| {
@@ -163,7 +167,6 @@ pub(crate) fn leave_shifted(document: &Document, names: &[&str], drifts: &mut [D
     if !shifts {
         return;
     }
-    let actions = |d: &Drift| matches!(d.path.segments().next(), Some("actions" | "defaultActions"));
     for drift in drifts.iter_mut().filter(|d| actions(d)) {
         drift.owner = Owner::Rollout;
         drift.acted_on = false;

@@ -8,7 +8,8 @@ use crate::text::{self, Format};
 use crate::tree::Tree;
 
 mod corpus;
-mod findings;
+mod forms;
+mod meanings;
 mod quirks;
 mod reading;
 mod semantics;
