@@ -7,6 +7,7 @@ use crate::diagnostic;
 use crate::text::{self, Format};
 use crate::tree::Tree;
 
+mod any;
 mod corpus;
 mod forms;
 mod meanings;

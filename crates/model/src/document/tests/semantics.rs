@@ -9,7 +9,7 @@ use crate::path::Path;
 use crate::text::{self, Format};
 
 /// A document without a fault: two services, balanced and scaled.
-fn good() -> Value {
+pub(super) fn good() -> Value {
     json!({
         "apiVersion": "evenkeel/v1", "name": "shop", "account": "123456789012", "region": "eu-west-1",
         "cluster": "main",
