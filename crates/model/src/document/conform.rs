@@ -36,10 +36,27 @@ pub(super) struct Moved {
     pub through: Vec<String>,
 }
 
+/// A step of the way down: no text is made of it before something is found.
+enum Segment {
+    Name(Name),
+    Index(usize),
+}
+
+impl From<&Name> for Segment {
+    fn from(name: &Name) -> Self {
+        Segment::Name(name.clone())
+    }
+}
+impl From<usize> for Segment {
+    fn from(index: usize) -> Self {
+        Segment::Index(index)
+    }
+}
+
 /// The walk over a document.
 pub(super) struct Walk<'o> {
     out: &'o mut Vec<Diagnostic>,
-    path: Path,
+    at: Vec<Segment>,
     allow_unknown: bool,
     /// Below a member whose values may be secret.
     masked: bool,
@@ -56,7 +73,7 @@ impl<'o> Walk<'o> {
     pub fn new(out: &'o mut Vec<Diagnostic>) -> Self {
         Walk {
             out,
-            path: Path::root(),
+            at: Vec::new(),
             allow_unknown: false,
             masked: false,
             other_language: false,
@@ -65,15 +82,27 @@ impl<'o> Walk<'o> {
         }
     }
 
-    fn below<T>(&mut self, segment: &str, what: impl FnOnce(&mut Self) -> T) -> T {
-        self.path.push(segment);
+    fn below<T>(&mut self, segment: impl Into<Segment>, what: impl FnOnce(&mut Self) -> T) -> T {
+        self.at.push(segment.into());
         let result = what(self);
-        self.path.pop();
+        self.at.pop();
         result
     }
 
+    /// Where the walk is.
+    fn path(&self) -> Path {
+        let mut path = Path::root();
+        for segment in &self.at {
+            match segment {
+                Segment::Name(name) => path.push(name),
+                Segment::Index(index) => path.push(index.to_string()),
+            }
+        }
+        path
+    }
+
     fn error(&mut self, code: &'static str, message: impl Into<String>) {
-        self.out.push(Diagnostic::error(code, self.path.clone(), message));
+        self.out.push(Diagnostic::error(code, self.path(), message));
     }
 
     fn wrong(&mut self, expected: &str, found: &Tree) {
@@ -123,7 +152,7 @@ impl<'o> Walk<'o> {
             }),
             (Field::TextMap, Tree::Map(map)) => self.texts(map),
             (Field::Later(what), _) => {
-                self.out.push(Diagnostic::warning("not-yet", self.path.clone(), *what).at_key());
+                self.out.push(Diagnostic::warning("not-yet", self.path(), *what).at_key());
                 Tree::Null
             }
             (Field::Object(entries), Tree::Map(map)) => self.object(entries, map),
@@ -157,7 +186,7 @@ impl<'o> Walk<'o> {
 
     fn list(&mut self, mut items: Box<[Tree]>, mut each: impl FnMut(&mut Self, &mut Tree)) -> Tree {
         for (i, item) in items.iter_mut().enumerate() {
-            self.below(&i.to_string(), |walk| each(walk, item));
+            self.below(i, |walk| each(walk, item));
         }
         Tree::List(items)
     }
@@ -207,7 +236,7 @@ impl<'o> Walk<'o> {
     }
 
     fn missing(&mut self, name: &str) {
-        self.out.push(missing(name, &self.path));
+        self.out.push(missing(name, &self.path()));
     }
 
     fn unknown(&mut self, name: &str, nearest: Option<&str>, of_aws: bool) {
@@ -215,7 +244,7 @@ impl<'o> Walk<'o> {
             true => format!("AWS knows no field `{name}` here"),
             false => format!("there is no field `{name}` here"),
         };
-        let d = Diagnostic::error("unknown-field", self.path.child(name), message).at_key();
+        let d = Diagnostic::error("unknown-field", self.path().child(name), message).at_key();
         self.out.push(match nearest {
             Some(near) => d.with_hint(format!("did you mean `{near}`?")),
             None if !of_aws => d,
@@ -229,7 +258,7 @@ impl<'o> Walk<'o> {
             [only] => format!("only `{only}` can stand here"),
             _ => format!("{what} is not one of {}", values.join(", ")),
         };
-        let d = Diagnostic::error("not-in-enum", self.path.clone(), message);
+        let d = Diagnostic::error("not-in-enum", self.path(), message);
         self.out.push(match nearest {
             Some(near) if values.len() > 1 => d.with_hint(format!("did you mean `{near}`?")),
             _ => d,
@@ -238,7 +267,7 @@ impl<'o> Walk<'o> {
 
     fn dropped(&mut self, name: &str, why: &str) {
         let message = format!("`{name}` is left out: {why}");
-        self.out.push(Diagnostic::note("dropped", self.path.child(name), message).at_key());
+        self.out.push(Diagnostic::note("dropped", self.path().child(name), message).at_key());
     }
 
     /// Warns of what looks like a template that nobody rendered. True where it does.
@@ -250,7 +279,7 @@ impl<'o> Walk<'o> {
         if found {
             let message = "this looks like an unrendered template";
             self.out.push(
-                Diagnostic::warning("unrendered-template", self.path.clone(), message)
+                Diagnostic::warning("unrendered-template", self.path(), message)
                     .with_hint("render it first; `$${` stands for `${`"),
             );
         }
@@ -306,7 +335,7 @@ impl<'o> Walk<'o> {
         through.push(name.to_string());
         let inner = match map.remove(&name) {
             Some(Tree::List(items)) => {
-                let at = self.path.join(&Path::of(&through));
+                let at = self.path().join(&Path::of(&through));
                 through.push("0".to_owned());
                 let count = items.len();
                 if count > 1 {
@@ -339,8 +368,8 @@ impl<'o> Walk<'o> {
         }
         let message =
             format!("what `{name}` holds is taken: this looks like an answer of {}", aws.described.0);
-        self.out.push(Diagnostic::note("envelope", self.path.join(&Path::of(&through)), message).at_key());
-        self.moved.push(Moved { now: self.path.clone(), through });
+        self.out.push(Diagnostic::note("envelope", self.path().join(&Path::of(&through)), message).at_key());
+        self.moved.push(Moved { now: self.path(), through });
         Some(inner)
     }
 
@@ -362,7 +391,7 @@ impl<'o> Walk<'o> {
                 self.dropped(&name, "only AWS's answers have it");
             } else if self.allow_unknown {
                 let message = format!("`{name}` is unknown here and passes through as it is");
-                self.out.push(Diagnostic::note("passed-through", self.path.child(&name), message).at_key());
+                self.out.push(Diagnostic::note("passed-through", self.path().child(&name), message).at_key());
                 given.push((name, value));
             } else if value != Tree::Null {
                 let ours = aws.into_iter().flat_map(|a| a.plus.iter().map(|e| e.name));
@@ -373,7 +402,7 @@ impl<'o> Walk<'o> {
         };
         if value == Tree::Null {
             let first = self.nulls.take();
-            let (at, count) = first.unwrap_or_else(|| (self.path.child(&name), 0));
+            let (at, count) = first.unwrap_or_else(|| (self.path().child(&name), 0));
             self.nulls = Some((at, count + 1));
             return;
         }
@@ -383,7 +412,7 @@ impl<'o> Walk<'o> {
         }
         if is_empty_text(&value) && !member.required && empty_is_absent(member.name, member.shape) {
             let message = "empty text is taken as absent, as AWS does here";
-            self.out.push(Diagnostic::note("empty", self.path.child(&name), message));
+            self.out.push(Diagnostic::note("empty", self.path().child(&name), message));
             return;
         }
         let (masked, other_language) = (self.masked, self.other_language);
@@ -410,7 +439,7 @@ impl<'o> Walk<'o> {
             for twice in names.windows(2).filter(|pair| pair[0] == pair[1]) {
                 let name = twice[0];
                 let message = format!("`{name}` is given twice, with its first letter in both cases");
-                self.out.push(Diagnostic::error("duplicate-key", self.path.child(name), message).at_key());
+                self.out.push(Diagnostic::error("duplicate-key", self.path().child(name), message).at_key());
             }
         }
         // Upper case sorts first, so of a name in both cases the canonical spelling wins.
@@ -462,7 +491,7 @@ impl<'o> Walk<'o> {
                     match value {
                         Tree::Null => {
                             let (at, count) =
-                                self.nulls.take().unwrap_or_else(|| (self.path.child(&name), 0));
+                                self.nulls.take().unwrap_or_else(|| (self.path().child(&name), 0));
                             self.nulls = Some((at, count + 1));
                         }
                         value => given.push((name, value)),
@@ -481,7 +510,7 @@ impl<'o> Walk<'o> {
         if let Some(value) = shapes::coerce(&tree, shape) {
             let message = format!("AWS takes {} here, so {} is taken for one", shape.words(), tree.kind());
             let hint = if matches!(tree, Tree::Str(_)) { "leave the quotes out" } else { "put it in quotes" };
-            self.out.push(Diagnostic::warning("coerced", self.path.clone(), message).with_hint(hint));
+            self.out.push(Diagnostic::warning("coerced", self.path(), message).with_hint(hint));
             self.fits(&value, shape);
             return value;
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::conform::{self, Walk};
+use super::conform::{self, Moved, Walk};
 use super::refs::{self, Malformed};
 use super::schema;
 use super::semantics;
@@ -10,7 +10,7 @@ use super::{Document, Ignore, Listener, LoadBalancer, Mode, Rule, Scaling, Servi
 use crate::diagnostic::{self, Diagnostic};
 use crate::key::ServiceKey;
 use crate::path::Path;
-use crate::text::Parsed;
+use crate::text::{self, Marks, Parsed};
 use crate::tree::{Map, Name, Tree, is_masked};
 
 /// The document in a parsed text with everything found in it, in the order of the text; no document
@@ -18,11 +18,27 @@ use crate::tree::{Map, Name, Tree, is_masked};
 pub fn read(parsed: Parsed) -> (Option<Document>, Vec<Diagnostic>) {
     let Parsed { tree, marks, mut diagnostics } = parsed;
     let mut walk = Walk::new(&mut diagnostics);
-    let checked = walk.field(&schema::ROOT, tree.clone());
+    let checked = walk.field(&schema::ROOT, tree);
     let moved = walk.moved;
     let document = build(checked, &mut diagnostics);
     semantics::check(&document, &mut diagnostics);
     dangling(&document, &mut diagnostics);
+    place(&marks, &moved, &mut diagnostics);
+    diagnostic::sort(&mut diagnostics);
+    diagnostics.dedup();
+    let refused = diagnostic::any_error(&diagnostics);
+    ((!refused).then_some(document), diagnostics)
+}
+
+/// Gives findings their positions. The tree as it was read has become the document by now: a document
+/// without findings is not copied, for one with findings the text is read once more.
+fn place(marks: &Marks, moved: &[Moved], diagnostics: &mut [Diagnostic]) {
+    if diagnostics.iter().all(|d| d.at.is_some()) {
+        return;
+    }
+    let text = marks.text();
+    let Ok(Parsed { tree, .. }) = text::parse(text.source().as_bytes(), Some(text.format())) else { return };
+    let mut places = marks.places(&tree);
     for d in diagnostics.iter_mut().filter(|d| d.at.is_none()) {
         // What was taken out of an envelope stands in the text where it was.
         let via = moved.iter().find(|m| d.path.starts_with(&m.now) && d.code != "envelope");
@@ -30,18 +46,14 @@ pub fn read(parsed: Parsed) -> (Option<Document>, Vec<Diagnostic>) {
             Some(via) => {
                 let rest = d.path.segments().skip(via.now.segments().len());
                 let place = via.now.segments().chain(via.through.iter().map(String::as_str)).chain(rest);
-                marks.locate(&tree, &Path::of(place), d.key)
+                places.locate(&Path::of(place), d.key)
             }
-            None => marks.locate(&tree, &d.path, d.key),
+            None => places.locate(&d.path, d.key),
         };
     }
-    diagnostic::sort(&mut diagnostics);
-    diagnostics.dedup();
-    let refused = diagnostic::any_error(&diagnostics);
-    ((!refused).then_some(document), diagnostics)
 }
 
-fn text(tree: &Tree, name: &str) -> String {
+fn string(tree: &Tree, name: &str) -> String {
     tree.str(name).unwrap_or_default().to_owned()
 }
 
@@ -64,9 +76,9 @@ fn build(mut tree: Tree, out: &mut Vec<Diagnostic>) -> Document {
     let tree = &tree;
     let settings = tree.get("settings").cloned().unwrap_or_default();
     let mut document = Document {
-        name: text(tree, "name"),
-        account: text(tree, "account"),
-        region: text(tree, "region"),
+        name: string(tree, "name"),
+        account: string(tree, "account"),
+        region: string(tree, "region"),
         tags: text_map(tree.get("tags")),
         settings: Settings {
             mode: mode(&settings),
@@ -333,7 +345,7 @@ fn ignores(value: &Tree, path: &Path, out: &mut Vec<Diagnostic>) -> Vec<Ignore> 
     let mut ignores = Vec::new();
     for (i, item) in value.list_of("ignore").iter().enumerate() {
         let at = path.child("ignore").child(i.to_string());
-        let ignored = match text(item, "path").parse::<Path>() {
+        let ignored = match string(item, "path").parse::<Path>() {
             Ok(ignored) if ignored.segments().next().is_some_and(|s| IGNORABLE.contains(&s)) => ignored,
             Ok(ignored) if !ignored.is_root() => {
                 out.push(
@@ -364,7 +376,7 @@ fn ignores(value: &Tree, path: &Path, out: &mut Vec<Diagnostic>) -> Vec<Ignore> 
                 continue;
             }
         };
-        ignores.push(Ignore { path: ignored, reason: text(item, "reason"), until });
+        ignores.push(Ignore { path: ignored, reason: string(item, "reason"), until });
     }
     ignores
 }

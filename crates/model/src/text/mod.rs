@@ -16,7 +16,7 @@ mod marks;
 mod template;
 mod yaml;
 
-pub use marks::Marks;
+pub use marks::{Marks, Places};
 pub use template::{is_placeholder, looks_like_template};
 
 /// Deeper nesting than this is refused: AWS shapes need a dozen levels.
