@@ -5,6 +5,7 @@ pub mod deployments;
 pub mod scheduler;
 pub mod services;
 pub mod shown;
+pub mod stages;
 pub mod task_definitions;
 pub mod tasks;
 
@@ -100,6 +101,8 @@ pub const OPERATIONS: &[Operation] = &[
     read(SERVICE, "ListServiceDeployments", deployments::list_deployments),
     read(SERVICE, "DescribeServiceDeployments", deployments::describe),
     read(SERVICE, "DescribeServiceRevisions", deployments::describe_revisions),
+    write(SERVICE, "StopServiceDeployment", stages::stop),
+    write(SERVICE, "ContinueServiceDeployment", stages::go_on),
     tags(SERVICE, "TagResource", &TAGS, TagVerb::Add),
     tags(SERVICE, "UntagResource", &TAGS, TagVerb::Remove),
     tags(SERVICE, "ListTagsForResource", &TAGS, TagVerb::List),

@@ -253,6 +253,23 @@ pub(super) fn modify(sim: &mut Sim, input: &Value) -> Answer {
     Ok(json!({"Listeners": [listener.show()]}))
 }
 
+/// Forwards a rule to a pair of target groups, the first with this share of the traffic, as ECS does.
+pub fn weigh(sim: &mut Sim, rule_arn: &str, first: &str, second: &str, share: i64) {
+    let Ok((_, rule)) = rule(sim, rule_arn) else {
+        return;
+    };
+    let mut actions = list(rule, "Actions").to_vec();
+    for action in actions.iter_mut().filter(|it| text(it, "Type") == Some("forward")) {
+        value::unset(action, "TargetGroupArn");
+        let groups = json!([
+            {"TargetGroupArn": first, "Weight": share},
+            {"TargetGroupArn": second, "Weight": 100 - share},
+        ]);
+        set(value::object_mut(action, "ForwardConfig"), "TargetGroups", groups);
+    }
+    replace_actions(sim, rule_arn, actions);
+}
+
 /// Gives a rule new actions, and keeps track of who uses which target group.
 fn replace_actions(sim: &mut Sim, rule: &str, actions: Vec<Value>) {
     let listener = listener_of(rule);

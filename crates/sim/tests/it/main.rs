@@ -9,5 +9,6 @@ mod load_balancing;
 mod objects;
 mod rollouts;
 mod scaling;
+mod stages;
 mod violations;
 mod wire;
