@@ -2,10 +2,10 @@
 //!
 //! Each service is looked at only when something of it is due, so a steady fleet costs nothing.
 
-use super::Key;
 use super::services::{Deployment, REVISION, Service, ServiceDeployment};
 use super::stages::{self, Stages};
 use super::tasks::{self, Task, Turn};
+use super::{Key, events};
 use crate::sim::Sim;
 use crate::value::{self, flag, int, set, text};
 use serde_json::{Value, json};
@@ -156,6 +156,7 @@ fn begin(
     );
     service.steady = None;
     service.launch_after = sim.now;
+    events::deployment(sim, service, &service.deployments[0]);
 }
 
 fn images(sim: &Sim, revision: &Value) -> Value {
@@ -188,7 +189,12 @@ fn progress(sim: &mut Sim, service: &mut Service) {
     let mut all = std::mem::take(&mut service.tasks);
     for task in &mut all {
         while task.due.is_some_and(|at| at <= now) {
-            match tasks::turn(sim, task) {
+            let turned = tasks::turn(sim, task);
+            if sim.ecs.events_to.is_some() {
+                let shown = tasks::show(sim, service, task, false);
+                events::task(sim, shown);
+            }
+            match turned {
                 Turn::Runs => runs(sim, service, task),
                 Turn::Failed => failed(sim, service, &task.deployment),
                 Turn::Stopped => {
@@ -281,6 +287,7 @@ fn failed(sim: &mut Sim, service: &mut Service, deployment: &str) {
     service.launch_after = now + delay;
     if failures == 3 {
         service.say(sim, IMPAIRED);
+        events::action(sim, &service.arn, service.cluster(), "WARN", "SERVICE_TASK_START_IMPAIRED");
     }
     if let Some(it) = service.service_deployment(&arn) {
         it.failed = failures;
@@ -294,6 +301,7 @@ fn failed(sim: &mut Sim, service: &mut Service, deployment: &str) {
     it.reason = "ECS deployment circuit breaker: tasks failed to start.".to_owned();
     let failed_id = it.id.clone();
     service.say(sim, &format!("(deployment {failed_id}) deployment failed: tasks failed to start."));
+    events::deployment(sim, service, &service.deployments[index]);
     let reason = "Service deployment rolled back because the circuit breaker threshold was exceeded.";
     go_back(sim, service, reason, rolls_back);
 }
@@ -447,10 +455,12 @@ pub(super) fn settle(sim: &mut Sim, service: &mut Service, id: &str) {
             record.updated = now;
         }
         service.say(sim, &format!("(deployment {id}) deployment completed."));
+        events::deployment(sim, service, &service.deployments[0]);
     }
     if service.steady.is_none_or(|at| now - at >= STEADY) {
         service.steady = Some(now);
         service.say(sim, "has reached a steady state.");
+        events::action(sim, &service.arn, service.cluster(), "INFO", "SERVICE_STEADY_STATE");
     }
 }
 

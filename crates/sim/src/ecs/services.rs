@@ -350,6 +350,8 @@ pub(super) fn update(sim: &mut Sim, input: &Value) -> Answer {
 pub fn set_desired(sim: &mut Sim, key: &Key, count: i64) {
     if let Some(service) = sim.ecs.services.get_mut(key) {
         service.desired = count;
+        let arn = service.arn.clone();
+        super::events::action(sim, &arn, &key.0, "INFO", "SERVICE_DESIRED_COUNT_UPDATED");
         scheduler::soon(sim, key);
     }
 }

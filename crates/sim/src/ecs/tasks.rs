@@ -425,7 +425,7 @@ pub(super) fn expired(sim: &Sim, task: &Task) -> bool {
     task.stopped.is_some_and(|at| sim.now - at > 3_600_000)
 }
 
-fn show(sim: &Sim, service: &Service, task: &Task, tags: bool) -> Value {
+pub(super) fn show(sim: &Sim, service: &Service, task: &Task, tags: bool) -> Value {
     let definition = task_definitions::find(sim, &task.definition);
     let health = match (task.container_checked, task.behaviour, task.healthy) {
         (true, Behaviour::Unhealthy, _) if task.stopping => "UNHEALTHY",

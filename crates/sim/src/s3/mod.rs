@@ -1,10 +1,11 @@
 //! S3: buckets, versions, conditions. What its requests and answers look like on the wire is in [`wire`].
 
+pub mod documents;
 pub mod wire;
 
 use crate::sim::{Answer, ApiError, Reply, Sim};
 use crate::table::{Operation, object, read, write};
-use crate::value::{hex, int, set, text};
+use crate::value::{self, hex, int, set, text};
 use bytes::Bytes;
 use md5::{Digest, Md5};
 use serde_json::{Value, json};
@@ -17,6 +18,8 @@ pub struct S3 {
     /// Buckets and key prefixes to which access is denied.
     pub(crate) denied: BTreeSet<(String, String)>,
     uploads: BTreeMap<String, BTreeMap<i64, Bytes>>,
+    /// Numbers the events.
+    sequence: u64,
 }
 
 /// A bucket.
@@ -25,6 +28,8 @@ pub struct Bucket {
     created: i64,
     /// Empty (never versioned), `Enabled` or `Suspended`.
     pub(crate) versioning: String,
+    /// What it is configured with, by query parameter.
+    documents: BTreeMap<String, Bytes>,
     /// Each key's versions, newest last.
     objects: BTreeMap<String, Vec<Version>>,
 }
@@ -63,6 +68,7 @@ impl S3 {
         let bucket = self.buckets.entry(name.to_owned()).or_insert_with(|| Bucket {
             created: now,
             versioning: String::new(),
+            documents: BTreeMap::new(),
             objects: BTreeMap::new(),
         });
         if versioned {
@@ -70,6 +76,18 @@ impl S3 {
         }
     }
 }
+
+/// The rows of the documents of a bucket.
+pub static DOCUMENTS: std::sync::LazyLock<Vec<Operation>> = std::sync::LazyLock::new(|| {
+    let rows = documents::DOCUMENTS.iter().flat_map(|(_, [get, put, delete], _)| {
+        [
+            object(get, false, documents::get),
+            object(put, true, documents::put),
+            object(delete, true, documents::delete),
+        ]
+    });
+    rows.filter(|row| !row.name.is_empty()).collect()
+});
 
 /// S3's rows of the table.
 pub const OPERATIONS: &[Operation] = &[
@@ -86,6 +104,8 @@ pub const OPERATIONS: &[Operation] = &[
     object("HeadObject", false, get_object),
     object("PutObject", true, put_object),
     write("s3", "DeleteObject", delete_object),
+    object("DeleteObjects", true, documents::delete_objects),
+    object("CopyObject", true, copy_object),
     write("s3", "CreateMultipartUpload", create_upload),
     object("UploadPart", true, upload_part),
     object("CompleteMultipartUpload", true, complete_upload),
@@ -342,12 +362,42 @@ fn store(sim: &mut Sim, input: &Value, body: Bytes, etag: String) -> Result<Repl
         marker: false,
         headers: input.get("Headers").cloned().unwrap_or_else(|| json!({})),
     };
+    let size = version.body.len();
     push(bucket, &key, version);
     let mut value = json!({"ETag": etag});
     if versioned {
         set(&mut value, "VersionId", json!(id));
     }
-    Ok(Reply { value, body: Bytes::new() })
+    let event = match (input.get("CopySource"), input.get("UploadId")) {
+        (Some(_), _) => "ObjectCreated:Copy",
+        (_, Some(_)) => "ObjectCreated:CompleteMultipartUpload",
+        _ => "ObjectCreated:Put",
+    };
+    documents::notify(sim, text(input, "Bucket").unwrap_or_default(), &key, event, &value, size);
+    Ok(value.into())
+}
+
+fn copy_object(sim: &mut Sim, input: &Value, _: &Bytes) -> Result<Reply, ApiError> {
+    let source = text(input, "CopySource").unwrap_or_default().trim_start_matches('/');
+    let (path, version) =
+        source.split_once("?versionId=").map_or((source, None), |(path, it)| (path, Some(it)));
+    let (from, path) = path.split_once('/').unwrap_or((path, ""));
+    let mut asked = json!({"Bucket": from, "Key": path});
+    if let Some(version) = version {
+        set(&mut asked, "VersionId", json!(version));
+    }
+    let found = get_object(sim, &asked, &Bytes::new())?;
+    let mut put = input.clone();
+    if text(input, "MetadataDirective") != Some("REPLACE") {
+        set(&mut put, "Headers", found.value.clone());
+        for name in ["ETag", "ContentLength", "LastModified", "VersionId"] {
+            value::unset(&mut put["Headers"], name);
+        }
+    }
+    let etag = format!("\"{}\"", hex(&Md5::digest(&found.body)));
+    let mut reply = store(sim, &put, found.body, etag)?;
+    set(&mut reply.value, "LastModified", json!(sim.iso(sim.now)));
+    Ok(reply)
 }
 
 /// Adds a version; without versioning it takes the place of the one without an id.
@@ -364,30 +414,34 @@ fn delete_object(sim: &mut Sim, input: &Value) -> Answer {
     let (now, id) = (sim.now, sim.hex(32));
     let bucket = bucket(sim, input, &key)?;
     check(bucket, &key, input)?;
-    if let Some(id) = text(input, "VersionId") {
+    let mut event = "ObjectRemoved:Delete";
+    let answer = if let Some(id) = text(input, "VersionId") {
         let versions = bucket.objects.entry(key.clone()).or_default();
         let marker = versions.iter().any(|it| it.id == id && it.marker);
         versions.retain(|it| it.id != id);
         if versions.is_empty() {
             bucket.objects.remove(&key);
         }
-        return Ok(json!({"VersionId": id, "DeleteMarker": marker}));
-    }
-    if bucket.versioning.is_empty() {
+        json!({"VersionId": id, "DeleteMarker": marker})
+    } else if bucket.versioning.is_empty() {
         bucket.objects.remove(&key);
-        return Ok(json!({}));
-    }
-    let id = if bucket.versioning == "Enabled" { id } else { "null".to_owned() };
-    let marker = Version {
-        id: id.clone(),
-        body: Bytes::new(),
-        etag: String::new(),
-        modified: now,
-        marker: true,
-        headers: json!({}),
+        json!({})
+    } else {
+        event = "ObjectRemoved:DeleteMarkerCreated";
+        let id = if bucket.versioning == "Enabled" { id } else { "null".to_owned() };
+        let marker = Version {
+            id: id.clone(),
+            body: Bytes::new(),
+            etag: String::new(),
+            modified: now,
+            marker: true,
+            headers: json!({}),
+        };
+        push(bucket, &key, marker);
+        json!({"VersionId": id, "DeleteMarker": true})
     };
-    push(bucket, &key, marker);
-    Ok(json!({"VersionId": id, "DeleteMarker": true}))
+    documents::notify(sim, text(input, "Bucket").unwrap_or_default(), &key, event, &answer, 0);
+    Ok(answer)
 }
 
 fn create_upload(sim: &mut Sim, input: &Value) -> Answer {

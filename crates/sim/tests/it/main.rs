@@ -7,6 +7,7 @@ mod disturbances;
 mod ecs_rules;
 mod load_balancing;
 mod objects;
+mod queues;
 mod rollouts;
 mod scaling;
 mod stages;
