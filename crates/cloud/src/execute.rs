@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::calls::{CallError, Calls, Deadline, Pace, Permit};
-use crate::observe::observe;
+use crate::observe::{Known, observe};
 
 /// How old a reading may be when a write rests on it.
 pub const FRESH: Duration = Duration::from_secs(15);
@@ -174,7 +174,7 @@ impl Executor {
         if subjects.is_empty() {
             return;
         }
-        let known = self.world.lock().clone();
+        let known = Known::of(&self.world.lock(), subjects);
         let observed = observe(&self.calls, subjects, &known, self.clock.now()).await;
         let mut world = self.world.lock();
         for (subject, seen) in observed.seen {

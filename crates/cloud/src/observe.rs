@@ -37,12 +37,29 @@ const ATTRIBUTES_FOR_LEAST: Duration = Duration::from_secs(60);
 /// In the tree of a target group: when its attributes were read. No field of AWS, so never compared.
 const ATTRIBUTES_AT: &str = "evenkeelAttributesAt";
 
-/// Looks at subjects. `begun` is this moment; `known` is what is known already, from which what is
-/// expensive to read again and fresh enough is taken over.
+/// What is known already and expensive to read again: the attributes of target groups, and when they were
+/// read.
+#[derive(Debug, Default)]
+pub struct Known(BTreeMap<String, (Tree, Tree)>);
+
+impl Known {
+    /// What the world has of it for these subjects.
+    pub fn of(world: &World, subjects: &BTreeSet<Subject>) -> Self {
+        let groups = subjects.iter().filter(|s| s.kind() == SubjectKind::TargetGroup);
+        let known = groups.filter_map(|subject| {
+            let tree = world.tree(subject)?;
+            let attributes = (tree.get("attributes")?.clone(), tree.get(ATTRIBUTES_AT)?.clone());
+            Some((name_of(subject).to_owned(), attributes))
+        });
+        Known(known.collect())
+    }
+}
+
+/// Looks at subjects. `begun` is this moment; of `known`, what is fresh enough is taken over.
 ///
 /// # Errors
 /// None as a whole: each call that fails is in [`Observed::errors`], and its subjects are left out.
-pub async fn observe(calls: &Calls, subjects: &BTreeSet<Subject>, known: &World, begun: Moment) -> Observed {
+pub async fn observe(calls: &Calls, subjects: &BTreeSet<Subject>, known: &Known, begun: Moment) -> Observed {
     let mut look = Look { calls, known, begun, observed: Observed::default() };
     for kind in SubjectKind::ALL {
         let of_kind: Vec<&Subject> = subjects.iter().filter(|s| s.kind() == kind).collect();
@@ -73,7 +90,7 @@ pub async fn observe(calls: &Calls, subjects: &BTreeSet<Subject>, known: &World,
 
 struct Look<'a> {
     calls: &'a Calls,
-    known: &'a World,
+    known: &'a Known,
     begun: Moment,
     observed: Observed,
 }
@@ -122,7 +139,7 @@ impl Look<'_> {
     }
 
     /// Reports each subject from a complete listing by name.
-    fn from_listing(&mut self, subjects: &[&Subject], mut found: BTreeMap<String, Tree>) {
+    fn listed_by_name(&mut self, subjects: &[&Subject], mut found: BTreeMap<String, Tree>) {
         for subject in subjects {
             match found.remove(name_of(subject)) {
                 Some(tree) => self.present(subject, tree),
@@ -138,7 +155,7 @@ impl Look<'_> {
                 .with("include", texts(["TAGS", "SETTINGS", "CONFIGURATIONS"]));
             let output = self.calls.read(Op::EcsDescribeClusters, input).await?;
             let found = by_name(output.list_of("clusters"), "clusterName");
-            self.from_listing(batch, found);
+            self.listed_by_name(batch, found);
         }
         Ok(())
     }
@@ -237,18 +254,15 @@ impl Look<'_> {
             };
             found.insert(name, group);
         }
-        self.from_listing(subjects, found);
+        self.listed_by_name(subjects, found);
         Ok(())
     }
 
     /// What is known of a target group's attributes, where it was read recently and not written since.
     fn fresh_attributes(&self, name: &str, rotation: Duration) -> Option<(Tree, Tree)> {
-        let tree = self.known.tree(&Subject::TargetGroup(name.to_owned()))?;
-        let at = tree.get(ATTRIBUTES_AT)?;
+        let (attributes, at) = self.known.0.get(name)?;
         let read = Moment(u64::try_from(at.as_int()?).ok()?);
-        (self.begun.since(read) < rotation)
-            .then(|| (tree.get("attributes").cloned(), at.clone()))
-            .and_then(|(attributes, at)| Some((attributes?, at)))
+        (self.begun.since(read) < rotation).then(|| (attributes.clone(), at.clone()))
     }
 
     async fn load_balancers(&mut self, subjects: &[&Subject]) -> Looked {
@@ -257,7 +271,7 @@ impl Look<'_> {
         all.retain(|lb| lb.str("loadBalancerName").is_some_and(|n| names.contains(n)));
         let all = self.tagged(all, "loadBalancerArn").await?;
         let found = by_name(&all, "loadBalancerName");
-        self.from_listing(subjects, found);
+        self.listed_by_name(subjects, found);
         Ok(())
     }
 
@@ -355,7 +369,7 @@ impl Look<'_> {
                 // A service that AWS neither described nor called missing is not known to be absent.
                 let certain: Vec<&Subject> =
                     batch.iter().copied().filter(|s| !missing.contains(name_of(s))).collect();
-                self.from_listing(&certain, found);
+                self.listed_by_name(&certain, found);
             }
         }
         Ok(())

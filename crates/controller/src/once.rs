@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use evenkeel_cloud::calls::{CallError, CallMetrics, Calls, CallsOptions, Pace};
 use evenkeel_cloud::execute::Clock;
-use evenkeel_cloud::observe::observe;
+use evenkeel_cloud::observe::{Known, observe};
 use evenkeel_cloud::store::{Location, Records, S3, Store, StoreError};
 use evenkeel_model::document::{Document, Mode};
 use evenkeel_model::key::Subject;
@@ -73,7 +73,7 @@ pub async fn plan_once(
                 in_flight: &nothing,
             }));
         }
-        let observed = observe(&calls, &unseen, &world, clock.now()).await;
+        let observed = observe(&calls, &unseen, &Known::default(), clock.now()).await;
         if let Some(error) = observed.errors.into_iter().next() {
             return Err(PlanError::Aws(error));
         }

@@ -248,9 +248,9 @@ impl fmt::Display for UnitKey {
     }
 }
 
-/// The part of an ARN after its account, which names the thing for people.
+/// The part of an ARN after its account, which names the thing for people; other text as it is.
 pub fn arn_tail(arn: &str) -> &str {
-    arn.splitn(6, ':').nth(5).unwrap_or(arn)
+    arn.strip_prefix("arn:").and_then(|rest| rest.splitn(5, ':').nth(4)).unwrap_or(arn)
 }
 
 /// The last segment of an ARN or path: `arn:…:cluster/web` and `web` both give `web`.

@@ -437,6 +437,11 @@ impl From<serde_json::Value> for Tree {
 /// Members whose values may be secret: shown as `…` wherever a tree is printed for people or logs.
 pub const MASKED: [&str; 5] = ["environment", "secrets", "secretOptions", "dockerLabels", "options"];
 
+/// True where a value at that place may be secret, because of a member on the way.
+pub fn is_masked(path: &crate::Path) -> bool {
+    path.segments().any(|s| MASKED.contains(&s))
+}
+
 impl Tree {
     /// This tree with everything below the [`MASKED`] members replaced.
     #[must_use]

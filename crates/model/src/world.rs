@@ -141,8 +141,11 @@ impl World {
         true
     }
 
-    /// Notes that we wrote a subject, or may have: it is unknown until it is seen again.
+    /// Notes that we wrote a subject, or may have: it is unknown until it is seen again. What an earlier
+    /// write must have left and nobody has seen since is still expected after one of which nothing is.
     pub fn wrote(&mut self, subject: Subject, at: Moment, expect: Expect) {
+        let earlier = self.written.get(&subject).map(|w| w.expect.clone());
+        let expect = if expect == Expect::Anything { earlier.unwrap_or(expect) } else { expect };
         self.subjects.insert(subject.clone(), Seen::Unknown);
         self.written.insert(subject, Written { at, expect });
     }
@@ -212,6 +215,15 @@ mod tests {
         let new = serde_json::json!({"deployments": [{"id": "ecs-svc/2"}, {"id": "ecs-svc/1"}]});
         assert!(!world.observe(subject(), present(6, old)));
         assert!(world.observe(subject(), present(7, new)));
+    }
+
+    #[test]
+    fn a_tag_after_a_deployment_does_not_make_readings_without_the_deployment_credible() {
+        let mut world = World::default();
+        world.wrote(subject(), Moment(5), Expect::Deployment("ecs-svc/2".into()));
+        world.wrote(subject(), Moment(6), Expect::Anything);
+        let old = serde_json::json!({"deployments": [{"id": "ecs-svc/1"}]});
+        assert!(!world.observe(subject(), present(7, old)));
     }
 
     #[test]

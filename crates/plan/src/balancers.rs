@@ -39,6 +39,9 @@ impl Planner<'_> {
     }
 
     fn create_balancer(&self, draft: &mut Draft<'_>, name: &str, lb: &LoadBalancer, subject: &Subject) {
+        if !draft.missing("loadBalancer") {
+            return;
+        }
         let tags = ownership::wanted(self.document(), &lb.input, &lb.item);
         draft.applies("tags", &ownership::map(&tags));
         let input = lb.input.clone().with("tags", ownership::list(&tags));
@@ -70,6 +73,14 @@ impl Planner<'_> {
         let tags = ownership::wanted(self.document(), &listener.input, &item);
         draft.applies(&format!("listener {key}"), &lift::declared(Kind::Listener, input.clone()));
         let input = input.with("tags", ownership::list(&tags));
+        let tag_part = format!("tags {item}");
+        let part = format!("listener {key}");
+        let by_load_balancer = matches!(place, Place::Created(_));
+        // The listeners of a load balancer that is gone are gone with it.
+        if !by_load_balancer && !draft.missing(&part) {
+            return;
+        }
+        draft.applies(&tag_part, &ownership::map(&tags));
         let touched = rules::groups(lookup, &listener.input);
         let subject = match place {
             Place::Created(_) => Subject::LoadBalancer(name.to_owned()),
@@ -141,19 +152,15 @@ impl Planner<'_> {
         let (subnets, rest): (Vec<Drift>, Vec<Drift>) = drifts.into_iter().partition(|d| of(d, "subnets"));
         let (groups, rest): (Vec<Drift>, Vec<Drift>) =
             rest.into_iter().partition(|d| of(d, "securityGroups"));
-        for mut drift in rest {
+        for drift in rest {
             let fixed = diff_rules::immutable(Kind::LoadBalancer).any(|m| of(&drift, m));
             let way_out = if fixed {
                 "declare a load balancer of another name"
             } else {
                 "change it in AWS: this version does not"
             };
-            draft.refuse(
-                Refusal::new(format!("`{}` of load balancer {name} cannot be changed", dotted(&drift.path)))
-                    .or(way_out),
-            );
-            drift.acted_on = false;
-            draft.report.drift.push(drift);
+            let why = format!("`{}` of load balancer {name} cannot be changed", dotted(&drift.path));
+            draft.cannot(drift, Refusal::new(why).or(way_out));
         }
         for (verb, member, op, drifts) in [
             ("set-subnets", "subnets", Op::Elbv2SetSubnets, subnets),
@@ -200,8 +207,10 @@ impl Planner<'_> {
         }
         let want = lift::declared(Kind::Listener, input.clone());
         draft.applies(&part, &want);
-        let drifts =
+        let mut drifts =
             draft.drifts(&part, Kind::Listener, &want, &lift::described(Kind::Listener, live.clone()));
+        let reference = format!("${{listener:{}}}", item);
+        rules::leave_shifted(self.document(), &[&reference, &arn], &mut drifts);
         let acted = draft.accept(drifts);
         if !acted.is_empty() {
             let filled = fill(Kind::Listener, &input);

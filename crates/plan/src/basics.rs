@@ -11,7 +11,7 @@ use crate::ownership;
 use crate::report::{Drift, Owner, Refusal};
 use crate::tagging::Tagging;
 use crate::unit::Draft;
-use crate::{Because, Planner, dotted};
+use crate::{Because, Need, Planner, dotted};
 
 /// What distinguishes one of these kinds from the others.
 struct Basic {
@@ -23,7 +23,7 @@ struct Basic {
     tagging: Tagging,
     unit: fn(String) -> UnitKey,
     subject: fn(String) -> Subject,
-    change: fn(&mut Draft<'_>, &Subject, &str, &Tree, Vec<Drift>),
+    change: fn(&mut Draft<'_>, &Subject, &str, &Tree, &Tree, Vec<Drift>),
 }
 
 const CLUSTER: Basic = Basic {
@@ -59,7 +59,7 @@ const LOG_GROUP: Basic = Basic {
     tagging: Tagging::Logs,
     unit: UnitKey::LogGroup,
     subject: Subject::LogGroup,
-    change: |_, _, _, _, _| {},
+    change: change_log_group,
 };
 
 impl Planner<'_> {
@@ -82,6 +82,9 @@ impl Planner<'_> {
         let mut input = want.clone();
         let retention = input.take("retentionInDays");
         draft.applies(basic.word, &input);
+        if let Some(days) = &retention {
+            draft.applies("retention", days);
+        }
         match draft.seen(&subject) {
             None => {}
             Some(Seen::Present { tree, .. }) if tree.str("status") != Some("INACTIVE") => {
@@ -90,6 +93,7 @@ impl Planner<'_> {
                     keep_retention(&mut draft, name, retention.as_ref(), &subject, tree);
                 }
             }
+            Some(_) if !draft.missing(basic.word) => {}
             Some(_) => {
                 let tags = ownership::wanted(self.document(), &input, name);
                 draft.applies("tags", &ownership::map(&tags));
@@ -99,16 +103,14 @@ impl Planner<'_> {
                 };
                 let full = input.clone().with(basic.name_member, name).with("tags", tags);
                 let op = basic.kind.create();
-                draft
-                    .step(format!("{} {name}", basic.create), subject.clone(), op, full)
-                    .because(Because::Missing);
+                let step = draft.step(format!("{} {name}", basic.create), subject.clone(), op, full);
+                let created = step.because(Because::Missing).id.clone();
                 if let Some(days) = &retention {
-                    put_retention(&mut draft, name, days, &subject).because(Because::Missing);
+                    put_retention(&mut draft, name, days, &subject)
+                        .because(Because::Missing)
+                        .needs([Need::Step(created)]);
                 }
             }
-        }
-        if let Some(days) = &retention {
-            draft.applies("retention", days);
         }
         let (key, unit, report) = draft.finish();
         self.put(key, unit, report);
@@ -137,14 +139,14 @@ impl Planner<'_> {
         let (immutable, mutable): (Vec<Drift>, Vec<Drift>) = drifts
             .into_iter()
             .partition(|d| rules::immutable(basic.kind).any(|m| d.path.segments().next() == Some(m)));
-        for mut drift in immutable {
-            draft.refuse(Refusal::new(format!("`{}` of {what} cannot be changed", dotted(&drift.path))));
-            drift.acted_on = false;
-            draft.report.drift.push(drift);
+        for drift in immutable {
+            let why = format!("`{}` of {what} cannot be changed", dotted(&drift.path));
+            let way_out = format!("declare a {} of another name", basic.word);
+            draft.cannot(drift, Refusal::new(why).or(way_out));
         }
         let acted = draft.accept(mutable);
         if !acted.is_empty() {
-            (basic.change)(draft, subject, name, want, acted);
+            (basic.change)(draft, subject, name, want, tree, acted);
         }
         let tags = ownership::wanted(self.document(), want, name);
         basic.tagging.steps(draft, subject, &arn, "", &tags, &live_tags);
@@ -155,14 +157,23 @@ fn of(drift: &Drift, member: &str) -> bool {
     drift.path.segments().next() == Some(member)
 }
 
-fn change_cluster(draft: &mut Draft<'_>, subject: &Subject, name: &str, want: &Tree, drifts: Vec<Drift>) {
+fn change_cluster(
+    draft: &mut Draft<'_>,
+    subject: &Subject,
+    name: &str,
+    want: &Tree,
+    live: &Tree,
+    drifts: Vec<Drift>,
+) {
     let (attached, rest): (Vec<Drift>, Vec<Drift>) = drifts
         .into_iter()
         .partition(|d| of(d, "capacityProviders") || of(d, "defaultCapacityProviderStrategy"));
     if !attached.is_empty() {
         let mut input = Tree::map().with("cluster", name);
         for member in ["capacityProviders", "defaultCapacityProviderStrategy"] {
-            input.set(member, want.get(member).cloned().unwrap_or_else(|| Tree::list([])));
+            // The call replaces both; the one that is not declared belongs to others.
+            let value = want.get(member).or_else(|| live.get(member)).cloned();
+            input.set(member, value.unwrap_or_else(|| Tree::list([])));
         }
         let id = format!("put-cluster-capacity-providers {name}");
         draft.step(id, subject.clone(), Op::EcsPutClusterCapacityProviders, input).because_of(attached);
@@ -180,7 +191,26 @@ fn change_cluster(draft: &mut Draft<'_>, subject: &Subject, name: &str, want: &T
     }
 }
 
-fn change_repository(draft: &mut Draft<'_>, subject: &Subject, name: &str, want: &Tree, drifts: Vec<Drift>) {
+/// What CloudWatch Logs lets one change of a group has calls of its own, which are not made here.
+fn change_log_group(draft: &mut Draft<'_>, _: &Subject, name: &str, _: &Tree, _: &Tree, drifts: Vec<Drift>) {
+    for drift in drifts {
+        let why = format!(
+            "`{}` of log group {name} differs, and this version does not change it",
+            dotted(&drift.path)
+        );
+        draft.report.drift.retain(|d| *d != drift);
+        draft.cannot(drift, Refusal::new(why).or("change it in AWS"));
+    }
+}
+
+fn change_repository(
+    draft: &mut Draft<'_>,
+    subject: &Subject,
+    name: &str,
+    want: &Tree,
+    _: &Tree,
+    drifts: Vec<Drift>,
+) {
     let (scanning, mutability): (Vec<Drift>, Vec<Drift>) =
         drifts.into_iter().partition(|d| of(d, "imageScanningConfiguration"));
     if !mutability.is_empty() {
@@ -218,7 +248,8 @@ fn put_retention<'s>(
 fn keep_retention(draft: &mut Draft<'_>, name: &str, want: Option<&Tree>, subject: &Subject, live: &Tree) {
     let have = live.get("retentionInDays");
     let last = draft.memory().applied.get("retention").cloned();
-    if want == have || (want.is_none() && last.is_none()) {
+    let days = |tree: Option<&Tree>| tree.and_then(Tree::as_int);
+    if days(want) == days(have) || (want.is_none() && last.is_none()) {
         return;
     }
     let drift = Drift {

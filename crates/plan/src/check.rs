@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use evenkeel_model::document::refs;
-use evenkeel_model::key::UnitKey;
+use evenkeel_model::Tree;
+use evenkeel_model::document::{Mode, refs};
+use evenkeel_model::key::{Subject, UnitKey};
 use evenkeel_model::shapes::{self, Op, Problem};
 
 use crate::ownership::{self, TAG_DOCUMENT};
-use crate::{Guard, Input, Need, Planned, StepId};
+use crate::service::DEPLOYING;
+use crate::{Because, Guard, Input, Need, Planned, Step, StepId, Unit};
 
 /// Something a plan must never have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,67 +25,148 @@ pub fn check(input: &Input<'_>, planned: &Planned) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (key, unit) in &planned.plan.units {
         let mut find = |message: String| findings.push(Finding { unit: key.clone(), message });
-        let mut before: BTreeSet<&StepId> = BTreeSet::new();
-        let ready = unit.ready();
-        for (i, step) in unit.steps.iter().enumerate() {
-            if before.contains(&step.id) {
-                find(format!("the plan has two steps {}", step.id));
+        order(unit, &mut find);
+        for step in unit.steps.iter().take(unit.ready()) {
+            sendable(step, &mut find);
+            if step.guard == Guard::Absent && input.world.seen(&step.subject).is_unknown() {
+                find(format!("step {} writes {}, which has not been seen", step.id, step.subject));
             }
-            for need in &step.needs {
-                if let Need::Step(id) = need
-                    && !before.contains(id)
-                {
-                    find(format!("step {} needs {id}, which does not come before it", step.id));
-                }
-            }
-            for fill in &step.action.fills {
-                if !step.needs.contains(&Need::Step(fill.from.clone())) {
-                    find(format!("step {} takes a value from a step it does not need", step.id));
-                }
-            }
-            if i < ready {
-                refs::find(&step.action.input, &mut |_, reference| {
-                    if let Ok(reference) = reference {
-                        find(format!("step {} is ready with {reference} unresolved", step.id));
-                    }
-                });
-                shapes::check(&step.action.input, step.action.op.input(), &mut |path, problem| {
-                    let filled =
-                        step.action.fills.iter().any(
-                            |f| matches!(&problem, Problem::MissingRequired { name } if *name == f.member),
-                        );
-                    if !filled && !matches!(problem, Problem::UnknownMember { .. }) {
-                        find(format!("step {} would be refused at `{path}`: {problem}", step.id));
-                    }
-                });
-            }
-            if step.action.op.name().starts_with("Delete") && step.action.op != Op::LogsDeleteRetentionPolicy
-            {
+        }
+        if unit.ready() > 0 && may_not_write(input, key) {
+            find("the plan writes where nothing may be written".into());
+        }
+        let held = planned.report.units.get(key).is_some_and(|r| r.held.is_some());
+        for step in &unit.steps {
+            let op = step.action.op;
+            if op.name().starts_with("Delete") && op != Op::LogsDeleteRetentionPolicy {
                 find(format!("step {} deletes, which this version never does", step.id));
             }
-            if step.action.op == Op::EcsUpdateService {
-                if step.action.input.get("desiredCount").is_some() && scaled(input, key) {
-                    find(format!("step {} sends a count that belongs to the autoscaler", step.id));
-                }
-                let live = input.world.tree(&step.subject);
-                let tags = live.map(ownership::tags).unwrap_or_default();
-                if tags.get(TAG_DOCUMENT) != Some(&input.document.name) {
-                    find(format!("step {} writes what is not ours", step.id));
-                }
-                if step.guard == Guard::Absent {
-                    find(format!("step {} updates what has not been seen", step.id));
-                }
+            if belongs_to_others(input, step) {
+                find(format!("step {} writes what is not ours", step.id));
             }
-            before.insert(&step.id);
+            if op == Op::EcsUpdateService {
+                update(input, key, step, held, &mut find);
+            }
         }
     }
     findings
 }
 
+/// Steps come after what they need, and answer each difference once.
+fn order(unit: &Unit, find: &mut dyn FnMut(String)) {
+    let mut before: BTreeSet<&StepId> = BTreeSet::new();
+    let mut answered: BTreeSet<(&str, String)> = BTreeSet::new();
+    for step in &unit.steps {
+        if before.contains(&step.id) {
+            find(format!("the plan has two steps {}", step.id));
+        }
+        for need in &step.needs {
+            if let Need::Step(id) = need
+                && !before.contains(id)
+            {
+                find(format!("step {} needs {id}, which does not come before it", step.id));
+            }
+        }
+        if let Guard::AsLeftBy(id) = &step.guard
+            && !before.contains(id)
+        {
+            find(format!("step {} is guarded by {id}, which does not come before it", step.id));
+        }
+        for fill in &step.action.fills {
+            if !step.needs.contains(&Need::Step(fill.from.clone())) {
+                find(format!("step {} takes a value from a step it does not need", step.id));
+            }
+        }
+        for because in &step.because {
+            if let Because::Field(drift) = because
+                && !answered.insert((&drift.part, drift.path.to_string()))
+            {
+                find(format!("step {} answers {} a second time", step.id, drift.path));
+            }
+        }
+        before.insert(&step.id);
+    }
+}
+
+/// What is ready can be sent as it stands.
+fn sendable(step: &Step, find: &mut dyn FnMut(String)) {
+    refs::find(&step.action.input, &mut |_, reference| {
+        if let Ok(reference) = reference {
+            find(format!("step {} is ready with {reference} unresolved", step.id));
+        }
+    });
+    shapes::check(&step.action.input, step.action.op.input(), &mut |path, problem| {
+        let filled = step
+            .action
+            .fills
+            .iter()
+            .any(|f| matches!(&problem, Problem::MissingRequired { name } if *name == f.member));
+        if !filled && !matches!(problem, Problem::UnknownMember { .. }) {
+            find(format!("step {} would be refused at `{path}`: {problem}", step.id));
+        }
+    });
+}
+
+fn may_not_write(input: &Input<'_>, key: &UnitKey) -> bool {
+    let service = key.service().and_then(|k| input.document.services.get(k));
+    input.mode == Mode::Observe
+        || input.document.settings.mode == Mode::Observe
+        || service.is_some_and(|s| s.suspend || s.mode == Mode::Observe)
+}
+
+/// True where a step changes something that is there and does not carry our document's tag.
+fn belongs_to_others(input: &Input<'_>, step: &Step) -> bool {
+    if !matches!(step.guard, Guard::AsPlanned(_)) {
+        return false;
+    }
+    let Some(tree) = input.world.tree(&step.subject) else { return false };
+    let ours = |tree: &Tree| ownership::tags(tree).get(TAG_DOCUMENT) == Some(&input.document.name);
+    match &step.subject {
+        Subject::Cluster(_)
+        | Subject::Repository(_)
+        | Subject::LogGroup(_)
+        | Subject::TargetGroup(_)
+        | Subject::LoadBalancer(_)
+        | Subject::Service(_) => !ours(tree),
+        Subject::Listeners(_) | Subject::Rules(_) => {
+            let sent = &step.action.input;
+            let arn = ["ruleArn", "rulePriorities/0/ruleArn", "resourceArns/0"]
+                .iter()
+                .find_map(|m| sent.pointer(m))
+                .or_else(|| sent.get("listenerArn").filter(|_| step.action.op != Op::Elbv2CreateRule));
+            arn.is_some_and(|arn| {
+                let named = |t: &&Tree| t.get("ruleArn").or_else(|| t.get("listenerArn")) == Some(arn);
+                !tree.items().iter().find(named).is_some_and(ours)
+            })
+        }
+        // What scales a service belongs to the service.
+        Subject::ScalableTarget(key) | Subject::Policies(key) | Subject::ScheduledActions(key) => {
+            !input.world.tree(&Subject::Service(key.clone())).is_some_and(ours)
+        }
+        Subject::Family(_) | Subject::TaskDefinition(_) => false,
+    }
+}
+
+fn update(input: &Input<'_>, key: &UnitKey, step: &Step, held: bool, find: &mut dyn FnMut(String)) {
+    let sent = &step.action.input;
+    if sent.get("desiredCount").is_some() && scaled(input, key) {
+        find(format!("step {} sends a count that belongs to the autoscaler", step.id));
+    }
+    if step.guard == Guard::Absent {
+        find(format!("step {} updates what has not been seen", step.id));
+    }
+    let deploys = sent.get("taskDefinition").is_some()
+        || sent.get("forceNewDeployment").is_some()
+        || !step.action.fills.is_empty()
+        || DEPLOYING.iter().any(|m| sent.get(m).is_some());
+    if held && deploys {
+        find(format!("step {} starts a deployment that is held", step.id));
+    }
+}
+
 fn scaled(input: &Input<'_>, key: &UnitKey) -> bool {
     key.service().is_some_and(|service| {
-        let target = evenkeel_model::key::Subject::ScalableTarget(service.clone());
-        input.world.tree(&target).is_some()
-            || input.document.services.get(service).is_some_and(|s| s.scaling.is_some())
+        let target = input.world.seen(&Subject::ScalableTarget(service.clone()));
+        !target.is_absent() || input.document.services.get(service).is_some_and(|s| s.scaling.is_some())
     })
 }

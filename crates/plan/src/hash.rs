@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use evenkeel_model::Tree;
 use sha2::{Digest, Sha256};
 
-use crate::Plan;
+use crate::{Need, Plan};
 
 /// The first `chars` hexadecimal digits of SHA-256.
 pub(crate) fn hex(bytes: &[u8], chars: usize) -> String {
@@ -49,7 +49,16 @@ pub(crate) fn plan_id(plan: &Plan) -> String {
     for (key, unit) in &plan.units {
         let _ = writeln!(text, "{key}");
         for step in &unit.steps {
-            let _ = writeln!(text, "{} {}", step.id, step.action.input.to_json());
+            let _ = writeln!(text, "{} {} {}", step.id, step.action.op, step.action.input.to_json());
+            for fill in &step.action.fills {
+                let _ = writeln!(text, "fill {} {} {}", fill.member, fill.from, fill.output);
+            }
+            for need in &step.needs {
+                let _ = match need {
+                    Need::Step(id) => writeln!(text, "after {id}"),
+                    Need::Observed(on) => writeln!(text, "waits {on}"),
+                };
+            }
         }
     }
     hex(text.as_bytes(), 8)

@@ -7,10 +7,10 @@ use evenkeel_model::Tree;
 use evenkeel_model::document::{Document, Rule};
 use evenkeel_model::key::{ServiceKey, Subject, UnitKey};
 use evenkeel_model::memory::Memory;
-use evenkeel_model::world::{Seen, World};
+use evenkeel_model::world::World;
 
 use crate::refs::Lookup;
-use crate::task_definition::{self, Choice, NEWEST};
+use crate::task_definition::{self, Choice};
 
 /// The subjects to keep observed.
 pub fn interest(document: &Document, world: &World, memory: &Memory) -> BTreeSet<Subject> {
@@ -66,23 +66,10 @@ fn revisions(
     current: Option<&str>,
     all: &mut BTreeSet<Subject>,
 ) {
-    if let Some(arn) = current {
-        all.insert(Subject::TaskDefinition(arn.to_owned()));
-    }
-    match task_definition::choose(world, memory, want, current) {
-        Choice::Wait(subjects) => all.extend(subjects),
-        Choice::Revision(arn) => {
-            all.insert(Subject::TaskDefinition(arn));
-        }
-        Choice::Register => {
-            // Registering is guarded by the family's newest revisions.
-            let family = Subject::Family(task_definition::family(want).to_owned());
-            if let Seen::Present { tree, .. } = world.seen(&family) {
-                let newest = tree.items().iter().take(NEWEST).filter_map(Tree::as_str);
-                all.extend(newest.map(|arn| Subject::TaskDefinition(arn.to_owned())));
-            }
-            all.insert(family);
-        }
+    let (choice, rests_on) = task_definition::look(world, memory, want, current);
+    all.extend(rests_on);
+    if let Choice::Wait(subjects) = choice {
+        all.extend(subjects);
     }
 }
 

@@ -19,13 +19,19 @@ mod service;
 mod tagging;
 mod target_group;
 mod task_definition;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod turn;
 mod unit;
+mod update;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use evenkeel_model::Tree;
 use evenkeel_model::document::{Document, Mode};
-use evenkeel_model::key::{Subject, UnitKey};
+use evenkeel_model::key::{Subject, UnitKey, arn_tail};
 use evenkeel_model::memory::{Memory, Remembered};
 use evenkeel_model::path::Path;
 use evenkeel_model::shapes::Op;
@@ -222,24 +228,76 @@ pub fn plan(input: &Input<'_>) -> Planned {
     planner.task_definitions();
     planner.services();
     let mut planned = planner.planned;
-    planned.plan.units.retain(|_, unit| !unit.steps.is_empty());
+    let units = std::mem::take(&mut planned.plan.units);
+    let (changing, quiet): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        units.into_iter().partition(|(_, unit)| !unit.steps.is_empty());
+    planned.plan.units = changing;
     for finding in check::check(input, &planned) {
         let report = planned.report.units.entry(finding.unit.clone()).or_default();
         report.refused.push(Refusal::new(finding.message));
         planned.plan.units.remove(&finding.unit);
     }
-    for (key, unit) in &planned.plan.units {
-        report::conclude(planned.report.units.entry(key.clone()).or_default(), Some(unit), input, key);
+    for (key, report) in &mut planned.report.units {
+        report::conclude(report, planned.plan.units.get(key), input, key);
     }
-    let idle: Vec<UnitKey> =
-        planned.report.units.keys().filter(|k| !planned.plan.units.contains_key(k)).cloned().collect();
-    for key in idle {
-        if let Some(report) = planned.report.units.get_mut(&key) {
-            report::conclude(report, None, input, &key);
-        }
+    for (key, unit) in &quiet {
+        remember(input, &mut planned, key, unit);
+    }
+    let cut_off = |k: &UnitKey| input.memory.unit(k).intent.is_some();
+    let changing: Vec<(UnitKey, Unit)> =
+        planned.plan.units.iter().filter(|(k, _)| cut_off(k)).map(|(k, u)| (k.clone(), u.clone())).collect();
+    for (key, unit) in quiet.iter().chain(changing.iter().map(|(k, u)| (k, u))) {
+        close_intent(input, &mut planned, key, unit);
     }
     planned.plan.id = hash::plan_id(&planned.plan);
     planned
+}
+
+/// Remembers a unit that is as the document wants it without our having written it: after memory was lost,
+/// and where somebody else made the change. Else a later difference could not be told from a new document.
+fn remember(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &Unit) {
+    let settled = planned
+        .report
+        .units
+        .get(key)
+        .is_some_and(|report| matches!(report.state, State::Synced | State::Rolling));
+    let before = input.memory.unit(key);
+    let observing = input.mode == Mode::Observe || input.document.settings.mode == Mode::Observe;
+    if !settled || observing || before.applied == unit.applied {
+        return;
+    }
+    let remembered = planned.remember.entry(key.clone()).or_insert_with(|| before.clone());
+    remembered.applied.clone_from(&unit.applied);
+    remembered.restart.clone_from(&unit.restart);
+    remembered.task_definition = unit.task_definition.clone().or(remembered.task_definition.take());
+}
+
+/// Closes the intent of a run that was cut off: what AWS shows now is its outcome. What it left undone is in
+/// the plan like anything else.
+fn close_intent(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &Unit) {
+    let memory = input.memory.unit(key);
+    let Some(report) = planned.report.units.get(key) else { return };
+    let unclear = report.waiting.iter().any(|w| matches!(w, WaitingOn::Seen(_)));
+    if memory.intent.is_none() || unclear || input.in_flight.contains(key) {
+        return;
+    }
+    let settled = matches!(report.state, State::Synced | State::Rolling);
+    let remembered = planned.remember.entry(key.clone()).or_insert_with(|| memory.clone());
+    remembered.intent = None;
+    if settled {
+        remembered.document_version = Some(input.version.to_owned());
+    }
+    let rolls = |s: &Step| matches!(s.action.op, Op::EcsCreateService | Op::EcsUpdateService);
+    if let (Some(service), Some(deployment_key)) = (key.service(), &unit.deployment_key)
+        && !unit.steps.iter().any(rolls)
+    {
+        let live = input.world.tree(&Subject::Service(service.clone()));
+        let primary = live.and_then(|s| {
+            s.list_of("deployments").iter().find(|d| d.str("status") == Some("PRIMARY"))?.str("id")
+        });
+        remembered.deployment = primary.map(str::to_owned);
+        remembered.deployment_key = Some(deployment_key.clone());
+    }
 }
 
 /// A decision in the making.
@@ -266,13 +324,14 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// The path of a field within its part, for people: `containerDefinitions[api].image`.
+/// The path of a field within its part, for people: `containerDefinitions[api].image`. Elements of sets stand
+/// in brackets, ARNs without what is the same in all of them.
 pub(crate) fn dotted(path: &Path) -> String {
     let mut out = String::new();
     let mut in_set = false;
     for segment in path.segments() {
         if in_set || segment.parse::<usize>().is_ok() || segment.contains(['.', ':', '/']) {
-            out.push_str(&format!("[{segment}]"));
+            out.push_str(&format!("[{}]", arn_tail(segment)));
             in_set = false;
             continue;
         }
@@ -280,31 +339,7 @@ pub(crate) fn dotted(path: &Path) -> String {
             out.push('.');
         }
         out.push_str(segment);
-        in_set = SETS.contains(&segment);
+        in_set = evenkeel_diff::rules::names_a_set(segment);
     }
     out
 }
-
-/// Members whose elements are named by key.
-const SETS: [&str; 20] = [
-    "containerDefinitions",
-    "environment",
-    "secrets",
-    "portMappings",
-    "mountPoints",
-    "volumes",
-    "volumesFrom",
-    "links",
-    "dependsOn",
-    "ulimits",
-    "systemControls",
-    "subnets",
-    "securityGroups",
-    "loadBalancers",
-    "targetGroups",
-    "capacityProviderStrategy",
-    "serviceRegistries",
-    "requiresCompatibilities",
-    "certificates",
-    "conditions",
-];

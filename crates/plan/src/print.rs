@@ -6,17 +6,21 @@ use std::fmt::Write as _;
 use evenkeel_model::Tree;
 use evenkeel_model::key::UnitKey;
 use evenkeel_model::shapes::Op;
-use evenkeel_model::tree::MASKED;
+use evenkeel_model::tree::is_masked;
 
-use crate::report::{Drift, State, UnitReport};
+use crate::report::{Drift, Owner, State, UnitReport};
 use crate::{Because, Need, Planned, Step, Unit, dotted};
 
 const WIDTH: usize = 100;
 
 /// The sign of a step: `+` makes, `~` changes, `-` removes.
-fn sign(op: Op) -> char {
+fn sign(step: &Step) -> char {
+    let op = step.action.op;
     let name = op.name();
-    if name.starts_with("Create") || op == Op::EcsRegisterTaskDefinition {
+    if name.starts_with("Create")
+        || op == Op::EcsRegisterTaskDefinition
+        || step.because.contains(&Because::Missing)
+    {
         '+'
     } else if name.starts_with("Delete") || name.starts_with("Deregister") {
         '-'
@@ -33,13 +37,20 @@ pub fn print(planned: &Planned, document: &str, version: &str) -> String {
     let mut unchanged = 0;
     for (key, report) in &planned.report.units {
         let unit = planned.plan.units.get(key);
-        let left: Vec<&Drift> = report.drift.iter().filter(|d| !d.acted_on).collect();
+        let shown = |d: &Drift| {
+            unit.into_iter().flat_map(|u| &u.steps).flat_map(|s| &s.because).any(|b| {
+                matches!(b, Because::Field(f) if f.part == d.part && f.path == d.path)
+                    || (d.path.is_root() && *b == Because::Missing)
+            })
+        };
+        let left: Vec<&Drift> = report.drift.iter().filter(|d| !d.acted_on && !shown(d)).collect();
         let quiet = unit.is_none()
             && report.waiting.is_empty()
             && report.refused.is_empty()
             && report.held.is_none()
             && report.notes.is_empty()
-            && left.is_empty()
+            // An autoscaler at work is nothing that anybody needs to look at.
+            && left.iter().all(|d| d.owner == Owner::Autoscaler)
             && report.state != State::Suspended;
         if quiet {
             unchanged += 1;
@@ -78,7 +89,7 @@ fn steps(out: &mut String, unit: &Unit) {
             }
         }
         let rest = if reasons.is_empty() { about.to_owned() } else { reasons.join(", ") };
-        line(out, &format!("  {} {verb:<26} {rest}", sign(step.action.op)));
+        line(out, &format!("  {} {verb:<26} {rest}", sign(step)));
         for drift in fields {
             line(out, &format!("      {}", field(drift)));
         }
@@ -123,8 +134,11 @@ fn lines(out: &mut String, report: &UnitReport, left: &[&Drift]) {
 /// One difference: `path   live -> want`.
 fn field(drift: &Drift) -> String {
     let path = dotted(&drift.path);
-    let place = if path.is_empty() { drift.part.clone() } else { path };
-    let masked = drift.path.segments().any(|s| MASKED.contains(&s));
+    let place = match path.chars().next() {
+        None | Some('[') => format!("{}{path}", drift.part),
+        Some(_) => path,
+    };
+    let masked = is_masked(&drift.path);
     let live = value(drift.live.as_ref(), masked);
     let want = value(drift.want.as_ref(), masked);
     format!("{place}   {live} -> {want}")
@@ -192,7 +206,7 @@ fn wrapped(out: &mut String, first: &str, text: &str) {
 }
 
 fn drift_json(drift: &Drift) -> serde_json::Value {
-    let masked = drift.path.segments().any(|s| MASKED.contains(&s));
+    let masked = is_masked(&drift.path);
     let shown = |tree: &Option<Tree>| match tree {
         None => serde_json::Value::Null,
         Some(_) if masked => "(hidden)".into(),

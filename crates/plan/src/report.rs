@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use evenkeel_model::Tree;
-use evenkeel_model::document::Mode;
 use evenkeel_model::key::{Subject, UnitKey};
 use evenkeel_model::path::Path;
+use evenkeel_model::tree::is_masked;
 
 use crate::{Input, Unit};
 
@@ -123,6 +123,8 @@ pub enum WaitingOn {
     },
     /// The service is being deleted.
     Draining,
+    /// The mode says that nothing is written.
+    Observing,
 }
 
 impl fmt::Display for WaitingOn {
@@ -133,11 +135,13 @@ impl fmt::Display for WaitingOn {
             WaitingOn::Attached(name) => write!(f, "for target group {name} to be on a listener or rule"),
             WaitingOn::Rollout(rollout) => write!(f, "{rollout}"),
             WaitingOn::DependsOn(services) => write!(f, "for {} to be stable", services.join(", ")),
-            WaitingOn::Rollouts(most) => write!(f, "its turn: {most} rollouts are under way"),
+            WaitingOn::Rollouts(1) => f.write_str("its turn: 1 rollout at a time"),
+            WaitingOn::Rollouts(most) => write!(f, "its turn: {most} rollouts at a time"),
             WaitingOn::Executing => f.write_str("executing"),
             WaitingOn::BackOff { failure, seconds } => {
                 write!(f, "next try in {seconds} s, after: {failure}")
             }
+            WaitingOn::Observing => f.write_str("for mode enforce: in mode observe nothing is written"),
             WaitingOn::Draining => f.write_str("for its deletion to end: tasks are draining"),
         }
     }
@@ -235,7 +239,7 @@ impl Owner {
 }
 
 /// One difference with its owner.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Drift {
     /// Which part of the unit: `taskDefinition`, `service`, `scaling`, …
     pub part: String,
@@ -251,6 +255,23 @@ pub struct Drift {
     pub acted_on: bool,
 }
 
+/// Masks what may be secret.
+impl fmt::Debug for Drift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hidden = is_masked(&self.path);
+        let side =
+            |tree: &Option<Tree>| tree.as_ref().map(|t| if hidden { Tree::from("…") } else { t.clone() });
+        f.debug_struct("Drift")
+            .field("part", &self.part)
+            .field("path", &self.path.to_string())
+            .field("want", &side(&self.want))
+            .field("live", &side(&self.live))
+            .field("owner", &self.owner)
+            .field("acted_on", &self.acted_on)
+            .finish()
+    }
+}
+
 /// Gives a unit's report its state, once all is known.
 pub(crate) fn conclude(report: &mut UnitReport, unit: Option<&Unit>, input: &Input<'_>, key: &UnitKey) {
     if input.in_flight.contains(key) && !report.waiting.contains(&WaitingOn::Executing) {
@@ -260,24 +281,22 @@ pub(crate) fn conclude(report: &mut UnitReport, unit: Option<&Unit>, input: &Inp
         return;
     }
     let changes = unit.is_some_and(|u| u.ready() > 0) || input.in_flight.contains(key);
-    let observing = input.mode == Mode::Observe || input.document.settings.mode == Mode::Observe;
+    let observing = report.waiting.contains(&WaitingOn::Observing);
     let unseen = report.waiting.iter().any(|w| matches!(w, WaitingOn::Seen(_)));
     report.state = if !report.refused.is_empty() {
         State::Refused
     } else if report.held.is_some() {
         State::Held
-    } else if changes && !observing {
+    } else if changes {
         State::Changing
     } else if unseen && unit.is_none() {
         State::Unknown
     } else if unit.is_some() && observing {
         State::Drifted
-    } else if unit.is_some() {
+    } else if unit.is_some() || report.waiting.iter().any(|w| !matches!(w, WaitingOn::Rollout(_))) {
         State::Waiting
     } else if report.rollout.is_some() {
         State::Rolling
-    } else if !report.waiting.is_empty() {
-        State::Waiting
     } else if report.drift.iter().any(|d| matches!(d.owner, Owner::Document | Owner::Human)) {
         State::Drifted
     } else {

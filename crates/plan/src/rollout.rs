@@ -1,8 +1,9 @@
 //! Deployments under way and deployments that failed, read from a described service.
 
 use evenkeel_model::Tree;
-use evenkeel_model::key::Subject;
+use evenkeel_model::key::{ServiceKey, Subject};
 use evenkeel_model::memory::{HeldDeployment, Remembered};
+use evenkeel_model::world::Seen;
 
 use crate::Input;
 use crate::report::Rollout;
@@ -54,22 +55,34 @@ pub(crate) fn failed(service: &Tree, memory: &Remembered) -> Option<HeldDeployme
         return (own.str("rolloutState") == Some("FAILED"))
             .then(|| HeldDeployment { key, reason: reason(own) });
     }
-    let rollback = deployments.iter().find(|d| {
-        d.str("status") == Some("PRIMARY")
-            && d.str("rolloutStateReason").is_some_and(|r| r.contains("rolling back"))
-    })?;
-    Some(HeldDeployment { key, reason: reason(rollback) })
+    // Going back to ours, it was another that failed.
+    let reason = rolled_back(service).filter(|r| !names(r, ours))?;
+    Some(HeldDeployment { key, reason: reason.to_owned() })
 }
 
-/// How many services of the document have a rollout under way.
+/// What ECS says of a rollback that is the newest deployment.
+pub(crate) fn rolled_back(service: &Tree) -> Option<&str> {
+    let deployments = service.list_of("deployments").iter();
+    let primary = deployments.filter(|d| d.str("status") == Some("PRIMARY"));
+    primary.filter_map(|d| d.str("rolloutStateReason")).find(|r| r.contains("rolling back"))
+}
+
+/// True where the sentence names the deployment; `ecs-svc/12` does not name `ecs-svc/1`.
+fn names(reason: &str, deployment: &str) -> bool {
+    reason.split(|c: char| c.is_whitespace()).any(|word| word.trim_end_matches(['.', ',']) == deployment)
+}
+
+/// How many services of the document have a rollout under way, or may have since we wrote them.
 pub(crate) fn rolling(input: &Input<'_>) -> usize {
-    input
-        .document
-        .services
-        .keys()
-        .filter_map(|key| input.world.tree(&Subject::Service(key.clone())))
-        .filter(|service| under_way(service).is_some())
-        .count()
+    let rolls = |key: &&ServiceKey| {
+        let subject = Subject::Service((*key).clone());
+        match input.world.seen(&subject) {
+            Seen::Present { tree, .. } => under_way(tree).is_some(),
+            Seen::Absent { .. } => false,
+            Seen::Unknown => input.world.written_at(&subject).is_some(),
+        }
+    };
+    input.document.services.keys().filter(rolls).count()
 }
 
 #[cfg(test)]
@@ -113,6 +126,19 @@ mod tests {
             serde_json::json!([{"id": "ecs-svc/9", "status": "PRIMARY", "rolloutState": "IN_PROGRESS"}]),
         );
         assert_eq!(failed(&superseded, &memory()), None);
+    }
+
+    #[test]
+    fn a_rollback_to_ours_holds_somebody_elses_deployment() {
+        let back = |to: &str| {
+            let reason = format!("ECS deployment circuit breaker: rolling back to deploymentId {to}.");
+            service(
+                serde_json::json!([{"id": "ecs-svc/9", "status": "PRIMARY", "rolloutState": "IN_PROGRESS",
+                "rolloutStateReason": reason}]),
+            )
+        };
+        assert_eq!(failed(&back("ecs-svc/2"), &memory()), None);
+        assert!(failed(&back("ecs-svc/22"), &memory()).is_some());
     }
 
     #[test]

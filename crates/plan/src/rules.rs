@@ -2,7 +2,7 @@
 
 use evenkeel_diff::{Kind, lift};
 use evenkeel_model::Tree;
-use evenkeel_model::document::{Rule, Service};
+use evenkeel_model::document::{Document, Rule, Service};
 use evenkeel_model::key::Subject;
 use evenkeel_model::path::Path;
 use evenkeel_model::shapes::Op;
@@ -27,8 +27,6 @@ pub(crate) fn steps(draft: &mut Draft<'_>, lookup: Lookup<'_>, service: &Service
 pub(crate) fn rule(draft: &mut Draft<'_>, lookup: Lookup<'_>, wanted: &Rule, key: &str) -> Option<StepId> {
     let part = format!("rule {key}");
     let (input, waits) = lookup.resolve(&wanted.input);
-    let want = lift::declared(Kind::Rule, input.clone());
-    draft.applies(&part, &want);
     let listener = match lookup.listener_of(wanted) {
         Ok(listener) => listener,
         Err(wait) => {
@@ -40,7 +38,10 @@ pub(crate) fn rule(draft: &mut Draft<'_>, lookup: Lookup<'_>, wanted: &Rule, key
     let rules = match draft.seen(&subject)? {
         Seen::Present { tree, .. } => tree,
         _ => {
-            draft.refuse(Refusal::new(format!("there is no listener {listener}")));
+            draft.refuse(
+                Refusal::new(format!("rule {key}: there is no listener {listener}"))
+                    .or("create it, or declare it under its load balancer"),
+            );
             return None;
         }
     };
@@ -49,92 +50,127 @@ pub(crate) fn rule(draft: &mut Draft<'_>, lookup: Lookup<'_>, wanted: &Rule, key
     let mine = live.and_then(|r| r.str("ruleArn"));
     let priority = wanted.priority.to_string();
     let taken =
-        rules.items().iter().find(|r| r.str("priority") == Some(&priority) && r.str("ruleArn") != mine);
-    if taken.is_some() {
+        rules.items().iter().any(|r| r.str("priority") == Some(&priority) && r.str("ruleArn") != mine);
+    if taken {
         draft.refuse(
-            Refusal::new(format!("priority {priority} on {listener} belongs to another rule"))
+            Refusal::new(format!("rule {key}: priority {priority} on {listener} belongs to another rule"))
                 .or("choose a priority that is free on this listener"),
         );
         return None;
     }
-    let needs: Vec<Need> = waits.into_iter().map(Need::Observed).collect();
     let Some(live) = live else {
         let tags = ownership::wanted(lookup.document, &wanted.input, key);
-        let input = input
+        let create = input
+            .clone()
             .with("listenerArn", listener.as_str())
             .with("priority", wanted.priority)
             .with("tags", ownership::list(&tags));
-        let owner = match draft.memory().applied.get(&part) {
-            Some(_) if draft.memory().failures == 0 => Owner::Human,
-            _ => Owner::Document,
-        };
-        let drift = Drift {
-            part,
-            path: Path::root(),
-            want: Some(Tree::from("present")),
-            live: None,
-            owner,
-            acted_on: true,
-        };
-        if draft.accept(vec![drift]).is_empty() {
+        let missing = draft.missing(&part);
+        applied(draft, &part, wanted, &input);
+        if !missing {
             return None;
         }
-        let step = draft.step(format!("create-rule {key}"), subject, Op::Elbv2CreateRule, input);
-        step.because(Because::Missing).needs(needs).touches(groups);
+        let step = draft.step(format!("create-rule {key}"), subject, Op::Elbv2CreateRule, create);
+        step.because(Because::Missing).needs(waits.into_iter().map(Need::Observed)).touches(groups);
         return Some(step.id.clone());
     };
-    if !needs.is_empty() {
-        draft.report.waiting.extend(needs.into_iter().filter_map(|n| match n {
-            Need::Observed(on) => Some(on),
-            Need::Step(_) => None,
-        }));
+    if !waits.is_empty() {
+        wait_all(draft, waits);
         return None;
     }
     let arn = live.str("ruleArn").unwrap_or_default();
-    if live.str("priority") != Some(&priority) {
-        let last = draft.memory().applied.get(&format!("{part} priority")).cloned();
-        let owner = if last.as_ref().and_then(Tree::as_int) == Some(wanted.priority) {
-            Owner::Human
-        } else {
-            Owner::Document
-        };
-        let drift = Drift {
-            part: part.clone(),
-            path: Path::of(["priority"]),
-            want: Some(Tree::Int(wanted.priority)),
-            live: live.get("priority").cloned(),
-            owner,
-            acted_on: true,
-        };
-        let acted = draft.accept(vec![drift]);
-        if !acted.is_empty() {
-            let pair = Tree::map().with("ruleArn", arn).with("priority", wanted.priority);
-            let input = Tree::map().with("rulePriorities", Tree::list([pair]));
-            draft
-                .step(
-                    format!("set-rule-priorities {key}"),
-                    subject.clone(),
-                    Op::Elbv2SetRulePriorities,
-                    input,
-                )
-                .because_of(acted);
-        }
+    change_priority(draft, key, &part, wanted, &subject, live);
+    let live = lift::described(Kind::Rule, live.clone());
+    let mut want = lift::declared(Kind::Rule, input.clone());
+    if lookup.service.is_some() {
+        let name = key.rsplit('/').next().unwrap_or_default();
+        want = draft.carry(&Path::of(["listenerRules", name]), Kind::Rule, &want, &live);
     }
-    draft.applies(&format!("{part} priority"), &Tree::Int(wanted.priority));
-    let drifts = draft.drifts(&part, Kind::Rule, &want, &lift::described(Kind::Rule, live.clone()));
+    let mut drifts = draft.drifts(&part, Kind::Rule, &want, &live);
+    applied(draft, &part, wanted, &input);
+    leave_shifted(lookup.document, &[&format!("${{listenerRule:{key}}}"), arn], &mut drifts);
     let acted = draft.accept(drifts);
     if acted.is_empty() {
         return None;
     }
     let mut change = Tree::map().with("ruleArn", arn);
-    for member in ["actions", "conditions", "transforms"] {
-        if let Some(value) = input.get(member) {
-            change.set(member, value.clone());
+    for drift in &acted {
+        // Each is replaced as a whole; what does not differ is not sent.
+        let Some(member) = drift.path.segments().next() else { continue };
+        match want.get(member) {
+            Some(value) => change.set(member, value.clone()),
+            None if member == "transforms" => change.set("resetTransforms", Tree::Bool(true)),
+            None => change.set(member, Tree::list([])),
         }
     }
     let step = draft.step(format!("modify-rule {key}"), subject, Op::Elbv2ModifyRule, change);
     step.because_of(acted).touches(groups);
     Some(step.id.clone())
+}
+
+fn applied(draft: &mut Draft<'_>, part: &str, wanted: &Rule, input: &Tree) {
+    draft.applies(part, &lift::declared(Kind::Rule, input.clone()));
+    draft.applies(&format!("{part} priority"), &Tree::Int(wanted.priority));
+}
+
+fn change_priority(
+    draft: &mut Draft<'_>,
+    key: &str,
+    part: &str,
+    wanted: &Rule,
+    subject: &Subject,
+    live: &Tree,
+) {
+    if live.str("priority") == Some(&wanted.priority.to_string()) {
+        return;
+    }
+    let part = format!("{part} priority");
+    let last = draft.memory().applied.get(&part).and_then(Tree::as_int);
+    let drift = Drift {
+        part,
+        path: Path::of(["priority"]),
+        want: Some(Tree::Int(wanted.priority)),
+        live: live.get("priority").cloned(),
+        owner: if last == Some(wanted.priority) { Owner::Human } else { Owner::Document },
+        acted_on: true,
+    };
+    let acted = draft.accept(vec![drift]);
+    if acted.is_empty() {
+        return;
+    }
+    let pair = Tree::map()
+        .with("ruleArn", live.str("ruleArn").unwrap_or_default())
+        .with("priority", wanted.priority);
+    let input = Tree::map().with("rulePriorities", Tree::list([pair]));
+    draft
+        .step(format!("set-rule-priorities {key}"), subject.clone(), Op::Elbv2SetRulePriorities, input)
+        .because_of(acted);
+}
+
+/// Where ECS shifts traffic between two target groups, it writes the weights of the rule or listener that a
+/// service names: they are left alone. `names` are the reference to it and its ARN.
+pub(crate) fn leave_shifted(document: &Document, names: &[&str], drifts: &mut [Drift]) {
+    let actions = |d: &Drift| matches!(d.path.segments().next(), Some("actions" | "defaultActions"));
+    if !drifts.iter().any(actions) {
+        return;
+    }
+    let shifts = document.services.values().any(|service| {
+        service.input.list_of("loadBalancers").iter().any(|entry| {
+            ["productionListenerRule", "testListenerRule"].iter().any(|member| {
+                entry
+                    .get("advancedConfiguration")
+                    .and_then(|a| a.str(member))
+                    .is_some_and(|rule| names.contains(&rule))
+            })
+        })
+    });
+    if !shifts {
+        return;
+    }
+    for drift in drifts.iter_mut().filter(|d| actions(d)) {
+        drift.owner = Owner::Rollout;
+        drift.acted_on = false;
+    }
 }
 
 /// The target groups of the document that actions forward to: whether they are attached changes with

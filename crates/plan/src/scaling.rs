@@ -3,9 +3,9 @@
 //! They cannot carry tags of their own in every case, so they belong to the service: where it is ours,
 //! they are. What the document does not declare is reported and left.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use evenkeel_diff::Kind;
+use evenkeel_diff::{Kind, rules};
 use evenkeel_model::Tree;
 use evenkeel_model::document::{Document, Scaling, Service};
 use evenkeel_model::key::{ServiceKey, Subject};
@@ -15,7 +15,7 @@ use evenkeel_model::world::Seen;
 
 use crate::ownership;
 use crate::refs::Lookup;
-use crate::report::{Drift, Note, Owner, WaitingOn};
+use crate::report::{Drift, Owner, Refusal, WaitingOn};
 use crate::unit::Draft;
 use crate::{Because, Need, StepId};
 
@@ -41,16 +41,24 @@ pub(crate) fn steps(
     created: Option<&StepId>,
 ) {
     let Some(scaling) = &service.scaling else {
-        if draft.world().tree(&Subject::ScalableTarget(key.clone())).is_some() {
-            draft.report.notes.push(Note(
-                "it has a scalable target that the document does not declare: its count is left to that"
-                    .into(),
-            ));
+        if created.is_none() && draft.world().tree(&Subject::ScalableTarget(key.clone())).is_some() {
+            draft.note(
+                "it has a scalable target that the document does not declare: its count is left to that",
+            );
         }
         return;
     };
-    let target = target(draft, document, key, service, scaling, live, created);
-    let needs: Vec<Need> = created.or(target.as_ref()).map(|id| Need::Step(id.clone())).into_iter().collect();
+    let target = match (live, created) {
+        (_, Some(created)) => fresh(draft, document, key, service, scaling, created),
+        (Some(live), None) => target(draft, document, key, service, scaling, live),
+        (None, None) => return,
+    };
+    // A policy can only be put on a target that is there.
+    let needs: Vec<Need> = match target {
+        Target::Missing => return,
+        Target::There => Vec::new(),
+        Target::Step(id) => vec![Need::Step(id)],
+    };
     let lookup = Lookup { document, world: draft.world(), service: Some(key) };
     let mut policies = BTreeMap::new();
     for (name, policy) in &scaling.policies {
@@ -63,71 +71,118 @@ pub(crate) fn steps(
     }
     let listed = Listed {
         word: "policy",
+        member: "policies",
         kind: Kind::ScalingPolicy,
         subject: Subject::Policies(key.clone()),
         name: "policyName",
         put: Op::ScalingPutScalingPolicy,
+        declared: scaling.policies.keys().collect(),
     };
     listed.steps(draft, key, &policies, &needs, created.is_some());
     let listed = Listed {
         word: "scheduled action",
+        member: "scheduledActions",
         kind: Kind::ScheduledAction,
         subject: Subject::ScheduledActions(key.clone()),
         name: "scheduledActionName",
         put: Op::ScalingPutScheduledAction,
+        declared: scaling.scheduled_actions.keys().collect(),
     };
     listed.steps(draft, key, &scaling.scheduled_actions, &needs, created.is_some());
 }
 
-/// The scalable target. Its bounds belong to the last scheduled action that fired, where there are any;
-/// a count outside them is healed by registering the target again, because AWS clamps it then.
+/// The scalable target, as far as policies are concerned.
+enum Target {
+    /// Not there and not about to be, or not known.
+    Missing,
+    /// There.
+    There,
+    /// About to be registered by this step.
+    Step(StepId),
+}
+
+fn register_name(key: &ServiceKey) -> String {
+    format!("register-scalable-target {}", key.name)
+}
+
+/// The scalable target of a service that is being created.
+fn fresh(
+    draft: &mut Draft<'_>,
+    document: &Document,
+    key: &ServiceKey,
+    service: &Service,
+    scaling: &Scaling,
+    created: &StepId,
+) -> Target {
+    let subject = Subject::ScalableTarget(key.clone());
+    draft.applies("scaling", &scaling.target);
+    let mut input = merged(ids(key), &scaling.target);
+    input.take("tags");
+    // The target goes with the service it was for. Where one still shows, tags would be refused, and
+    // registering is all the same to what exists.
+    if draft.world().tree(&subject).is_none() {
+        let tags = ownership::wanted(document, &scaling.target, &service.item);
+        input.set("tags", ownership::map(&tags));
+    }
+    let step = draft.step(register_name(key), subject, Op::ScalingRegisterScalableTarget, input);
+    step.because(Because::Missing)
+        .needs([Need::Step(created.clone())])
+        .touches([Subject::Service(key.clone())]);
+    Target::Step(step.id.clone())
+}
+
+/// The scalable target of a service that is there. Its bounds belong to the last scheduled action that
+/// fired, where there are any; a count outside them is healed by registering the target again, because AWS
+/// clamps it then.
 fn target(
     draft: &mut Draft<'_>,
     document: &Document,
     key: &ServiceKey,
     service: &Service,
     scaling: &Scaling,
-    live: Option<&Tree>,
-    created: Option<&StepId>,
-) -> Option<StepId> {
+    live: &Tree,
+) -> Target {
     let subject = Subject::ScalableTarget(key.clone());
-    let name = format!("register-scalable-target {}", key.name);
-    let full = merged(ids(key), &scaling.target);
-    let known = match (created, draft.world().seen(&subject)) {
-        // A service that is being created has none, whatever was there before: it went with the old one.
-        (Some(_), _) => None,
-        (None, Seen::Unknown) => {
-            draft.wait(WaitingOn::Seen(subject));
-            return None;
-        }
-        (None, seen) => seen.tree(),
+    let known = match draft.seen(&subject) {
+        None => return Target::Missing,
+        Some(seen) => seen.tree(),
     };
-    draft.applies("scaling", &scaling.target);
+    let mut full = merged(ids(key), &scaling.target);
+    full.take("tags");
     let Some(tree) = known else {
-        let tags = ownership::wanted(document, &scaling.target, &service.item);
-        let input = full.with("tags", ownership::map(&tags));
-        let step = draft.step(name, subject, Op::ScalingRegisterScalableTarget, input);
-        step.because(Because::Missing);
-        if let Some(created) = created {
-            step.needs([Need::Step(created.clone())]);
+        let missing = draft.missing("scaling");
+        draft.applies("scaling", &scaling.target);
+        if !missing {
+            return Target::Missing;
         }
-        step.touches([Subject::Service(key.clone())]);
-        return Some(step.id.clone());
+        let tags = ownership::wanted(document, &scaling.target, &service.item);
+        full.set("tags", ownership::map(&tags));
+        let step = draft.step(register_name(key), subject, Op::ScalingRegisterScalableTarget, full);
+        step.because(Because::Missing).touches([Subject::Service(key.clone())]);
+        return Target::Step(step.id.clone());
     };
-    let mut drifts = draft.drifts("scaling", Kind::ScalableTarget, &scaling.target, tree);
+    let want = draft.carry(&Path::of(["scaling"]), Kind::ScalableTarget, &scaling.target, tree);
+    let mut drifts = draft.drifts("scaling", Kind::ScalableTarget, &want, tree);
+    let unseen = draft.world().seen(&Subject::ScheduledActions(key.clone())).is_unknown();
     let actions = draft.world().tree(&Subject::ScheduledActions(key.clone()));
     let scheduled = !scaling.scheduled_actions.is_empty() || actions.is_some_and(|a| !a.items().is_empty());
+    let last = draft.memory().applied.contains_key("scaling");
+    draft.applies("scaling", &scaling.target);
     if scheduled {
-        for drift in drifts.iter_mut().filter(|d| d.owner == Owner::Human) {
+        // Without memory nobody can tell an action that fired from a document that changed.
+        let fired = |d: &&mut Drift| d.owner == Owner::Human || !last;
+        for drift in drifts.iter_mut().filter(fired) {
             drift.owner = Owner::Autoscaler;
             drift.acted_on = false;
         }
-    } else if let (Some(count), Some(min), Some(max)) = (
-        live.and_then(|s| s.int("desiredCount")),
-        scaling.target.int("minCapacity"),
-        scaling.target.int("maxCapacity"),
-    ) && !(min..=max).contains(&count)
+    } else if unseen && !drifts.is_empty() {
+        draft.seen(&Subject::ScheduledActions(key.clone()));
+        return Target::There;
+    } else if let (Some(count), Some(min), Some(max)) =
+        (live.int("desiredCount"), want.int("minCapacity"), want.int("maxCapacity"))
+        && !(min..=max).contains(&count)
         && drifts.is_empty()
+        && !unseen
     {
         drifts.push(Drift {
             part: "scaling".into(),
@@ -140,23 +195,28 @@ fn target(
     }
     let acted = draft.accept(drifts);
     if acted.is_empty() {
-        return None;
+        return Target::There;
     }
-    let step = draft.step(name, subject, Op::ScalingRegisterScalableTarget, full);
+    let full = merged(full, &want);
+    let step = draft.step(register_name(key), subject, Op::ScalingRegisterScalableTarget, full);
+    step.action.input.take("tags");
     step.because_of(acted).touches([Subject::Service(key.clone())]);
-    Some(step.id.clone())
+    Target::Step(step.id.clone())
 }
 
 /// Policies and scheduled actions: things in a listing, known by name, put whole.
-struct Listed {
+struct Listed<'d> {
     word: &'static str,
+    member: &'static str,
     kind: Kind,
     subject: Subject,
     name: &'static str,
     put: Op,
+    /// All that the document has, resolved or not.
+    declared: BTreeSet<&'d String>,
 }
 
-impl Listed {
+impl Listed<'_> {
     /// `fresh`: the service is being created, and what was listed went with the one before.
     fn steps(
         &self,
@@ -178,23 +238,13 @@ impl Listed {
         };
         for (name, want) in wanted {
             let part = format!("{} {name}", self.word);
-            draft.applies(&part, want);
-            let input = merged(ids(key), want).with(self.name, name.as_str());
             let id = format!("{} {name}", self.put.verb());
             let Some(tree) = live.iter().find(|l| l.str(self.name) == Some(name)) else {
-                let owner = match draft.memory().applied.get(&part) {
-                    Some(_) => Owner::Human,
-                    None => Owner::Document,
-                };
-                let drift = Drift {
-                    part,
-                    path: Path::root(),
-                    want: Some(Tree::from("present")),
-                    live: None,
-                    owner,
-                    acted_on: true,
-                };
-                if !draft.accept(vec![drift]).is_empty() {
+                let owner = if fresh { Owner::Document } else { draft.owner_of_missing(&part) };
+                let missing = draft.missing_by(&part, owner);
+                draft.applies(&part, want);
+                if missing {
+                    let input = merged(ids(key), want).with(self.name, name.as_str());
                     draft
                         .step(id, self.subject.clone(), self.put, input)
                         .because(Because::Missing)
@@ -202,20 +252,32 @@ impl Listed {
                 }
                 continue;
             };
-            let drifts = draft.drifts(&part, self.kind, want, tree);
+            let base = Path::of(["scaling", self.member, name]);
+            let carried = draft.carry(&base, self.kind, want, tree);
+            let drifts = draft.drifts(&part, self.kind, &carried, tree);
+            draft.applies(&part, want);
+            let fixed = |d: &Drift| rules::immutable(self.kind).any(|m| d.path.segments().next() == Some(m));
+            if let Some(drift) = drifts.iter().find(|d| fixed(d)) {
+                let why = format!(
+                    "`{}` of {part} cannot be changed",
+                    drift.path.segments().next().unwrap_or_default()
+                );
+                draft.cannot(drift.clone(), Refusal::new(why).or("declare it under another name"));
+                continue;
+            }
             let acted = draft.accept(drifts);
             if !acted.is_empty() {
+                let input = merged(ids(key), &carried).with(self.name, name.as_str());
                 draft
                     .step(id, self.subject.clone(), self.put, input)
                     .because_of(acted)
                     .needs(needs.iter().cloned());
             }
         }
-        for name in live.iter().filter_map(|l| l.str(self.name)).filter(|n| !wanted.contains_key(*n)) {
-            draft
-                .report
-                .notes
-                .push(Note(format!("it has a {} {name} that the document does not declare", self.word)));
+        for name in live.iter().filter_map(|l| l.str(self.name)) {
+            if !self.declared.iter().any(|d| *d == name) {
+                draft.note(format!("it has a {} {name} that the document does not declare", self.word));
+            }
         }
     }
 }

@@ -1,24 +1,24 @@
 //! A service with its task definition, listener rules and scaling: one unit, in the order AWS demands.
 
-use evenkeel_diff::{Kind, compare, fill, lift, rules};
-use evenkeel_model::document::{Document, Mode, Service};
-use evenkeel_model::key::{ServiceKey, Subject, UnitKey, short_name};
-use evenkeel_model::path::Path;
+use evenkeel_diff::{Kind, lift};
+use evenkeel_model::Tree;
+use evenkeel_model::document::Service;
+use evenkeel_model::key::{ServiceKey, Subject, UnitKey};
+use evenkeel_model::memory::{HeldDeployment, Remembered};
 use evenkeel_model::shapes::Op;
 use evenkeel_model::world::Seen;
-use evenkeel_model::{Map, Tree};
 
-use crate::ownership;
 use crate::refs::Lookup;
-use crate::report::{Drift, Held, Note, Owner, Refusal, State, WaitingOn};
+use crate::report::{Held, Owner, Refusal, State, WaitingOn};
 use crate::tagging::Tagging;
 use crate::task_definition::{self, Choice};
+use crate::turn::ordered;
 use crate::unit::Draft;
-use crate::{Because, Need, Planner, StepId, dotted, hash, rollout, rules as listener_rules, scaling};
+use crate::{Because, Need, Planner, StepId, hash, ownership, rollout, rules as listener_rules, scaling};
 
 /// Members of UpdateService that make ECS start a new deployment. Source: the API reference; a changed
 /// capacity provider strategy needs one forced.
-const DEPLOYING: [&str; 9] = [
+pub(crate) const DEPLOYING: [&str; 9] = [
     "networkConfiguration",
     "platformVersion",
     "loadBalancers",
@@ -31,20 +31,20 @@ const DEPLOYING: [&str; 9] = [
 ];
 
 /// What stands for a service all through its planning.
-struct Wanted<'a> {
-    key: &'a ServiceKey,
-    service: &'a Service,
+pub(crate) struct Wanted<'a> {
+    pub key: &'a ServiceKey,
+    pub service: &'a Service,
     /// RegisterTaskDefinition input, references resolved.
-    task: Tree,
+    pub task: Tree,
     /// CreateService input, references resolved.
-    input: Tree,
+    pub input: Tree,
     /// What references still have to be seen or made.
-    waits: Vec<WaitingOn>,
+    pub waits: Vec<WaitingOn>,
 }
 
 impl Wanted<'_> {
     /// The hash of everything that would start this very deployment again.
-    fn deployment_key(&self) -> String {
+    pub fn deployment_key(&self) -> String {
         let mut text = hash::task_definition(&self.task);
         for member in DEPLOYING {
             if let Some(value) = self.input.get(member) {
@@ -73,27 +73,26 @@ impl Planner<'_> {
         let mut draft = Draft::new(self.input, UnitKey::Service(key.clone()));
         if service.suspend {
             draft.report.state = State::Suspended;
-            draft.report.notes.push(Note("the document suspends it: nothing is changed".into()));
         }
         let lookup = Lookup { document, world: self.world(), service: Some(key) };
         let (task, mut waits) = lookup.resolve(&service.task_definition);
         let (input, more) = lookup.resolve(&service.input);
         waits.extend(more);
         let wanted = Wanted { key, service, task, input, waits };
+        let subject = Subject::Service(key.clone());
         if self.cluster_is_there(&mut draft, key) {
-            match self.world().seen(&Subject::Service(key.clone())) {
-                Seen::Unknown => draft.wait(WaitingOn::Seen(Subject::Service(key.clone()))),
-                Seen::Absent { .. } => self.create(&mut draft, &wanted, lookup),
-                Seen::Present { tree, .. } if tree.str("status") == Some("INACTIVE") => {
-                    self.create(&mut draft, &wanted, lookup);
-                }
-                Seen::Present { tree, .. } if tree.str("status") == Some("DRAINING") => {
+            match draft.seen(&subject) {
+                None => {}
+                Some(Seen::Present { tree, .. }) if tree.str("status") == Some("DRAINING") => {
                     draft.wait(WaitingOn::Draining);
                 }
-                Seen::Present { tree, .. } => self.keep(&mut draft, &wanted, lookup, tree),
+                Some(Seen::Present { tree, .. }) if tree.str("status") != Some("INACTIVE") => {
+                    self.keep(&mut draft, &wanted, lookup, tree);
+                }
+                Some(_) => self.create(&mut draft, &wanted, lookup),
             }
         }
-        if service.suspend || service.mode == Mode::Observe {
+        if service.suspend {
             draft.unit.steps.clear();
             draft.report.drift.iter_mut().for_each(|d| d.acted_on = false);
         }
@@ -126,25 +125,30 @@ impl Planner<'_> {
     fn create(&mut self, draft: &mut Draft<'_>, wanted: &Wanted<'_>, lookup: Lookup<'_>) {
         let document = self.document();
         let key = wanted.key;
+        let owner = draft.owner_of_missing("service");
+        if !draft.missing_by("service", owner) {
+            return;
+        }
+        draft.applies("taskDefinition", &wanted.task);
+        draft.applies("service", &wanted.input);
+        let Some(chosen) = self.choose(draft, wanted, None, vec![Because::Missing]) else { return };
         let mut needs: Vec<Need> = wanted.waits.iter().cloned().map(Need::Observed).collect();
         needs.extend(draft.report.waiting.drain(..).map(Need::Observed));
-        let chosen = self.choose(draft, wanted, None, vec![Because::Missing]);
-        let Some(chosen) = chosen else { return };
-        let ordered = self.dependencies(wanted.service);
-        if !ordered.is_empty() {
-            needs.push(Need::Observed(WaitingOn::DependsOn(ordered)));
-        }
-        let most = document.settings.max_concurrent_rollouts;
-        if self.rolling >= most {
-            needs.push(Need::Observed(WaitingOn::Rollouts(most)));
-        }
-        if let Some(step) = draft.unit.steps.first_mut() {
-            // Nothing is registered for a service whose turn it is not yet.
-            step.needs(needs.clone());
+        needs.extend(self.log_groups(&wanted.task));
+        // A service that somebody deleted has no task left: it waits for nobody's rollout.
+        if owner == Owner::Document {
+            needs.extend(self.dependencies(wanted.service));
         }
         let rules = listener_rules::steps(draft, lookup, wanted.service);
-        needs.extend(attached(draft, lookup, &wanted.service.input, &rules));
-        self.rolling += 1;
+        let attached = attached(draft, lookup, &wanted.service.input, &rules);
+        let blocked = needs.iter().chain(&attached).any(|n| matches!(n, Need::Observed(_)));
+        if owner == Owner::Document {
+            needs.extend(self.turn(blocked));
+        }
+        // Nothing is registered, and no traffic sent its way, for a service whose turn it is not yet.
+        for step in &mut draft.unit.steps {
+            step.needs(needs.clone());
+        }
 
         let mut input = wanted.input.clone();
         input.set("cluster", Tree::from(key.cluster.as_str()));
@@ -158,14 +162,17 @@ impl Planner<'_> {
         let seed = format!("{key} {} {incarnation} {}", wanted.deployment_key(), input.to_json());
         input.set("clientToken", Tree::from(hash::hex(seed.as_bytes(), 32)));
         draft.applies("tags", &ownership::map(&tags));
-        draft.applies("service", &wanted.input);
         draft.unit.restart = wanted.service.restart.clone();
         draft.unit.deployment_key = Some(wanted.deployment_key());
 
-        let after: Vec<Need> = draft.unit.steps.iter().map(|s| Need::Step(s.id.clone())).collect();
         let subject = Subject::Service(key.clone());
         let step = draft.step(format!("create-service {}", key.name), subject, Op::EcsCreateService, input);
-        step.because(Because::Missing).needs(needs).needs(after);
+        // What scaled the service before it, if there was one, went with it.
+        step.because(Because::Missing).needs(needs).needs(attached).touches([
+            Subject::ScalableTarget(key.clone()),
+            Subject::Policies(key.clone()),
+            Subject::ScheduledActions(key.clone()),
+        ]);
         chosen.into_input(step, "taskDefinition");
         let created = step.id.clone();
         scaling::steps(draft, document, key, wanted.service, None, Some(&created));
@@ -203,7 +210,12 @@ impl Planner<'_> {
             return;
         }
         let held = self.hold(draft, wanted, live);
-        self.update(draft, wanted, lookup, live, held.is_some());
+        let lifted = lift::described(Kind::Service, live.clone());
+        self.update(draft, wanted, lookup, &lifted, held.is_some());
+        if draft.memory().intent.is_some() && held.is_none() {
+            // A run was cut off: what it started is known by this key from now on.
+            draft.unit.deployment_key.get_or_insert_with(|| wanted.deployment_key());
+        }
         draft.report.held = held;
         let subject = Subject::Service(key.clone());
         let tags = ownership::wanted(document, &wanted.service.input, &wanted.service.item);
@@ -211,14 +223,33 @@ impl Planner<'_> {
         scaling::steps(draft, document, key, wanted.service, Some(live), None);
     }
 
+    /// With memory gone, a rollback from another revision than the wanted one to the one that runs tells that
+    /// the wanted one failed, as far as anybody can know.
+    fn failed_before_memory(
+        &self,
+        wanted: &Wanted<'_>,
+        live: &Tree,
+        memory: &Remembered,
+    ) -> Option<HeldDeployment> {
+        let forgotten = memory.applied.is_empty() && memory.deployment.is_none() && memory.held.is_none();
+        let reason = rollout::rolled_back(live).filter(|_| forgotten)?;
+        let arn = live.str("taskDefinition")?;
+        let current = self.world().tree(&Subject::TaskDefinition(arn.to_owned()))?;
+        (!task_definition::has_content(memory, &wanted.task, arn, current))
+            .then(|| HeldDeployment { key: wanted.deployment_key(), reason: reason.to_owned() })
+    }
+
     /// Notes a deployment that failed, and says whether the wanted one is it.
     fn hold(&mut self, draft: &mut Draft<'_>, wanted: &Wanted<'_>, live: &Tree) -> Option<Held> {
         let memory = draft.memory();
-        let held = match rollout::failed(live, memory) {
-            Some(failed) if memory.held.as_ref() != Some(&failed) => {
-                let mut remembered = memory.clone();
+        let failed =
+            rollout::failed(live, memory).or_else(|| self.failed_before_memory(wanted, live, memory));
+        let held = match failed {
+            // What was said first says most: later only the rollback shows.
+            Some(failed) if memory.held.as_ref().is_none_or(|h| h.key != failed.key) => {
+                let remembered =
+                    self.planned.remember.entry(draft.key.clone()).or_insert_with(|| memory.clone());
                 remembered.held = Some(failed.clone());
-                self.planned.remember.insert(draft.key.clone(), remembered);
                 Some(failed)
             }
             _ => memory.held.clone(),
@@ -227,276 +258,34 @@ impl Planner<'_> {
         Some(Held { key: held.key, reason: held.reason })
     }
 
-    fn update(
-        &mut self,
-        draft: &mut Draft<'_>,
-        wanted: &Wanted<'_>,
-        lookup: Lookup<'_>,
-        live: &Tree,
-        held: bool,
-    ) {
-        let key = wanted.key;
-        let lifted = lift::described(Kind::Service, live.clone());
-        let mut drifts = draft.drifts("service", Kind::Service, &wanted.input, &lifted);
-        drifts.retain(|d| !self.ignored(draft, wanted.service, "service", &d.path));
-        draft.applies("service", &wanted.input);
-        drifts.extend(self.desired_count(draft, wanted, live));
-
-        let fixed: Vec<&'static str> = rules::immutable(Kind::Service).collect();
-        let (immutable, mutable): (Vec<Drift>, Vec<Drift>) =
-            drifts.into_iter().partition(|d| d.path.segments().next().is_some_and(|m| fixed.contains(&m)));
-        for mut drift in immutable {
-            draft.refuse(
-                Refusal::new(format!("`{}` of a service cannot be changed", dotted(&drift.path)))
-                    .or("delete the service and let Evenkeel create it anew"),
-            );
-            drift.acted_on = false;
-            draft.report.drift.push(drift);
-        }
-
-        let current = live.str("taskDefinition");
-        let task_drift = self.task_drift(draft, wanted, current);
-        let Some(mut task_drift) = task_drift else { return };
-        if held {
-            task_drift.iter_mut().for_each(|d| {
-                d.owner = Owner::Rollout;
-                d.acted_on = false;
-            });
-        }
-        let restart = wanted.service.restart.is_some()
-            && wanted.service.restart != draft.memory().restart
-            && !draft.memory().applied.is_empty();
-        draft.unit.restart = wanted.service.restart.clone();
-
-        let mut mutable = mutable;
-        if held {
-            for drift in &mut mutable {
-                let member = drift.path.segments().next().unwrap_or_default().to_owned();
-                if DEPLOYING.contains(&member.as_str()) {
-                    drift.owner = Owner::Rollout;
-                    drift.acted_on = false;
+    /// Log groups of the document that its containers write to and that do not exist yet: without them no
+    /// task would start.
+    fn log_groups(&self, task: &Tree) -> Vec<Need> {
+        let mut needs = Vec::new();
+        for container in task.list_of("containerDefinitions") {
+            let log = container.get("logConfiguration");
+            let driver = log.and_then(|l| l.str("logDriver"));
+            let group = log.and_then(|l| l.get("options")).and_then(|o| o.str("awslogs-group"));
+            let Some(group) = group.filter(|_| driver == Some("awslogs")) else { continue };
+            let subject = Subject::LogGroup(group.to_owned());
+            if self.document().log_groups.contains_key(group) && self.world().tree(&subject).is_none() {
+                let need = Need::Observed(WaitingOn::Exists(subject));
+                if !needs.contains(&need) {
+                    needs.push(need);
                 }
             }
-        }
-        let task_drift = draft.accept(task_drift);
-        let service_drift = draft.accept(mutable);
-
-        let mut because: Vec<Because> = Vec::new();
-        let mut chosen = None;
-        if !task_drift.is_empty() {
-            let fields: Vec<Because> = task_drift.iter().cloned().map(Because::Field).collect();
-            chosen = self.choose(draft, wanted, current, fields);
-            let Some(chosen) = &chosen else { return };
-            match chosen {
-                Chosen::Revision(arn) => because.push(Because::Reason(format!(
-                    "taskDefinition {} -> {}",
-                    short_name(current.unwrap_or("none")),
-                    short_name(arn)
-                ))),
-                Chosen::Registered(id) => because.push(Because::Reason(format!(
-                    "taskDefinition {} -> ({id})",
-                    short_name(current.unwrap_or("none"))
-                ))),
-            }
-        } else if draft.report.drift.iter().all(|d| d.part != "taskDefinition") {
-            draft.unit.task_definition = current.map(str::to_owned);
-        }
-        if restart && !held {
-            because.push(Because::Reason(format!(
-                "restart is now \"{}\"",
-                wanted.service.restart.as_deref().unwrap_or_default()
-            )));
-        }
-        listener_rules::steps(draft, lookup, wanted.service);
-        if service_drift.is_empty() && because.is_empty() {
-            return;
-        }
-        let mut input = Tree::map().with("cluster", key.cluster.as_str()).with("service", key.name.as_str());
-        let members = update_members(&wanted.input, &service_drift);
-        let forced = restart || members.contains("capacityProviderStrategy");
-        let deploys = chosen.is_some() || forced || DEPLOYING.iter().any(|m| members.contains(m));
-        for (name, value) in members {
-            input.set(name, value);
-        }
-        if forced {
-            input.set("forceNewDeployment", Tree::Bool(true));
-        }
-        // Absent, it would be taken for NONE.
-        if input.get("propagateTags").is_none()
-            && let Some(value) = wanted.input.get("propagateTags")
-        {
-            input.set("propagateTags", value.clone());
-        }
-        let mut needs = Vec::new();
-        if deploys {
-            draft.unit.deployment_key = Some(wanted.deployment_key());
-            needs = self.turn(draft, wanted.service, live, &task_drift, &service_drift);
-        }
-        because.splice(0..0, service_drift.into_iter().map(Because::Field));
-        if let Some(first) = draft.unit.steps.first_mut() {
-            first.needs(needs.clone());
-        }
-        let subject = Subject::Service(key.clone());
-        let step = draft.step(format!("update-service {}", key.name), subject, Op::EcsUpdateService, input);
-        step.because = because;
-        step.needs(needs);
-        if let Some(chosen) = chosen {
-            chosen.into_input(step, "taskDefinition");
-        }
-    }
-
-    /// What a deployment that begins with this plan has to wait for: the limit on rollouts, and for what
-    /// the document changed the services it depends on. A service without a running task waits for neither.
-    fn turn(
-        &mut self,
-        draft: &Draft<'_>,
-        service: &Service,
-        live: &Tree,
-        task: &[Drift],
-        other: &[Drift],
-    ) -> Vec<Need> {
-        if live.int("runningCount") == Some(0) {
-            return Vec::new();
-        }
-        let mut needs = Vec::new();
-        let by_document = task.iter().chain(other).any(|d| d.owner == Owner::Document);
-        if by_document {
-            let waiting = self.dependencies(service);
-            if !waiting.is_empty() {
-                needs.push(Need::Observed(WaitingOn::DependsOn(waiting)));
-            }
-        }
-        let most = self.document().settings.max_concurrent_rollouts;
-        if draft.report.rollout.is_none() {
-            if self.rolling >= most {
-                needs.push(Need::Observed(WaitingOn::Rollouts(most)));
-            }
-            self.rolling += 1;
         }
         needs
     }
 
-    /// The services it depends on that are not stable, or are about to be changed.
-    fn dependencies(&self, service: &Service) -> Vec<String> {
-        service
-            .depends_on
-            .iter()
-            .filter(|key| {
-                let tree = self.world().tree(&Subject::Service((*key).clone()));
-                let stable = tree.is_some_and(rollout::is_stable);
-                let unit = UnitKey::Service((*key).clone());
-                let changing = self.planned.plan.units.get(&unit).is_some_and(|u| {
-                    u.steps.iter().any(|s| {
-                        matches!(s.action.op, Op::EcsCreateService | Op::EcsUpdateService)
-                            && s.because
-                                .iter()
-                                .any(|b| !matches!(b, Because::Field(d) if d.owner == Owner::Human))
-                    })
-                });
-                !stable || changing
-            })
-            .map(ToString::to_string)
-            .collect()
-    }
-
-    /// The differences between the wanted task definition and the service's revision; `None` where that
-    /// has not been seen.
-    fn task_drift(
-        &self,
-        draft: &mut Draft<'_>,
-        wanted: &Wanted<'_>,
-        current: Option<&str>,
-    ) -> Option<Vec<Drift>> {
-        draft.applies("taskDefinition", &wanted.task);
-        let current = Subject::TaskDefinition(current.unwrap_or_default().to_owned());
-        let Seen::Present { tree, .. } = draft.seen(&current)? else {
-            // Deregistered and gone: nothing to compare with, so all of it is to be put right.
-            return Some(vec![Drift {
-                part: "taskDefinition".into(),
-                path: Path::root(),
-                want: None,
-                live: None,
-                owner: Owner::Human,
-                acted_on: true,
-            }]);
-        };
-        let mut drifts = draft.drifts("taskDefinition", Kind::TaskDefinition, &wanted.task, tree);
-        drifts.retain(|d| !self.ignored(draft, wanted.service, "taskDefinition", &d.path));
-        if !drifts.is_empty()
-            && draft
-                .memory()
-                .applied
-                .get("taskDefinition")
-                .is_some_and(|last| compare(Kind::TaskDefinition, &wanted.task, last).is_empty())
-        {
-            drifts.iter_mut().for_each(|d| d.owner = Owner::Human);
-        }
-        Some(drifts)
-    }
-
-    /// True where the document says that nobody minds a difference there.
-    fn ignored(&self, draft: &mut Draft<'_>, service: &Service, part: &str, path: &Path) -> bool {
-        let full = Path::of([part]).join(path);
-        let today = jiff::Timestamp::from_second(self.input.clock)
-            .map(|t| t.to_zoned(jiff::tz::TimeZone::UTC).date())
-            .ok();
-        for ignore in &service.ignore {
-            if !full.starts_with(&ignore.path) {
-                continue;
-            }
-            let expired = ignore.until.zip(today).is_some_and(|(until, today)| today > until);
-            let note = if expired {
-                Note(format!("ignoring {} has expired: it is compared again", ignore.path))
-            } else {
-                Note(format!("{full} differs and is ignored: {}", ignore.reason))
-            };
-            if !draft.report.notes.contains(&note) {
-                draft.report.notes.push(note);
-            }
-            if !expired {
-                return true;
-            }
-        }
-        false
-    }
-
-    /// The difference in the count of tasks, which has owners of its own.
-    fn desired_count(&self, draft: &Draft<'_>, wanted: &Wanted<'_>, live: &Tree) -> Option<Drift> {
-        let want = wanted.input.int("desiredCount")?;
-        let have = live.int("desiredCount")?;
-        if want == have || live.str("schedulingStrategy") == Some("DAEMON") {
-            return None;
-        }
-        let target = Subject::ScalableTarget(wanted.key.clone());
-        let scaled = wanted.service.scaling.is_some() || self.world().tree(&target).is_some();
-        let drift = |owner, acted_on| Drift {
-            part: "service".into(),
-            path: Path::of(["desiredCount"]),
-            want: Some(Tree::Int(want)),
-            live: Some(Tree::Int(have)),
-            owner,
-            acted_on,
-        };
-        if scaled {
-            return Some(drift(Owner::Autoscaler, false));
-        }
-        if self.world().seen(&target).is_unknown() {
-            // Whose it is cannot be told before the scalable target has been looked for.
-            return None;
-        }
-        let last = draft.memory().applied.get("service").and_then(|t| t.int("desiredCount"));
-        Some(drift(if last == Some(want) { Owner::Human } else { Owner::Document }, true))
-    }
-
     /// The revision to run; adds the step that registers it. `None` where something must be seen first.
-    fn choose(
+    pub(crate) fn choose(
         &self,
         draft: &mut Draft<'_>,
         wanted: &Wanted<'_>,
         current: Option<&str>,
         because: Vec<Because>,
     ) -> Option<Chosen> {
-        draft.applies("taskDefinition", &wanted.task);
         match task_definition::choose(self.world(), draft.memory(), &wanted.task, current) {
             Choice::Revision(arn) => {
                 draft.unit.task_definition = Some(arn.clone());
@@ -518,13 +307,13 @@ impl Planner<'_> {
 }
 
 /// The revision of a service: known, or what an earlier step registers.
-enum Chosen {
+pub(crate) enum Chosen {
     Revision(String),
     Registered(StepId),
 }
 
 impl Chosen {
-    fn into_input(self, step: &mut crate::Step, member: &'static str) {
+    pub fn into_input(self, step: &mut crate::Step, member: &'static str) {
         match self {
             Chosen::Revision(arn) => step.action.input.set(member, Tree::from(arn)),
             Chosen::Registered(id) => {
@@ -547,88 +336,23 @@ fn first_count(wanted: &Wanted<'_>) -> i64 {
     }
 }
 
-/// What UpdateService is sent for these differences: whole top-level members, with AWS's defaults below
-/// them, and for what the document no longer has, the value that turns it off.
-fn update_members(want: &Tree, drifts: &[Drift]) -> Map {
-    let filled = fill(Kind::Service, want);
-    let mut members = Tree::map();
-    for drift in drifts {
-        let Some(name) = drift.path.segments().next() else { continue };
-        if let Some(value) = filled.get(name) {
-            members.set(name, value.clone());
-            continue;
-        }
-        members.set(
-            name,
-            match name {
-                "serviceConnectConfiguration" => Tree::map().with("enabled", false),
-                "healthCheckGracePeriodSeconds" => Tree::Int(0),
-                "enableExecuteCommand" | "enableECSManagedTags" => Tree::Bool(false),
-                "propagateTags" => Tree::from("NONE"),
-                "platformVersion" => Tree::from("LATEST"),
-                "deploymentConfiguration" => {
-                    fill(Kind::Service, &Tree::map().with("deploymentConfiguration", Tree::map()))
-                        .take("deploymentConfiguration")
-                        .unwrap_or_else(Tree::map)
-                }
-                _ => Tree::list([]),
-            },
-        );
-    }
-    // A circuit breaker's threshold is only sent where it is declared: AWS fills it in.
-    if want.pointer("deploymentConfiguration/deploymentCircuitBreaker/thresholdConfiguration").is_none()
-        && let Some(breaker) = members
-            .as_map_mut()
-            .and_then(|m| m.get_mut("deploymentConfiguration"))
-            .and_then(|d| d.as_map_mut()?.get_mut("deploymentCircuitBreaker"))
-    {
-        breaker.take("thresholdConfiguration");
-        breaker.take("resetOnHealthyTask");
-    }
-    match members {
-        Tree::Map(map) => map,
-        _ => Map::default(),
-    }
-}
-
 /// AWS refuses a service whose target group is on no listener: what has to be there first.
-fn attached(draft: &Draft<'_>, lookup: Lookup<'_>, input: &Tree, rules: &[StepId]) -> Vec<Need> {
+pub(crate) fn attached(draft: &Draft<'_>, lookup: Lookup<'_>, input: &Tree, rules: &[StepId]) -> Vec<Need> {
     let mut needs = Vec::new();
     for entry in input.list_of("loadBalancers") {
         let Some(subject) = entry.str("targetGroupArn").and_then(|t| lookup.target_group_of(t)) else {
             continue;
         };
         let group = draft.world().tree(&subject);
-        let on_listener = group.is_some_and(|g| !g.list_of("loadBalancerArns").is_empty());
-        let by_rule = draft.unit.steps.iter().any(|s| rules.contains(&s.id) && s.touches.contains(&subject));
-        if !on_listener && !by_rule {
-            let name = match &subject {
-                Subject::TargetGroup(name) => name.clone(),
-                other => other.to_string(),
-            };
-            needs.push(Need::Observed(WaitingOn::Attached(name)));
+        if group.is_some_and(|g| !g.list_of("loadBalancerArns").is_empty()) {
+            continue;
         }
+        let by_rule = draft.unit.steps.iter().find(|s| rules.contains(&s.id) && s.touches.contains(&subject));
+        needs.push(match (by_rule, &subject) {
+            (Some(step), _) => Need::Step(step.id.clone()),
+            (None, Subject::TargetGroup(name)) => Need::Observed(WaitingOn::Attached(name.clone())),
+            (None, other) => Need::Observed(WaitingOn::Attached(other.to_string())),
+        });
     }
     needs
-}
-
-/// Services so that those depended on come first; the document has no cycles.
-fn ordered(document: &Document) -> Vec<&ServiceKey> {
-    fn visit<'d>(document: &'d Document, key: &'d ServiceKey, out: &mut Vec<&'d ServiceKey>, depth: usize) {
-        if out.contains(&key) || depth > document.services.len() {
-            return;
-        }
-        for other in document.services.get(key).into_iter().flat_map(|s| &s.depends_on) {
-            visit(document, other, out, depth + 1);
-        }
-        out.push(key);
-    }
-    if document.services.values().all(|s| s.depends_on.is_empty()) {
-        return document.services.keys().collect();
-    }
-    let mut out = Vec::with_capacity(document.services.len());
-    for key in document.services.keys() {
-        visit(document, key, &mut out, 0);
-    }
-    out
 }

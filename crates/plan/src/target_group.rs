@@ -47,6 +47,9 @@ impl Planner<'_> {
     }
 
     fn create_group(&self, draft: &mut Draft<'_>, name: &str, group: &TargetGroup, subject: &Subject) {
+        if !draft.missing("targetGroup") {
+            return;
+        }
         let tags = ownership::wanted(self.document(), &group.input, &group.item);
         draft.applies("tags", &ownership::map(&tags));
         let input = group.input.clone().with("tags", ownership::list(&tags));
@@ -95,15 +98,11 @@ impl Planner<'_> {
             .drifts("targetGroup", Kind::TargetGroup, &group.input, &live)
             .into_iter()
             .partition(|d| d.path.segments().next().is_some_and(|m| fixed.contains(&m)));
-        for mut drift in immutable {
-            draft.refuse(
-                Refusal::new(format!("`{}` of target group {name} cannot be changed", dotted(&drift.path)))
-                    .or(
-                        "declare a target group of another name and point the service and its listener at it",
-                    ),
-            );
-            drift.acted_on = false;
-            draft.report.drift.push(drift);
+        for drift in immutable {
+            let why = format!("`{}` of target group {name} cannot be changed", dotted(&drift.path));
+            let way_out =
+                "declare a target group of another name and point the service and its listener at it";
+            draft.cannot(drift, Refusal::new(why).or(way_out));
         }
         let acted = draft.accept(mutable);
         if !acted.is_empty() {

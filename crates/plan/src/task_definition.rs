@@ -13,13 +13,13 @@ use evenkeel_model::world::{Seen, World};
 
 use crate::ownership::{self, TAG_HASH};
 use crate::refs::Lookup;
-use crate::report::WaitingOn;
+use crate::report::{Owner, WaitingOn};
 use crate::unit::Draft;
 use crate::{Because, Planner, StepId, hash};
 
 /// How many of a family's newest revisions are looked through: enough to find the one before a hand
 /// edit, few enough to cost little.
-pub(crate) const NEWEST: usize = 5;
+const NEWEST: usize = 5;
 
 /// What to run.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,40 +39,73 @@ pub(crate) fn family(want: &Tree) -> &str {
 
 /// Looks for a revision with the wanted content. `want` has its references resolved.
 pub(crate) fn choose(world: &World, memory: &Remembered, want: &Tree, current: Option<&str>) -> Choice {
+    look(world, memory, want, current).0
+}
+
+/// [`choose`], with all that it rests on, found or not: what is to be kept in sight, so that the same
+/// choice is made again.
+pub(crate) fn look(
+    world: &World,
+    memory: &Remembered,
+    want: &Tree,
+    current: Option<&str>,
+) -> (Choice, Vec<Subject>) {
+    let mut rests_on: Vec<Subject> = Vec::new();
     let known = [current, memory.task_definition.as_deref()];
     for arn in known.into_iter().flatten() {
         let subject = Subject::TaskDefinition(arn.to_owned());
+        rests_on.push(subject.clone());
         match world.seen(&subject) {
-            Seen::Unknown => return Choice::Wait(vec![subject]),
-            Seen::Present { tree, .. } if has_content(want, tree) => {
-                return Choice::Revision(arn.to_owned());
+            Seen::Unknown => return (Choice::Wait(vec![subject]), rests_on),
+            Seen::Present { tree, .. } if usable(tree) && has_content(memory, want, arn, tree) => {
+                return (Choice::Revision(arn.to_owned()), rests_on);
             }
             _ => {}
         }
     }
     let subject = Subject::Family(family(want).to_owned());
+    rests_on.push(subject.clone());
     let newest = match world.seen(&subject) {
-        Seen::Unknown => return Choice::Wait(vec![subject]),
-        Seen::Absent { .. } => return Choice::Register,
+        Seen::Unknown => return (Choice::Wait(vec![subject]), rests_on),
+        Seen::Absent { .. } => return (Choice::Register, rests_on),
         Seen::Present { tree, .. } => tree.items(),
     };
     let mut unseen = Vec::new();
+    let mut found = None;
     for arn in newest.iter().take(NEWEST).filter_map(Tree::as_str) {
         let subject = Subject::TaskDefinition(arn.to_owned());
+        rests_on.push(subject.clone());
         match world.seen(&subject) {
             Seen::Unknown => unseen.push(subject),
-            Seen::Present { tree, .. } if has_content(want, tree) => {
-                return Choice::Revision(arn.to_owned());
+            Seen::Present { tree, .. } if usable(tree) && has_content(memory, want, arn, tree) => {
+                found = found.or(Some(arn));
             }
             _ => {}
         }
     }
-    if unseen.is_empty() { Choice::Register } else { Choice::Wait(unseen) }
+    let choice = match found {
+        Some(arn) => Choice::Revision(arn.to_owned()),
+        None if unseen.is_empty() => Choice::Register,
+        None => Choice::Wait(unseen),
+    };
+    (choice, rests_on)
 }
 
-fn has_content(want: &Tree, live: &Tree) -> bool {
-    matches!(live.str("status"), None | Some("ACTIVE"))
-        && compare(Kind::TaskDefinition, want, live).is_empty()
+/// A revision that was deregistered still runs, and cannot be chosen.
+fn usable(revision: &Tree) -> bool {
+    matches!(revision.str("status"), None | Some("ACTIVE"))
+}
+
+/// True where a revision has the wanted content: compared field by field, or because it is the one we
+/// chose and its tag names the hash of what we want. The second keeps a field that AWS returns in a way no
+/// rule knows from being registered anew in every pass; a tag alone proves nothing, because copies of a
+/// revision copy its tags.
+pub(crate) fn has_content(memory: &Remembered, want: &Tree, arn: &str, revision: &Tree) -> bool {
+    let ours = || {
+        memory.task_definition.as_deref() == Some(arn)
+            && ownership::tags(revision).get(TAG_HASH) == Some(&hash::task_definition(want))
+    };
+    compare(Kind::TaskDefinition, want, revision).is_empty() || ours()
 }
 
 /// Adds the step that registers `want`; returns its id.
@@ -114,7 +147,11 @@ impl Planner<'_> {
                     subjects.into_iter().for_each(|s| draft.wait(WaitingOn::Seen(s)));
                 }
                 Choice::Register => {
-                    register(&mut draft, document, &want, family, vec![Because::Missing]);
+                    let before = draft.memory().applied.get("taskDefinition");
+                    let owner = if before == Some(&want) { Owner::Human } else { Owner::Document };
+                    if draft.missing_by("taskDefinition", owner) {
+                        register(&mut draft, document, &want, family, vec![Because::Missing]);
+                    }
                 }
             }
             let (key, unit, report) = draft.finish();

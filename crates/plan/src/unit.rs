@@ -1,14 +1,18 @@
 //! A unit in the making, and what its guards watch.
 
-use evenkeel_diff::{FieldDiff, Kind, compare, lift};
+use std::collections::BTreeSet;
+
+use evenkeel_diff::{FieldDiff, Kind, compare, lift, ordered, put};
 use evenkeel_model::Tree;
+use evenkeel_model::document::{Ignore, Mode};
 use evenkeel_model::key::{Subject, UnitKey};
 use evenkeel_model::memory::Remembered;
+use evenkeel_model::path::Path;
 use evenkeel_model::shapes::Op;
 use evenkeel_model::world::{Seen, World};
 
-use crate::report::{Drift, Owner, Refusal, UnitReport, WaitingOn};
-use crate::{Action, Because, Fill, Guard, Input, Need, Step, StepId, Unit, hash};
+use crate::report::{Drift, Note, Owner, Refusal, UnitReport, WaitingOn};
+use crate::{Action, Because, Fill, Guard, Input, Need, Step, StepId, Unit, hash, ownership};
 
 /// A unit and its report in the making.
 pub(crate) struct Draft<'a> {
@@ -16,6 +20,8 @@ pub(crate) struct Draft<'a> {
     pub key: UnitKey,
     pub unit: Unit,
     pub report: UnitReport,
+    ignores: &'a [Ignore],
+    mode: Mode,
 }
 
 /// Seconds until the next try after so many failures in a row: 10, 20, 40, … at most ten minutes.
@@ -25,7 +31,11 @@ fn back_off(failures: u32) -> i64 {
 
 impl<'a> Draft<'a> {
     pub fn new(input: &'a Input<'a>, key: UnitKey) -> Self {
-        Draft { input, key, unit: Unit::default(), report: UnitReport::default() }
+        let mode = input.mode.min(input.document.settings.mode);
+        let service = key.service().and_then(|k| input.document.services.get(k));
+        let mode = service.map_or(mode, |s| mode.min(s.mode));
+        let ignores = service.map_or(&[][..], |s| &s.ignore);
+        Draft { input, key, unit: Unit::default(), report: UnitReport::default(), ignores, mode }
     }
 
     pub fn memory(&self) -> &'a Remembered {
@@ -46,6 +56,13 @@ impl<'a> Draft<'a> {
         self.report.refused.push(refusal);
     }
 
+    pub fn note(&mut self, note: impl Into<String>) {
+        let note = Note(note.into());
+        if !self.report.notes.contains(&note) {
+            self.report.notes.push(note);
+        }
+    }
+
     /// The tree of a subject that must have been seen; notes the wait where it has not.
     pub fn seen(&mut self, subject: &Subject) -> Option<&'a Seen> {
         let seen = self.input.world.seen(subject);
@@ -59,6 +76,30 @@ impl<'a> Draft<'a> {
     /// Remembers what a part wants, so that the next pass can tell who made a difference.
     pub fn applies(&mut self, part: &str, want: &Tree) {
         self.unit.applied.insert(part.to_owned(), want.clone());
+    }
+
+    /// Who is behind something that is to be made: a human who deleted it, where we made it before.
+    pub fn owner_of_missing(&self, part: &str) -> Owner {
+        if self.memory().applied.contains_key(part) { Owner::Human } else { Owner::Document }
+    }
+
+    /// Takes in that something is not there; true where it is to be made.
+    pub fn missing(&mut self, part: &str) -> bool {
+        let owner = self.owner_of_missing(part);
+        self.missing_by(part, owner)
+    }
+
+    /// The same, where it is known who is behind it.
+    pub fn missing_by(&mut self, part: &str, owner: Owner) -> bool {
+        let drift = Drift {
+            part: part.to_owned(),
+            path: Path::root(),
+            want: Some(Tree::from("present")),
+            live: None,
+            owner,
+            acted_on: true,
+        };
+        !self.accept(vec![drift]).is_empty()
     }
 
     /// The differences of one part, each with its owner: the document where it has changed since it was
@@ -107,15 +148,50 @@ impl<'a> Draft<'a> {
         acted
     }
 
-    /// Adds a step that writes `subject` as this plan saw it.
+    /// Takes a difference in that nothing can be done about, and says so.
+    pub fn cannot(&mut self, mut drift: Drift, refusal: Refusal) {
+        drift.acted_on = false;
+        self.refuse(refusal);
+        self.report.drift.push(drift);
+    }
+
+    /// What is wanted with the live values wherever the document says that nobody minds a difference:
+    /// they neither differ nor are undone by a write that sends what is around them. `base` is where the
+    /// part stands in its service.
+    pub fn carry(&mut self, base: &Path, kind: Kind, want: &Tree, live: &Tree) -> Tree {
+        let mut carried = want.clone();
+        if self.ignores.is_empty() {
+            return carried;
+        }
+        for diff in compare(kind, want, live) {
+            if self.ignored(&base.join(&diff.path)) {
+                put(kind, &mut carried, &diff.path, diff.live);
+            }
+        }
+        carried
+    }
+
+    /// True where the document says that nobody minds a difference there.
+    pub fn ignored(&mut self, path: &Path) -> bool {
+        let today = jiff::Timestamp::from_second(self.input.clock)
+            .map(|t| t.to_zoned(jiff::tz::TimeZone::UTC).date())
+            .ok();
+        for ignore in self.ignores {
+            if !path.starts_with(&ignore.path) {
+                continue;
+            }
+            if ignore.until.zip(today).is_some_and(|(until, today)| today > until) {
+                self.note(format!("ignoring {} has expired: it is compared again", ignore.path));
+            } else {
+                self.note(format!("{path} differs and is ignored: {}", ignore.reason));
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Adds a step that writes `subject`. Its guard is set once the order of the steps is.
     pub fn step(&mut self, id: impl Into<String>, subject: Subject, op: Op, input: Tree) -> &mut Step {
-        let left_by =
-            self.unit.steps.iter().rev().find(|s| s.subject == subject || s.touches.contains(&subject));
-        let guard = match (left_by, self.input.world.seen(&subject)) {
-            (Some(step), _) => Guard::AsLeftBy(step.id.clone()),
-            (None, Seen::Present { tree, .. }) => Guard::AsPlanned(stable(&subject, tree)),
-            (None, _) => Guard::Absent,
-        };
         self.unit.steps.push(Step {
             id: StepId(id.into()),
             subject,
@@ -123,14 +199,14 @@ impl<'a> Draft<'a> {
             action: Action { op, input, fills: Vec::new() },
             needs: Vec::new(),
             because: Vec::new(),
-            guard,
+            guard: Guard::Absent,
         });
         let last = self.unit.steps.len() - 1;
         &mut self.unit.steps[last]
     }
 
     /// True where the last try failed so recently that the next has to wait; drops the steps then.
-    pub fn backs_off(&mut self) -> bool {
+    fn backs_off(&mut self) -> bool {
         let memory = self.memory();
         let (Some(at), Some(failure)) = (memory.failed_at, memory.failure.clone()) else {
             return false;
@@ -149,6 +225,9 @@ impl<'a> Draft<'a> {
 
     pub fn finish(mut self) -> (UnitKey, Unit, UnitReport) {
         self.backs_off();
+        arrange(&mut self.unit.steps);
+        self.guard();
+        self.observe_only();
         for step in &self.unit.steps {
             for need in &step.needs {
                 if let Need::Observed(on) = need
@@ -158,8 +237,76 @@ impl<'a> Draft<'a> {
                 }
             }
         }
+        self.keep_what_was_applied();
         (self.key, self.unit, self.report)
     }
+
+    /// Gives every step its guard, now that their order is settled.
+    fn guard(&mut self) {
+        let mut guarded: Vec<Step> = Vec::with_capacity(self.unit.steps.len());
+        for mut step in std::mem::take(&mut self.unit.steps) {
+            let left_by =
+                guarded.iter().rev().find(|s| s.subject == step.subject || s.touches.contains(&step.subject));
+            step.guard = match (left_by, self.input.world.seen(&step.subject)) {
+                (Some(earlier), _) => Guard::AsLeftBy(earlier.id.clone()),
+                // What is gone and still described for a while is as good as absent.
+                (None, Seen::Present { tree, .. }) if tree.str("status") != Some("INACTIVE") => {
+                    Guard::AsPlanned(stable(&step.subject, tree))
+                }
+                (None, _) => Guard::Absent,
+            };
+            guarded.push(step);
+        }
+        self.unit.steps = guarded;
+    }
+
+    /// Where nothing may be written the steps are shown, and not one of them is ready.
+    fn observe_only(&mut self) {
+        if self.mode != Mode::Observe {
+            return;
+        }
+        if let Some(first) = self.unit.steps.first_mut() {
+            first.needs([Need::Observed(WaitingOn::Observing)]);
+        }
+        self.report.drift.iter_mut().for_each(|d| d.acted_on = false);
+    }
+
+    /// What a run of these steps leaves undone is not remembered as applied: what was before stays.
+    fn keep_what_was_applied(&mut self) {
+        let before = &self.input.memory.unit(&self.key).applied;
+        let undone = |d: &&Drift| !d.acted_on && matches!(d.owner, Owner::Document | Owner::Rollout);
+        let parts: BTreeSet<String> =
+            self.report.drift.iter().filter(undone).map(|d| d.part.clone()).collect();
+        for part in parts {
+            match before.get(&part) {
+                Some(tree) => self.unit.applied.insert(part, tree.clone()),
+                None => self.unit.applied.remove(&part),
+            };
+        }
+        let decided = self.report.refused.is_empty()
+            && self.report.waiting.iter().all(|w| !matches!(w, WaitingOn::Seen(_) | WaitingOn::Exists(_)));
+        if !decided {
+            for (part, tree) in before {
+                self.unit.applied.entry(part.clone()).or_insert_with(|| tree.clone());
+            }
+        }
+    }
+}
+
+/// Steps that have to wait, with all that need them, go behind those that need not: what waits for its turn
+/// must not keep healing from going on.
+fn arrange(steps: &mut [Step]) {
+    let mut waiting: BTreeSet<StepId> = BTreeSet::new();
+    for step in steps.iter() {
+        let waits = step.needs.iter().any(|need| match need {
+            Need::Observed(_) => true,
+            Need::Step(id) => waiting.contains(id),
+        });
+        if waits {
+            waiting.insert(step.id.clone());
+        }
+    }
+    steps.sort_by_key(|s| waiting.contains(&s.id));
 }
 
 impl Step {
@@ -204,11 +351,10 @@ impl Step {
     }
 }
 
-/// The hash of what must not change between planning a write and making it: counters, events and what
-/// AWS moves on its own are left out.
+/// The hash of what must not change between planning a write and making it: counters, events, the order of
+/// sets and what AWS moves on its own are left out.
 pub fn stable(subject: &Subject, tree: &Tree) -> String {
-    let mut tree = tree.clone();
-    match subject {
+    let text = match subject {
         Subject::Service(_) => {
             let primary = tree
                 .list_of("deployments")
@@ -216,45 +362,58 @@ pub fn stable(subject: &Subject, tree: &Tree) -> String {
                 .find(|d| d.str("status") == Some("PRIMARY"))
                 .and_then(|d| d.get("id").cloned())
                 .unwrap_or_default();
-            let lifted = lift::described(Kind::Service, tree.clone());
-            let mut kept = Tree::map().with("primary", primary);
-            for member in Kind::Service.shape().members() {
-                if member.name != "desiredCount"
-                    && let Some(value) = lifted.get(member.name)
-                {
-                    kept.set(member.name, value.clone());
-                }
-            }
+            let mut kept = resource(Kind::Service, tree).with("primary", primary);
+            kept.take("desiredCount");
             for name in ["status", "taskDefinition"] {
                 if let Some(value) = tree.get(name) {
                     kept.set(name, value.clone());
                 }
             }
-            tree = kept;
-        }
-        Subject::Cluster(_) => {
-            for name in ["activeServicesCount", "pendingTasksCount", "runningTasksCount", "statistics"] {
-                tree.take(name);
-            }
-            tree.take("registeredContainerInstancesCount");
-        }
-        Subject::LogGroup(_) => {
-            tree.take("storedBytes");
-        }
-        Subject::LoadBalancer(_) => {
-            tree.take("state");
+            kept
         }
         Subject::TargetGroup(_) => {
-            tree.take("loadBalancerArns");
-            // The observer's own note.
-            tree.take("evenkeelAttributesAt");
+            let attributes = tree.get("attributes").cloned().unwrap_or_default();
+            resource(Kind::TargetGroup, tree).with("attributes", attributes)
         }
-        Subject::ScalableTarget(_) => {
-            tree.take("predictedCapacity");
+        Subject::LoadBalancer(_) => resource(Kind::LoadBalancer, tree),
+        Subject::Cluster(_) => {
+            let status = tree.get("status").cloned().unwrap_or_default();
+            resource(Kind::Cluster, tree).with("status", status)
         }
-        _ => {}
+        Subject::Repository(_) => resource(Kind::Repository, tree),
+        Subject::LogGroup(_) => {
+            let days = tree.get("retentionInDays").cloned().unwrap_or_default();
+            resource(Kind::LogGroup, tree).with("retentionInDays", days)
+        }
+        Subject::ScalableTarget(_) => resource(Kind::ScalableTarget, tree),
+        Subject::Listeners(_) => listed(Kind::Listener, "listenerArn", tree),
+        Subject::Rules(_) => listed(Kind::Rule, "ruleArn", tree),
+        Subject::Policies(_) => listed(Kind::ScalingPolicy, "policyName", tree),
+        Subject::ScheduledActions(_) => listed(Kind::ScheduledAction, "scheduledActionName", tree),
+        Subject::Family(_) | Subject::TaskDefinition(_) => tree.clone(),
+    };
+    hash::tree(&text)
+}
+
+/// What of a described resource can be declared, in one order, with its tags.
+fn resource(kind: Kind, tree: &Tree) -> Tree {
+    let described = lift::described(kind, tree.clone());
+    let mut kept = Tree::map();
+    for member in kind.shape().members() {
+        if let Some(value) = described.get(member.name) {
+            kept.set(member.name, value.clone());
+        }
     }
-    hash::tree(&tree)
+    ordered(kind, &kept).with("tags", ownership::map(&ownership::tags(tree)))
+}
+
+/// The same of all resources of a listing, by name.
+fn listed(kind: Kind, name: &str, tree: &Tree) -> Tree {
+    Tree::of(tree.items().iter().map(|item| {
+        let key = item.str(name).unwrap_or_default();
+        let priority = item.get("priority").cloned().unwrap_or_default();
+        (key, resource(kind, item).with("priority", priority))
+    }))
 }
 
 #[cfg(test)]
@@ -278,5 +437,44 @@ mod tests {
         };
         assert_eq!(stable(&subject, &tree(1, "a")), stable(&subject, &tree(2, "a")));
         assert_ne!(stable(&subject, &tree(1, "a")), stable(&subject, &tree(1, "b")));
+    }
+
+    #[test]
+    fn the_order_in_which_aws_lists_does_not_move_a_guard() {
+        let service = |subnets: [&str; 2], tags: [&str; 2]| {
+            Tree::from(serde_json::json!({
+                "networkConfiguration": {"awsvpcConfiguration": {"subnets": subnets}},
+                "tags": tags.map(|t| serde_json::json!({"key": t, "value": "v"}))}))
+        };
+        let subject = Subject::Service(ServiceKey::new("c", "s"));
+        let planned = stable(&subject, &service(["a", "b"], ["x", "y"]));
+        assert_eq!(planned, stable(&subject, &service(["b", "a"], ["y", "x"])));
+        assert_ne!(planned, stable(&subject, &service(["b", "c"], ["y", "x"])));
+        let rules = |arns: [&str; 2], priority: &str| {
+            Tree::list(arns.map(|arn| Tree::map().with("ruleArn", arn).with("priority", priority)))
+        };
+        let subject = Subject::Rules("l".into());
+        assert_eq!(stable(&subject, &rules(["a", "b"], "1")), stable(&subject, &rules(["b", "a"], "1")));
+        assert_ne!(stable(&subject, &rules(["a", "b"], "1")), stable(&subject, &rules(["a", "b"], "2")));
+    }
+
+    #[test]
+    fn when_attributes_were_read_and_what_aws_attaches_does_not_move_a_guard() {
+        let group = |json: serde_json::Value| stable(&Subject::TargetGroup("t".into()), &Tree::from(json));
+        let planned = group(serde_json::json!({"targetGroupName": "t", "attributes": {"a": "1"}}));
+        assert_eq!(
+            planned,
+            group(
+                serde_json::json!({"targetGroupName": "t", "attributes": {"a": "1"}, "loadBalancerArns": ["x"], "attributesAt": 7})
+            )
+        );
+        assert_ne!(planned, group(serde_json::json!({"targetGroupName": "t", "attributes": {"a": "2"}})));
+        let policies = |json| stable(&Subject::Policies(ServiceKey::new("c", "s")), &Tree::from(json));
+        assert_eq!(
+            policies(serde_json::json!([{"policyName": "p", "policyType": "StepScaling"}])),
+            policies(
+                serde_json::json!([{"policyName": "p", "policyType": "StepScaling", "alarms": [{"alarmName": "x"}]}])
+            )
+        );
     }
 }

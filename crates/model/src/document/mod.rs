@@ -176,3 +176,6 @@ impl Document {
         format!("{}.dkr.ecr.{}.{suffix}/{repository}", self.account, self.region)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -294,15 +294,28 @@ fn scaling(value: &Tree) -> Scaling {
     Scaling { target, policies, scheduled_actions }
 }
 
+/// The parts of a service in which a path can be ignored.
+const IGNORABLE: [&str; 4] = ["taskDefinition", "service", "listenerRules", "scaling"];
+
 fn ignores(value: &Tree, path: &Path, out: &mut Vec<Diagnostic>) -> Vec<Ignore> {
     let mut ignores = Vec::new();
     for (i, item) in value.list_of("ignore").iter().enumerate() {
         let at = path.child("ignore").child(i.to_string());
         let ignored = match text(item, "path").parse::<Path>() {
-            Ok(ignored) if !ignored.is_root() => ignored,
+            Ok(ignored) if ignored.segments().next().is_some_and(|s| IGNORABLE.contains(&s)) => ignored,
+            Ok(ignored) if !ignored.is_root() => {
+                out.push(
+                    Diagnostic::error("bad-path", at.child("path"), "no difference is ever found there")
+                        .with_hint(format!(
+                            "begin it with one of {}",
+                            IGNORABLE.map(|s| format!("`/{s}`")).join(", ")
+                        )),
+                );
+                continue;
+            }
             _ => {
                 out.push(
-                    Diagnostic::error("bad-path", at.child("path"), "this is no path")
+                    Diagnostic::error("bad-path", at.child("path"), "this is not a path")
                         .with_hint("for example `/service/healthCheckGracePeriodSeconds`"),
                 );
                 continue;
@@ -313,7 +326,7 @@ fn ignores(value: &Tree, path: &Path, out: &mut Vec<Diagnostic>) -> Vec<Ignore> 
             Ok(until) => until,
             Err(_) => {
                 out.push(
-                    Diagnostic::error("bad-date", at.child("until"), "this is no date")
+                    Diagnostic::error("bad-date", at.child("until"), "this is not a date")
                         .with_hint("for example `2027-01-31`"),
                 );
                 continue;
@@ -414,5 +427,46 @@ fn dangling(document: &Document, out: &mut Vec<Diagnostic>) {
     }
     for (family, tree) in &document.task_definitions {
         look(None, Path::of(["taskDefinitions", family]), tree);
+    }
+    misplaced(document, out);
+}
+
+/// References where nothing resolves them.
+fn misplaced(document: &Document, out: &mut Vec<Diagnostic>) {
+    let mut look = |at: Path, tree: &Tree| {
+        refs::find(tree, &mut |path, _| {
+            out.push(Diagnostic::error(
+                "misplaced-reference",
+                at.join(path),
+                "a reference cannot stand here",
+            ));
+        });
+    };
+    let named: [(&str, &BTreeMap<String, Tree>); 3] = [
+        ("clusters", &document.clusters),
+        ("repositories", &document.repositories),
+        ("logGroups", &document.log_groups),
+    ];
+    for (section, items) in named {
+        for (name, tree) in items {
+            look(Path::of([section, name]), tree);
+        }
+    }
+    for group in document.target_groups.values() {
+        let service = group.service.as_ref().and_then(|k| document.services.get(k));
+        let at = service.map_or_else(Path::root, |s| Path::of(["services", &s.item]));
+        look(at.child("targetGroups").child(&group.item), &group.input);
+    }
+    for lb in document.load_balancers.values() {
+        look(Path::of(["loadBalancers", &lb.item]), &lb.input);
+    }
+    for service in document.services.values() {
+        let at = Path::of(["services", &service.item, "scaling"]);
+        if let Some(scaling) = &service.scaling {
+            look(at.clone(), &scaling.target);
+            for (name, action) in &scaling.scheduled_actions {
+                look(at.child("scheduledActions").child(name), action);
+            }
+        }
     }
 }

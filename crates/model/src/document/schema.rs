@@ -42,6 +42,8 @@ pub(super) struct Aws {
     /// The operation whose answer describes it, the member with it, and whether that is a list: what is
     /// known only there is response-only and dropped with a note.
     pub described: (Op, &'static str),
+    /// Members that answers call by another name.
+    pub renamed: &'static [(&'static str, &'static str)],
     /// Required members are asked for (not in `defaults`, which are fragments).
     pub whole: bool,
 }
@@ -131,6 +133,7 @@ const TASK_DEFINITION: Aws = Aws {
     without: &[],
     plus: &[],
     described: (Op::EcsDescribeTaskDefinition, "taskDefinition"),
+    renamed: &[],
     whole: true,
 };
 const SERVICE_INPUT: Aws = Aws {
@@ -138,6 +141,7 @@ const SERVICE_INPUT: Aws = Aws {
     without: &["taskDefinition", "clientToken"],
     plus: &[],
     described: (Op::EcsDescribeServices, "services"),
+    renamed: &[],
     whole: true,
 };
 const TARGET_GROUP: Aws = Aws {
@@ -145,6 +149,7 @@ const TARGET_GROUP: Aws = Aws {
     without: &[],
     plus: &[may("attributes", Field::TextMap), DELETION, ADOPT],
     described: (Op::Elbv2DescribeTargetGroups, "targetGroups"),
+    renamed: &[("targetGroupName", "name")],
     whole: true,
 };
 const LOAD_BALANCER: Aws = Aws {
@@ -152,6 +157,7 @@ const LOAD_BALANCER: Aws = Aws {
     without: &[],
     plus: &[may("listeners", Field::Each(&Field::Aws(&LISTENER))), DELETION, ADOPT],
     described: (Op::Elbv2DescribeLoadBalancers, "loadBalancers"),
+    renamed: &[("loadBalancerName", "name")],
     whole: true,
 };
 const LISTENER: Aws = Aws {
@@ -159,6 +165,7 @@ const LISTENER: Aws = Aws {
     without: &["loadBalancerArn"],
     plus: &[may("rules", Field::Each(&Field::Aws(&LISTENER_RULE))), ADOPT],
     described: (Op::Elbv2DescribeListeners, "listeners"),
+    renamed: &[],
     whole: true,
 };
 const LISTENER_RULE: Aws = Aws {
@@ -166,6 +173,7 @@ const LISTENER_RULE: Aws = Aws {
     without: &["listenerArn"],
     plus: &[ADOPT],
     described: (Op::Elbv2DescribeRules, "rules"),
+    renamed: &[],
     whole: true,
 };
 const SERVICE_RULE: Aws = Aws { without: &[], ..LISTENER_RULE };
@@ -177,6 +185,7 @@ const SCALING: Aws = Aws {
         may("scheduledActions", Field::Each(&Field::Aws(&SCHEDULED_ACTION))),
     ],
     described: (Op::ScalingDescribeScalableTargets, "scalableTargets"),
+    renamed: &[],
     whole: true,
 };
 const POLICY: Aws = Aws {
@@ -184,6 +193,7 @@ const POLICY: Aws = Aws {
     without: &["policyName", "serviceNamespace", "resourceId", "scalableDimension"],
     plus: &[],
     described: (Op::ScalingDescribeScalingPolicies, "scalingPolicies"),
+    renamed: &[],
     whole: true,
 };
 const SCHEDULED_ACTION: Aws = Aws {
@@ -191,6 +201,7 @@ const SCHEDULED_ACTION: Aws = Aws {
     without: &["scheduledActionName", "serviceNamespace", "resourceId", "scalableDimension"],
     plus: &[],
     described: (Op::ScalingDescribeScheduledActions, "scheduledActions"),
+    renamed: &[],
     whole: true,
 };
 const CLUSTER: Aws = Aws {
@@ -198,6 +209,7 @@ const CLUSTER: Aws = Aws {
     without: &[],
     plus: &[DELETION, ADOPT],
     described: (Op::EcsDescribeClusters, "clusters"),
+    renamed: &[],
     whole: true,
 };
 const REPOSITORY: Aws = Aws {
@@ -205,6 +217,7 @@ const REPOSITORY: Aws = Aws {
     without: &[],
     plus: &[DELETION, ADOPT],
     described: (Op::EcrDescribeRepositories, "repositories"),
+    renamed: &[],
     whole: true,
 };
 const LOG_GROUP: Aws = Aws {
@@ -212,6 +225,7 @@ const LOG_GROUP: Aws = Aws {
     without: &[],
     plus: &[may("retentionInDays", Field::Count), DELETION, ADOPT],
     described: (Op::LogsDescribeLogGroups, "logGroups"),
+    renamed: &[],
     whole: true,
 };
 
@@ -259,19 +273,25 @@ pub(super) fn check(field: &Field, tree: Tree, path: &Path, out: &mut Vec<Diagno
         }
         (Field::Count, tree) => match tree.as_int() {
             Some(n) if n >= 1 => Tree::Int(n),
-            _ => {
-                out.push(wrong("a whole number of at least 1", &tree));
+            Some(_) => {
+                out.push(Diagnostic::error("limit", path.clone(), "this number must be at least 1"));
+                Tree::Null
+            }
+            None => {
+                out.push(wrong("a whole number", &tree));
                 Tree::Null
             }
         },
         (Field::Word(words), Tree::Str(text)) => {
             if !words.contains(&&*text) {
-                let mut d = Diagnostic::error(
-                    "not-in-enum",
-                    path.clone(),
-                    format!("`{text}` is not one of {}", words.join(", ")),
-                );
-                if let Some(near) = shapes::nearest(&text, words.iter().copied()) {
+                let message = match words {
+                    [only] => format!("only `{only}` can stand here"),
+                    _ => format!("`{text}` is not one of {}", words.join(", ")),
+                };
+                let mut d = Diagnostic::error("not-in-enum", path.clone(), message);
+                if words.len() > 1
+                    && let Some(near) = shapes::nearest(&text, words.iter().copied())
+                {
                     d = d.with_hint(format!("did you mean `{near}`?"));
                 }
                 out.push(d);
@@ -357,7 +377,7 @@ fn object(entries: &'static [Entry], map: crate::tree::Map, path: &Path, out: &m
     let mut checked = Tree::map();
     for (name, value) in map {
         let Some(entry) = entries.iter().find(|e| e.name == &*name) else {
-            out.push(unknown(&name, path, entries.iter().map(|e| e.name), ""));
+            out.push(unknown(&name, path, entries.iter().map(|e| e.name), false));
             continue;
         };
         let value = check(&entry.field, value, &path.child(&name), out);
@@ -368,9 +388,8 @@ fn object(entries: &'static [Entry], map: crate::tree::Map, path: &Path, out: &m
         }
     }
     for entry in entries.iter().filter(|e| e.required) {
-        let reported = out
-            .iter()
-            .any(|d| d.path == path.child(entry.name) || (d.path == *path && d.message.contains(entry.name)));
+        let reported =
+            out.iter().any(|d| d.path == path.child(entry.name) || *d == missing(entry.name, path));
         if checked.get(entry.name).is_none() && !reported {
             out.push(missing(entry.name, path));
         }
@@ -382,13 +401,12 @@ fn missing(name: &str, path: &Path) -> Diagnostic {
     Diagnostic::error("missing-required", path.clone(), format!("`{name}` is required")).at_key()
 }
 
-fn unknown<'c>(name: &str, path: &Path, known: impl Iterator<Item = &'c str>, whose: &str) -> Diagnostic {
-    let d = Diagnostic::error(
-        "unknown-field",
-        path.child(name),
-        format!("there is no {whose}field `{name}` here"),
-    )
-    .at_key();
+fn unknown<'c>(name: &str, path: &Path, known: impl Iterator<Item = &'c str>, aws: bool) -> Diagnostic {
+    let message = match aws {
+        true => format!("AWS knows no field `{name}` here"),
+        false => format!("there is no field `{name}` here"),
+    };
+    let d = Diagnostic::error("unknown-field", path.child(name), message).at_key();
     match shapes::nearest(name, known) {
         Some(near) => d.with_hint(format!("did you mean `{near}`?")),
         None => d,
@@ -407,7 +425,13 @@ fn aws_shape(aws: &'static Aws, tree: Tree, path: &Path, out: &mut Vec<Diagnosti
             continue;
         }
         let at = path.child(&name);
-        if let Some(entry) = aws.plus.iter().find(|e| e.name == &*name) {
+        let known = described.and_then(|d| d.member(&name));
+        let renamed = known.and_then(|m| aws.renamed.iter().find(|(from, _)| *from == m.name));
+        if let Some((_, to)) = renamed {
+            if theirs.get(to).is_none() {
+                theirs.set(*to, value);
+            }
+        } else if let Some(entry) = aws.plus.iter().find(|e| e.name == &*name) {
             let value = check(&entry.field, value, &at, out);
             if value != Tree::Null {
                 ours.set(name, value);
@@ -418,13 +442,20 @@ fn aws_shape(aws: &'static Aws, tree: Tree, path: &Path, out: &mut Vec<Diagnosti
             } else {
                 theirs.set(name, value);
             }
-        } else if described.and_then(|s| s.member(&name)).is_some() {
+        } else if known.is_some() {
             out.push(dropped(&at, "only AWS's answers have it"));
         } else {
             let known = input.members().iter().map(|m| m.name).chain(aws.plus.iter().map(|e| e.name));
-            out.push(unknown(&name, path, known, "AWS "));
+            out.push(unknown(&name, path, known, true));
         }
     }
+    shapes::check(&theirs, input, &mut |at, problem| {
+        // In canonical form only one of the two would be left.
+        if let Problem::DuplicateMember { name } = problem {
+            let message = format!("`{name}` is given twice, with its first letter in both cases");
+            out.push(Diagnostic::error("duplicate-key", path.join(at).child(name), message).at_key());
+        }
+    });
     let theirs = drop_nulls(shapes::canonical(theirs, input));
     let theirs = coerce_all(theirs, input, path, out);
     shape_problems(aws, &theirs, path, out);
@@ -487,11 +518,8 @@ pub(super) fn shape_problems(aws: &'static Aws, tree: &Tree, path: &Path, out: &
                 here,
                 format!("{expected} belongs here, not {found}"),
             )),
-            Problem::DuplicateMember { name } => out.push(Diagnostic::error(
-                "duplicate-key",
-                here,
-                format!("`{name}` is given twice, with its first letter in both cases"),
-            )),
+            // Told before the canonical form was made.
+            Problem::DuplicateMember { .. } => {}
             limit => out.push(Diagnostic::error("limit", here, limit.to_string())),
         }
     });

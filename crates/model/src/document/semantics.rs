@@ -1,9 +1,14 @@
 //! What AWS would refuse only after half the work is done, told before anything is begun.
 
+use std::collections::BTreeMap;
+
 use super::Document;
 use crate::diagnostic::Diagnostic;
 use crate::path::Path;
+use crate::text::looks_like_template;
 use crate::tree::Tree;
+
+mod fargate;
 
 /// Checks what shapes alone cannot tell.
 pub(super) fn check(document: &Document, out: &mut Vec<Diagnostic>) {
@@ -15,13 +20,20 @@ pub(super) fn check(document: &Document, out: &mut Vec<Diagnostic>) {
         load_balancers(&service.task_definition, &service.input, &at.child("service"), out);
         network(&service.task_definition, &service.input, &at.child("service"), out);
         launch(&service.input, &at.child("service"), out);
+        fargate::check(&service.task_definition, &at.child("taskDefinition"), out);
+        templates(&service.task_definition, &at.child("taskDefinition"), out);
+        templates(&service.input, &at.child("service"), out);
         if let Some(scaling) = &service.scaling {
             bounds(&scaling.target, &service.input, &at, out);
         }
     }
     for (family, tree) in &document.task_definitions {
-        containers(tree, &Path::of(["taskDefinitions", family]), out);
+        let at = Path::of(["taskDefinitions", family]);
+        containers(tree, &at, out);
+        fargate::check(tree, &at, out);
+        templates(tree, &at, out);
     }
+    priorities(document, out);
     for (name, group) in &document.target_groups {
         let at = match &group.service {
             Some(key) => match document.services.get(key) {
@@ -35,7 +47,7 @@ pub(super) fn check(document: &Document, out: &mut Vec<Diagnostic>) {
     for (name, lb) in &document.load_balancers {
         let at = Path::of(["loadBalancers", &lb.item]);
         elb_name(name, "a load balancer's name", &at, out);
-        let mut ports = std::collections::BTreeMap::new();
+        let mut ports = BTreeMap::new();
         for (key, listener) in &lb.listeners {
             let Some(port) = listener.input.int("port") else {
                 out.push(Diagnostic::error(
@@ -56,14 +68,63 @@ pub(super) fn check(document: &Document, out: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Two rules cannot have one place on a listener.
+fn priorities(document: &Document, out: &mut Vec<Diagnostic>) {
+    let of_services = document.services.values().flat_map(|service| {
+        let at = Path::of(["services", &service.item, "listenerRules"]);
+        service.rules.iter().map(move |(name, rule)| (at.child(name), rule))
+    });
+    let of_listeners = document.load_balancers.values().flat_map(|lb| {
+        lb.listeners.iter().flat_map(|(key, listener)| {
+            let at = Path::of(["loadBalancers", &lb.item, "listeners", key, "rules"]);
+            listener.rules.iter().map(move |(name, rule)| (at.child(name), rule))
+        })
+    });
+    let mut taken = BTreeMap::new();
+    for (at, rule) in of_listeners.chain(of_services) {
+        if let Some(other) = taken.insert((&rule.listener, rule.priority), at.clone()) {
+            out.push(
+                Diagnostic::error(
+                    "duplicate-priority",
+                    at.child("priority"),
+                    format!("the rule at `{other}` has priority {} on this listener already", rule.priority),
+                )
+                .with_hint("priorities are unique on a listener"),
+            );
+        }
+    }
+}
+
+/// Placeholders that nobody replaced. Commands, environment and options are for the containers, and may
+/// hold anything.
+fn templates(tree: &Tree, at: &Path, out: &mut Vec<Diagnostic>) {
+    const FREE: [&str; 6] =
+        ["command", "entryPoint", "environment", "healthCheck", "options", "dockerLabels"];
+    match tree {
+        Tree::Str(text) if looks_like_template(text) => out.push(
+            Diagnostic::warning("unrendered-template", at.clone(), "this looks like an unrendered template")
+                .with_hint("render it first; `$${` stands for `${`"),
+        ),
+        Tree::Map(map) => map
+            .iter()
+            .filter(|(name, _)| !FREE.contains(&&***name))
+            .for_each(|(name, value)| templates(value, &at.child(name), out)),
+        Tree::List(items) => {
+            items.iter().enumerate().for_each(|(i, item)| templates(item, &at.child(i.to_string()), out));
+        }
+        _ => {}
+    }
+}
+
 fn top(document: &Document, out: &mut Vec<Diagnostic>) {
     let reported = |out: &[Diagnostic], name: &str| out.iter().any(|d| d.path == Path::of([name]));
     let is_account = |text: &str| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
     if !document.account.is_empty() && !is_account(&document.account) && !reported(out, "account") {
-        out.push(
-            Diagnostic::error("bad-account", Path::of(["account"]), "an account id has 12 digits")
-                .with_hint("in YAML, put it in quotes: a leading zero is lost otherwise"),
-        );
+        let mut d = Diagnostic::error("bad-account", Path::of(["account"]), "an account id has 12 digits");
+        if document.account.bytes().all(|b| b.is_ascii_digit()) && document.account.len() < 12 {
+            d = d.with_hint("put it in quotes with its leading zeros, which a number loses");
+        }
+        out.push(d);
     }
     if !document.name.is_empty() {
         name(&document.name, 128, "a document's name", &Path::of(["name"]), out);
@@ -126,7 +187,8 @@ fn elb_name(text: &str, what: &str, at: &Path, out: &mut Vec<Diagnostic>) {
 }
 
 fn containers(task: &Tree, at: &Path, out: &mut Vec<Diagnostic>) {
-    let list = task.list_of("containerDefinitions");
+    // That it is not there at all is told by its shape.
+    let Some(Tree::List(list)) = task.get("containerDefinitions") else { return };
     let at = at.child("containerDefinitions");
     if list.is_empty() {
         out.push(Diagnostic::error("no-container", at, "a task definition needs at least one container"));

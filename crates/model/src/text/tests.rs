@@ -7,6 +7,7 @@ use crate::diagnostic::{any_error, render};
 
 mod corpus;
 mod findings;
+mod findings_yaml;
 mod limits;
 mod places;
 mod properties;

@@ -1,0 +1,59 @@
+//! What is decided, situation by situation.
+
+use evenkeel_model::Tree;
+use evenkeel_model::key::Subject;
+use evenkeel_model::memory::HeldDeployment;
+use expect_test::{Expect, expect};
+use serde_json::{Value, json};
+
+use crate::testing::*;
+
+mod balancing;
+mod checker;
+mod healing;
+mod order;
+mod ownership;
+mod rest;
+mod rollouts;
+mod scaling;
+mod unknowns;
+
+#[track_caller]
+fn prints(scene: &Scene, expected: Expect) {
+    expected.assert_eq(&scene.print());
+}
+
+#[track_caller]
+fn sends(scene: &Scene, unit: &evenkeel_model::key::UnitKey, step: &str, expected: Expect) {
+    expected.assert_eq(&scene.input_of(unit, step));
+}
+
+/// What memory is after the plan of now was carried out to the end.
+fn carried_out(scene: &mut Scene) {
+    let planned = scene.plan();
+    for (key, unit) in planned.plan.units {
+        let memory = scene.memory.0.entry(key).or_default();
+        memory.applied = unit.applied;
+        memory.restart = unit.restart;
+        memory.task_definition = unit.task_definition.or(memory.task_definition.take());
+        memory.deployment_key = unit.deployment_key.or(memory.deployment_key.take());
+    }
+}
+
+/// [`small`] with a change.
+fn small_with(change: impl FnOnce(&mut Value)) -> Value {
+    let mut document = small();
+    change(&mut document);
+    document
+}
+
+/// A second service, `web/worker`, on which `api` depends.
+fn with_worker(document: &mut Value) {
+    document["services"]["worker"] = small_service("worker");
+    document["services"]["api"]["dependsOn"] = json!(["worker"]);
+}
+
+/// Gives a service another image.
+fn new_image(document: &mut Value, service: &str) {
+    document["services"][service]["taskDefinition"]["containerDefinitions"][0]["image"] = json!("app:2");
+}

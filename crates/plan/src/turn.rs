@@ -1,0 +1,73 @@
+//! Whose turn it is: the limit on rollouts, and the order between services that depend on each other.
+
+use evenkeel_model::document::{Document, Service};
+use evenkeel_model::key::{ServiceKey, Subject, UnitKey};
+use evenkeel_model::shapes::Op;
+
+use crate::report::{Owner, WaitingOn};
+use crate::{Because, Need, Planner, rollout};
+
+impl Planner<'_> {
+    /// What a rollout that would begin now waits for. One that is `blocked` anyway takes no place.
+    pub(crate) fn turn(&mut self, blocked: bool) -> Option<Need> {
+        let most = self.document().settings.max_concurrent_rollouts;
+        if self.rolling >= most {
+            return Some(Need::Observed(WaitingOn::Rollouts(most)));
+        }
+        if !blocked {
+            self.rolling += 1;
+        }
+        None
+    }
+
+    /// The wait for services it depends on that are not where the document wants them: not stable, about to
+    /// be changed, or not to be changed for now.
+    pub(crate) fn dependencies(&self, service: &Service) -> Option<Need> {
+        let waiting: Vec<String> =
+            service.depends_on.iter().filter(|key| !self.has_arrived(key)).map(ToString::to_string).collect();
+        (!waiting.is_empty()).then_some(Need::Observed(WaitingOn::DependsOn(waiting)))
+    }
+
+    fn has_arrived(&self, key: &ServiceKey) -> bool {
+        let unit = UnitKey::Service(key.clone());
+        if !self.world().tree(&Subject::Service(key.clone())).is_some_and(rollout::is_stable) {
+            return false;
+        }
+        // Until all about it has been seen, nobody knows that it will not be changed.
+        let undecided = self.planned.report.units.get(&unit).is_none_or(|report| {
+            report.held.is_some()
+                || report.waiting.iter().any(|w| {
+                    matches!(w, WaitingOn::Seen(_) | WaitingOn::Exists(_) | WaitingOn::BackOff { .. })
+                })
+        });
+        let by_document = |b: &Because| !matches!(b, Because::Field(d) if d.owner == Owner::Human);
+        let changing = self.planned.plan.units.get(&unit).is_some_and(|u| {
+            u.steps.iter().any(|s| {
+                matches!(s.action.op, Op::EcsCreateService | Op::EcsUpdateService)
+                    && s.because.iter().any(by_document)
+            })
+        });
+        !undecided && !changing
+    }
+}
+
+/// Services so that those depended on come first; the document has no cycles.
+pub(crate) fn ordered(document: &Document) -> Vec<&ServiceKey> {
+    fn visit<'d>(document: &'d Document, key: &'d ServiceKey, out: &mut Vec<&'d ServiceKey>, depth: usize) {
+        if out.contains(&key) || depth > document.services.len() {
+            return;
+        }
+        for other in document.services.get(key).into_iter().flat_map(|s| &s.depends_on) {
+            visit(document, other, out, depth + 1);
+        }
+        out.push(key);
+    }
+    if document.services.values().all(|s| s.depends_on.is_empty()) {
+        return document.services.keys().collect();
+    }
+    let mut out = Vec::with_capacity(document.services.len());
+    for key in document.services.keys() {
+        visit(document, key, &mut out, 0);
+    }
+    out
+}

@@ -1,0 +1,264 @@
+//! What a service that exists is sent: UpdateService with whole members, and only those that differ.
+
+use evenkeel_diff::{Kind, compare, fill, put, rules};
+use evenkeel_model::Tree;
+use evenkeel_model::key::{Subject, short_name};
+use evenkeel_model::path::Path;
+use evenkeel_model::shapes::Op;
+use evenkeel_model::world::Seen;
+
+use crate::refs::Lookup;
+use crate::report::{Drift, Owner, Refusal};
+use crate::service::{Chosen, DEPLOYING, Wanted, attached};
+use crate::unit::Draft;
+use crate::{Because, Planner, dotted, rules as listener_rules, task_definition};
+
+fn member(drift: &Drift) -> &str {
+    drift.path.segments().next().unwrap_or_default()
+}
+
+impl Planner<'_> {
+    /// Adds the steps that bring a service's revision and fields to what is wanted. `live` is lifted.
+    pub(crate) fn update(
+        &mut self,
+        draft: &mut Draft<'_>,
+        wanted: &Wanted<'_>,
+        lookup: Lookup<'_>,
+        live: &Tree,
+        held: bool,
+    ) {
+        let key = wanted.key;
+        let input = draft.carry(&Path::of(["service"]), Kind::Service, &wanted.input, live);
+        let mut drifts = draft.drifts("service", Kind::Service, &input, live);
+        draft.applies("service", &wanted.input);
+        drifts.extend(self.desired_count(draft, wanted, live));
+        // AWS has refused a grace period in the call that brings the first load balancer.
+        let first_balancer =
+            live.list_of("loadBalancers").is_empty() && drifts.iter().any(|d| member(d) == "loadBalancers");
+        if first_balancer {
+            drifts.retain(|d| member(d) != "healthCheckGracePeriodSeconds");
+        }
+
+        let fixed = |d: &Drift| rules::immutable(Kind::Service).any(|m| m == member(d));
+        let (immutable, mut mutable): (Vec<Drift>, Vec<Drift>) = drifts.into_iter().partition(fixed);
+        for drift in immutable {
+            let why = format!("`{}` of a service cannot be changed", dotted(&drift.path));
+            draft.cannot(drift, Refusal::new(why).or("delete the service and let Evenkeel create it anew"));
+        }
+
+        let current = live.str("taskDefinition");
+        let Some((task, mut task_drift)) = self.task_drift(draft, wanted, current) else { return };
+        draft.unit.restart = wanted.service.restart.clone();
+        let restart = wanted.service.restart.is_some()
+            && wanted.service.restart != draft.memory().restart
+            && !draft.memory().applied.is_empty();
+        if held {
+            let deploys = |d: &&mut Drift| DEPLOYING.contains(&member(d));
+            for drift in task_drift.iter_mut().chain(mutable.iter_mut().filter(deploys)) {
+                drift.owner = Owner::Rollout;
+                drift.acted_on = false;
+            }
+        }
+        let task_drift = draft.accept(task_drift);
+        let service_drift = draft.accept(mutable);
+
+        let mut because: Vec<Because> = Vec::new();
+        let mut chosen = None;
+        if !task_drift.is_empty() {
+            let fields: Vec<Because> = task_drift.iter().cloned().map(Because::Field).collect();
+            let carried = Wanted { task, input: Tree::Null, waits: Vec::new(), ..*wanted };
+            let Some(found) = self.choose(draft, &carried, current, fields) else { return };
+            let to = match &found {
+                Chosen::Revision(arn) => short_name(arn).to_owned(),
+                Chosen::Registered(id) => format!("({id})"),
+            };
+            let from = short_name(current.unwrap_or("none"));
+            because.push(Because::Reason(format!("taskDefinition {from} -> {to}")));
+            chosen = Some(found);
+        } else if draft.report.drift.iter().all(|d| d.part != "taskDefinition") {
+            draft.unit.task_definition = current.map(str::to_owned);
+        }
+        if restart && !held {
+            let value = wanted.service.restart.as_deref().unwrap_or_default();
+            because.push(Because::Reason(format!("restart is now \"{value}\"")));
+        }
+        let registered = draft.unit.steps.len();
+        let rules = listener_rules::steps(draft, lookup, wanted.service);
+        if service_drift.is_empty() && because.is_empty() {
+            return;
+        }
+
+        let mut sent = update_members(&input, live, &service_drift);
+        let forced = (restart && !held) || sent.get("capacityProviderStrategy").is_some();
+        let deploys = chosen.is_some() || forced || DEPLOYING.iter().any(|m| sent.get(m).is_some());
+        let balanced = sent.get("loadBalancers").is_some();
+        sent.set("cluster", Tree::from(key.cluster.as_str()));
+        sent.set("service", Tree::from(key.name.as_str()));
+        if forced {
+            sent.set("forceNewDeployment", Tree::Bool(true));
+        }
+        // Absent, it would be taken for NONE.
+        if sent.get("propagateTags").is_none()
+            && let Some(value) = input.get("propagateTags")
+        {
+            sent.set("propagateTags", value.clone());
+        }
+        let mut needs =
+            if balanced { attached(draft, lookup, &wanted.service.input, &rules) } else { Vec::new() };
+        // A service without a task waits for nobody's rollout.
+        if deploys && live.int("runningCount") != Some(0) {
+            let by_document = task_drift.iter().chain(&service_drift).any(|d| d.owner == Owner::Document)
+                || (restart && !held);
+            if by_document {
+                needs.extend(self.dependencies(wanted.service));
+            }
+            if draft.report.rollout.is_none() {
+                let blocked = needs.iter().any(|n| matches!(n, crate::Need::Observed(_)));
+                needs.extend(self.turn(blocked));
+            }
+        }
+        if deploys {
+            draft.unit.deployment_key = Some(wanted.deployment_key());
+        }
+        because.splice(0..0, service_drift.into_iter().map(Because::Field));
+        // Nothing is registered for a service whose turn it is not yet.
+        let observed: Vec<_> =
+            needs.iter().filter(|n| matches!(n, crate::Need::Observed(_))).cloned().collect();
+        for step in draft.unit.steps.iter_mut().take(registered) {
+            step.needs(observed.clone());
+        }
+        let subject = Subject::Service(key.clone());
+        let step = draft.step(format!("update-service {}", key.name), subject, Op::EcsUpdateService, sent);
+        step.because = because;
+        step.needs(needs);
+        if let Some(chosen) = chosen {
+            chosen.into_input(step, "taskDefinition");
+        }
+    }
+
+    /// What the task definition is to be, and its differences from the service's revision; `None` where that
+    /// has not been seen.
+    fn task_drift(
+        &self,
+        draft: &mut Draft<'_>,
+        wanted: &Wanted<'_>,
+        current: Option<&str>,
+    ) -> Option<(Tree, Vec<Drift>)> {
+        let arn = current.unwrap_or_default();
+        let Seen::Present { tree, .. } = draft.seen(&Subject::TaskDefinition(arn.to_owned()))? else {
+            // Deregistered and gone: nothing to compare with, so all of it is to be put right.
+            draft.applies("taskDefinition", &wanted.task);
+            let gone = Drift {
+                part: "taskDefinition".into(),
+                path: Path::root(),
+                want: Some(Tree::from("present")),
+                live: None,
+                owner: Owner::Human,
+                acted_on: true,
+            };
+            return Some((wanted.task.clone(), vec![gone]));
+        };
+        let base = Path::of(["taskDefinition"]);
+        let task = draft.carry(&base, Kind::TaskDefinition, &wanted.task, tree);
+        let drifts = if task_definition::has_content(draft.memory(), &task, arn, tree) {
+            Vec::new()
+        } else {
+            draft.drifts("taskDefinition", Kind::TaskDefinition, &task, tree)
+        };
+        draft.applies("taskDefinition", &wanted.task);
+        Some((task, drifts))
+    }
+
+    /// The difference in the count of tasks, which has owners of its own.
+    fn desired_count(&self, draft: &mut Draft<'_>, wanted: &Wanted<'_>, live: &Tree) -> Option<Drift> {
+        let want = wanted.input.int("desiredCount")?;
+        let have = live.int("desiredCount")?;
+        if want == have
+            || live.str("schedulingStrategy") == Some("DAEMON")
+            || draft.ignored(&Path::of(["service", "desiredCount"]))
+        {
+            return None;
+        }
+        let target = Subject::ScalableTarget(wanted.key.clone());
+        let scaled = wanted.service.scaling.is_some() || self.world().tree(&target).is_some();
+        let drift = |owner, acted_on| Drift {
+            part: "service".into(),
+            path: Path::of(["desiredCount"]),
+            want: Some(Tree::Int(want)),
+            live: Some(Tree::Int(have)),
+            owner,
+            acted_on,
+        };
+        if scaled {
+            return Some(drift(Owner::Autoscaler, false));
+        }
+        if self.world().seen(&target).is_unknown() {
+            // Whose it is cannot be told before the scalable target has been looked for.
+            return None;
+        }
+        let last = draft.memory().applied.get("service").and_then(|t| t.int("desiredCount"));
+        Some(drift(if last == Some(want) { Owner::Human } else { Owner::Document }, true))
+    }
+}
+
+/// What UpdateService is sent for these differences: whole top-level members, with AWS's defaults below
+/// them, and for what the document no longer has, the value that turns it off.
+fn update_members(want: &Tree, live: &Tree, drifts: &[Drift]) -> Tree {
+    let filled = fill(Kind::Service, want);
+    let mut members = Tree::map();
+    for name in drifts.iter().map(member) {
+        if name == "deploymentConfiguration" {
+            members.set(name, deployment_configuration(want, live));
+            continue;
+        }
+        let value = filled.get(name).cloned().unwrap_or_else(|| match name {
+            "serviceConnectConfiguration" => Tree::map().with("enabled", false),
+            "healthCheckGracePeriodSeconds" => Tree::Int(0),
+            "enableExecuteCommand" | "enableECSManagedTags" => Tree::Bool(false),
+            "propagateTags" => Tree::from("NONE"),
+            "deploymentController" => Tree::map().with("type", "ECS"),
+            _ => Tree::list([]),
+        });
+        members.set(name, value);
+    }
+    members
+}
+
+/// The deployment configuration to send: what is declared, the default of whatever else differs, and blocks
+/// that are no longer declared switched off. What is not sent stays as it is.
+fn deployment_configuration(want: &Tree, live: &Tree) -> Tree {
+    let name = "deploymentConfiguration";
+    let mut sent = Tree::map().with(name, want.get(name).cloned().unwrap_or_else(Tree::map));
+    for diff in compare(Kind::Service, want, live) {
+        let mut segments = diff.path.segments();
+        if segments.next() != Some(name) {
+            continue;
+        }
+        let Some(block) = segments.next() else { continue };
+        if want.get(name).and_then(|c| c.get(block)).is_some() {
+            // Declared, it is sent whole; what it leaves out and differs goes with its default.
+            if let Some(value) = diff.want {
+                put(Kind::Service, &mut sent, &diff.path, Some(value));
+            }
+            continue;
+        }
+        let off = Tree::map().with("enable", false);
+        match block {
+            "deploymentCircuitBreaker" => {
+                put(Kind::Service, &mut sent, &Path::of([name, block]), Some(off.with("rollback", false)));
+            }
+            "alarms" => {
+                let off = off.with("rollback", false).with("alarmNames", Tree::list([]));
+                put(Kind::Service, &mut sent, &Path::of([name, block]), Some(off));
+            }
+            "earlySuccessCriteria" => {
+                put(Kind::Service, &mut sent, &Path::of([name, block]), Some(off));
+            }
+            _ => {
+                let value = diff.want.unwrap_or_else(|| Tree::list([]));
+                put(Kind::Service, &mut sent, &Path::of([name, block]), Some(value));
+            }
+        }
+    }
+    sent.take(name).unwrap_or_else(Tree::map)
+}
