@@ -40,11 +40,16 @@ def main(endpoint):
                 sys.exit(f"terraform {arguments[0]} answered {done.returncode}")
             return done
 
-        began = subprocess.run(
-            [terraform, "init", "-input=false", "-no-color"], cwd=folder, env=environment, capture_output=True, text=True
-        )
-        if began.returncode != 0:
-            print("SKIPPED: no AWS provider for terraform")
+        try:
+            began = subprocess.run(
+                [terraform, "init", "-input=false", "-no-color"],
+                cwd=folder, env=environment, capture_output=True, text=True, timeout=180,
+            )
+            had = began.returncode == 0
+        except subprocess.TimeoutExpired:
+            had = False
+        if not had:
+            print("SKIPPED: no AWS provider for terraform (TF_PLUGIN_DIR may name a mirror that has it)")
             return
         variables = ["-input=false", f"-var=endpoint={endpoint}"]
         run("apply", "-auto-approve", *variables)

@@ -185,8 +185,8 @@ pub(super) fn notify(sim: &mut Sim, bucket: &str, key: &str, event: &str, answer
     }
 }
 
-/// A key as events write it: percent-encoded, with `+` for a space, slashes left alone.
-fn encoded(key: &str) -> String {
+/// A key as events and listings write it: percent-encoded, with `+` for a space, slashes left alone.
+pub(super) fn encoded(key: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.*/".contains(&byte);
     key.bytes()
         .map(|byte| match byte {

@@ -157,7 +157,8 @@ fn create_bucket(sim: &mut Sim, input: &Value) -> Answer {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
     refuse! {
         !(3..=63).contains(&name.len()) || !name.chars().all(allowed) => ApiError::new("InvalidBucketName", "The specified bucket is not valid.");
-        sim.s3.buckets.contains_key(name) => ApiError::with_status(409, "BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.");
+        // In us-east-1 one's own bucket can be created again.
+        sim.s3.buckets.contains_key(name) && sim.config.region != "us-east-1" => ApiError::with_status(409, "BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.");
     }
     sim.s3.create(name, false, sim.now);
     Ok(json!({"Location": format!("/{name}")}))
@@ -235,13 +236,19 @@ fn list_objects(sim: &mut Sim, input: &Value) -> Answer {
         last.clone_from(key);
         match group {
             Some(group) => prefixes.push(group),
-            None => contents.push(json!({
-                "Key": key,
-                "LastModified": sim.iso(version.modified),
-                "ETag": version.etag,
-                "Size": version.body.len(),
-                "StorageClass": "STANDARD",
-            })),
+            None => {
+                let mut row = json!({
+                    "Key": written(input, key),
+                    "LastModified": sim.iso(version.modified),
+                    "ETag": version.etag,
+                    "Size": version.body.len(),
+                    "StorageClass": "STANDARD",
+                });
+                if let Some(algorithm) = checksum(&version.headers) {
+                    set(&mut row, "ChecksumAlgorithm", json!(algorithm));
+                }
+                contents.push(row);
+            }
         }
     }
     let mut out = json!({
@@ -251,17 +258,31 @@ fn list_objects(sim: &mut Sim, input: &Value) -> Answer {
         "MaxKeys": most,
         "IsTruncated": truncated,
         "Contents": contents,
-        "CommonPrefixes": prefixes.iter().map(|prefix| json!({"Prefix": prefix})).collect::<Vec<_>>(),
+        "CommonPrefixes": prefixes.iter().map(|prefix| json!({"Prefix": written(input, prefix)})).collect::<Vec<_>>(),
     });
     if truncated {
         set(&mut out, "NextContinuationToken", json!(format!("after:{last}")));
     }
-    for name in ["Delimiter", "StartAfter", "ContinuationToken"] {
+    for name in ["Delimiter", "StartAfter", "ContinuationToken", "EncodingType"] {
         if let Some(member) = input.get(name) {
             set(&mut out, name, member.clone());
         }
     }
     Ok(out)
+}
+
+/// A key as a listing writes it: encoded where the request asks for that.
+fn written(input: &Value, key: &str) -> String {
+    match text(input, "EncodingType") {
+        Some("url") => documents::encoded(key),
+        _ => key.to_owned(),
+    }
+}
+
+/// The algorithm of an object's checksum.
+fn checksum(headers: &Value) -> Option<String> {
+    let name = headers.as_object()?.keys().find_map(|name| name.strip_prefix("x-amz-checksum-"))?;
+    Some(name.to_ascii_uppercase())
 }
 
 /// All versions of a prefix on one page: histories here are short.
@@ -274,8 +295,9 @@ fn list_versions(sim: &mut Sim, input: &Value) -> Answer {
     for (key, of) in objects.into_iter().flatten().filter(|(key, _)| key.starts_with(&prefix)) {
         for (index, version) in of.iter().enumerate().rev() {
             let mut row = json!({
-                "Key": key,
+                "Key": written(input, key),
                 "VersionId": version.id,
+                "Owner": {"ID": "sim", "DisplayName": "sim"},
                 "IsLatest": index + 1 == of.len(),
                 "LastModified": sim.iso(version.modified),
             });
@@ -290,8 +312,8 @@ fn list_versions(sim: &mut Sim, input: &Value) -> Answer {
         }
     }
     Ok(json!({
-        "Name": name, "Prefix": prefix, "MaxKeys": 1000, "IsTruncated": false,
-        "Version": versions, "DeleteMarker": markers,
+        "Name": name, "Prefix": prefix, "KeyMarker": "", "VersionIdMarker": "", "MaxKeys": 1000, "IsTruncated": false,
+        "Version": versions, "DeleteMarker": markers, "EncodingType": input.get("EncodingType"),
     }))
 }
 
@@ -365,6 +387,11 @@ fn store(sim: &mut Sim, input: &Value, body: Bytes, etag: String) -> Result<Repl
     let size = version.body.len();
     push(bucket, &key, version);
     let mut value = json!({"ETag": etag});
+    for (name, sum) in input.get("Headers").and_then(Value::as_object).into_iter().flatten() {
+        if name.starts_with("x-amz-checksum-") {
+            set(&mut value, name, sum.clone());
+        }
+    }
     if versioned {
         set(&mut value, "VersionId", json!(id));
     }

@@ -253,6 +253,11 @@ fn success(
     if value.get("DeleteMarker") == Some(&Value::Bool(true)) {
         put("x-amz-delete-marker", "true");
     }
+    for (name, sum) in value.as_object().into_iter().flatten().filter(|_| operation == "PutObject") {
+        if let (true, Some(sum)) = (is_checksum(name), sum.as_str()) {
+            put(name, sum);
+        }
+    }
     let is_object = matches!(operation, "GetObject" | "HeadObject");
     let mut status = if operation.starts_with("Delete") && operation != "DeleteObjects"
         || operation.starts_with("Abort")
@@ -359,7 +364,7 @@ fn document(operation: &str, value: &Value) -> Option<String> {
 
 /// S3 repeats the element of a list where the query protocol wraps it.
 fn write(out: &mut String, value: &Value) {
-    for (name, member) in value.as_object().into_iter().flatten() {
+    for (name, member) in value.as_object().into_iter().flatten().filter(|(_, it)| !it.is_null()) {
         let items = member.as_array().map_or(std::slice::from_ref(member), Vec::as_slice);
         for item in items {
             out.push_str(&format!("<{name}>"));
