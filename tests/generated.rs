@@ -139,3 +139,8 @@ fn the_iam_policy_fits_a_managed_policy() {
     let length = serde_json::to_string(&iam_policy()).unwrap().len();
     assert!(length <= 6144, "{length}");
 }
+
+#[test]
+fn the_page_of_rules_is_printed_from_the_tables() {
+    expect_file!["../docs/rules.md"].assert_eq(&evenkeel_diff::rules::markdown());
+}

@@ -1,7 +1,9 @@
 //! The stage of every scenario: the real daemon on the real SDK, in process against the simulated AWS, under
 //! a paused clock. Virtual time is tokio's: where everybody waits, it jumps.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -44,12 +46,27 @@ pub enum Fate {
 
 type Oracle = dyn Fn(usize, &http::Request<Bytes>) -> Fate + Send + Sync;
 
-/// The way of one daemon to the simulated AWS.
+/// Keeps the simulator's clock with tokio's.
 #[derive(Clone)]
-struct Wire {
+struct Time {
     sim: SimHandle,
     epoch: Instant,
     passed: Arc<Mutex<Duration>>,
+}
+
+impl Time {
+    fn catch_up(&self) {
+        let mut passed = self.passed.lock().unwrap();
+        let now = self.epoch.elapsed();
+        self.sim.advance(now - *passed);
+        *passed = now;
+    }
+}
+
+/// The way of one daemon to the simulated AWS.
+#[derive(Clone)]
+struct Wire {
+    time: Time,
     calls: Arc<Mutex<usize>>,
     oracle: Arc<Oracle>,
     dead: CancellationToken,
@@ -61,22 +78,12 @@ impl fmt::Debug for Wire {
     }
 }
 
-impl Wire {
-    /// Brings the simulator's clock to tokio's.
-    fn catch_up(&self) {
-        let mut passed = self.passed.lock().unwrap();
-        let now = self.epoch.elapsed();
-        self.sim.advance(now - *passed);
-        *passed = now;
-    }
-}
-
 impl HttpConnector for Wire {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         if self.dead.is_cancelled() {
             return HttpConnectorFuture::new(std::future::pending());
         }
-        self.catch_up();
+        self.time.catch_up();
         let request = request
             .try_into_http1x()
             .unwrap()
@@ -91,7 +98,7 @@ impl HttpConnector for Wire {
             self.dead.cancel();
             return HttpConnectorFuture::new(std::future::pending());
         }
-        let answer = self.sim.request(request);
+        let answer = self.time.sim.request(request);
         match fate {
             Fate::DiesAfter => {
                 self.dead.cancel();
@@ -109,13 +116,16 @@ impl HttpConnector for Wire {
 /// A simulated account with a document in its S3.
 pub struct Stage {
     pub sim: SimHandle,
-    epoch: Instant,
-    passed: Arc<Mutex<Duration>>,
+    time: Time,
+    key: String,
+    daemons: AtomicUsize,
 }
 
 /// A daemon at work.
 pub struct Daemon {
     pub status: watch::Receiver<Arc<Status>>,
+    /// What its passes said, each line once.
+    said: Arc<Mutex<BTreeSet<String>>>,
     stop: CancellationToken,
     dead: CancellationToken,
     task: tokio::task::JoinHandle<()>,
@@ -124,6 +134,11 @@ pub struct Daemon {
 impl Stage {
     /// An empty account, and `document` in its S3.
     pub fn new(document: &Value) -> Self {
+        Self::with_object(KEY, document.to_string().as_bytes())
+    }
+
+    /// An empty account, and a document of any form in its S3.
+    pub fn with_object(key: &str, body: &[u8]) -> Self {
         let config = SimConfig {
             account: ACCOUNT.into(),
             region: "us-east-1".into(),
@@ -132,33 +147,33 @@ impl Stage {
         };
         let sim = SimHandle::new(config);
         sim.put_bucket(BUCKET, true);
-        let stage = Stage { sim, epoch: Instant::now(), passed: Arc::default() };
-        stage.push(document);
-        stage
+        sim.put_object(BUCKET, key, body);
+        let time = Time { sim: sim.clone(), epoch: Instant::now(), passed: Arc::default() };
+        Stage { sim, time, key: key.to_owned(), daemons: AtomicUsize::new(0) }
     }
 
     /// Puts another version of the document.
     pub fn push(&self, document: &Value) {
-        self.sim.put_object(BUCKET, KEY, document.to_string().as_bytes());
+        self.push_text(document.to_string().as_bytes());
     }
 
-    fn wire(&self, oracle: Arc<Oracle>) -> Wire {
-        Wire {
-            sim: self.sim.clone(),
-            epoch: self.epoch,
-            passed: self.passed.clone(),
-            calls: Arc::default(),
-            oracle,
-            dead: CancellationToken::new(),
-        }
+    /// Puts another version of the document, whatever it is.
+    pub fn push_text(&self, body: &[u8]) {
+        self.time.catch_up();
+        self.sim.put_object(BUCKET, &self.key, body);
     }
 
-    fn sdk(wire: &Wire) -> SdkConfig {
+    fn sdk(wire: &Wire, caller: &str) -> SdkConfig {
         let connector = SharedHttpConnector::new(wire.clone());
+        let credentials = Credentials::builder()
+            .access_key_id(caller)
+            .secret_access_key("not a secret")
+            .provider_name("stage")
+            .build();
         SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new("us-east-1"))
-            .credentials_provider(SharedCredentialsProvider::new(Credentials::for_tests()))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
             .sleep_impl(TokioSleep::new())
             .endpoint_url("http://127.0.0.1:1")
             .http_client(http_client_fn(move |_, _| connector.clone()))
@@ -175,23 +190,35 @@ impl Stage {
         &self,
         oracle: impl Fn(usize, &http::Request<Bytes>) -> Fate + Send + Sync + 'static,
     ) -> Daemon {
-        let wire = self.wire(Arc::new(oracle));
-        let dead = wire.dead.clone();
-        let sdk = Self::sdk(&wire);
+        self.start(Mode::Enforce, Arc::new(oracle))
+    }
+
+    /// Starts a daemon that may only observe.
+    pub fn observer(&self) -> Daemon {
+        self.start(Mode::Observe, Arc::new(|_, _| Fate::Answered))
+    }
+
+    /// The first is called `daemon-1` in the lease and in the audit, the second `daemon-2`, and so on.
+    fn start(&self, mode: Mode, oracle: Arc<Oracle>) -> Daemon {
+        let name = format!("daemon-{}", self.daemons.fetch_add(1, Ordering::SeqCst) + 1);
+        let dead = CancellationToken::new();
+        let wire = Wire { time: self.time.clone(), calls: Arc::default(), oracle, dead: dead.clone() };
+        let sdk = Self::sdk(&wire, &name);
         let (sender, status) = watch::channel(Arc::new(Status::default()));
+        let said = Arc::new(Mutex::new(BTreeSet::new()));
+        tokio::spawn(listen(status.clone(), said.clone()));
         let stop = CancellationToken::new();
         let (end, ended) = (stop.clone(), dead.clone());
-        static STARTED: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
-        let number = STARTED.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let key = self.key.clone();
         let task = tokio::spawn(async move {
             let settings = Settings {
-                document: format!("s3://{BUCKET}/{KEY}").parse().unwrap(),
+                document: format!("s3://{BUCKET}/{key}").parse().unwrap(),
                 state: format!("s3://{BUCKET}/state/").parse().unwrap(),
-                mode: Mode::Enforce,
+                mode,
                 poll: Duration::from_secs(10),
                 pace: Pace::REAL,
                 seed: 1,
-                holder: format!("daemon-{number}"),
+                holder: name,
             };
             let registry = prometheus::Registry::new();
             tokio::select! {
@@ -200,11 +227,12 @@ impl Stage {
                 result = evenkeel_controller::run(&sdk, settings, &registry, sender, end) => result.unwrap(),
             }
         });
-        Daemon { status, stop, dead, task }
+        Daemon { status, said, stop, dead, task }
     }
 
     /// A call of somebody else: an operator with the AWS CLI.
     pub fn operator(&self, service: &str, operation: &str, input: Value) -> Value {
+        self.time.catch_up();
         self.sim
             .call("operator", service, operation, input)
             .unwrap_or_else(|error| panic!("{service} {operation}: {error:?}"))
@@ -216,9 +244,9 @@ impl Stage {
         self.operator("ecs", "DescribeServices", input)["services"][0].clone()
     }
 
-    /// The writes to AWS from a row of the audit on, by name, state and lease left out.
+    /// The writes to AWS from a row of the audit on, each with what it is about; state and lease left out.
     pub fn writes(&self, from: usize) -> Vec<String> {
-        self.sim.audit(from).iter().filter(|r| is_write(r)).map(|r| r.operation.clone()).collect()
+        self.sim.audit(from).iter().filter(|r| is_write(r)).map(title).collect()
     }
 
     /// How long the audit is.
@@ -229,6 +257,67 @@ impl Stage {
 
 fn is_write(row: &AuditRow) -> bool {
     row.write && row.service != "s3" && row.caller != "operator"
+}
+
+/// A write for people: the operation, what it is about, and how it failed.
+fn title(row: &AuditRow) -> String {
+    const NAMES: [&str; 17] = [
+        "serviceName",
+        "service",
+        "family",
+        "repositoryName",
+        "logGroupName",
+        "clusterName",
+        "cluster",
+        "PolicyName",
+        "ScheduledActionName",
+        "ResourceId",
+        "Name",
+        "TargetGroupArn",
+        "ListenerArn",
+        "RuleArn",
+        "LoadBalancerArn",
+        "resourceArn",
+        "ResourceArns",
+    ];
+    let found = NAMES.iter().find_map(|name| {
+        let value = &row.input[*name];
+        value.as_str().or_else(|| value[0].as_str())
+    });
+    let about = found.map(short).unwrap_or_default();
+    let error = row.error.as_ref().map(|code| format!(" !{code}")).unwrap_or_default();
+    format!("{} {about}{error}", row.operation)
+}
+
+/// The name in an ARN or a path.
+fn short(name: &str) -> &str {
+    let tail = name.rsplit(':').next().unwrap_or_default();
+    let parts: Vec<&str> = tail.split('/').collect();
+    match parts[..] {
+        ["targetgroup", name, _] | ["listener" | "listener-rule", "app", name, ..] => name,
+        ["loadbalancer", "app", name, _] => name,
+        ["", ..] => tail,
+        _ => parts.last().copied().unwrap_or_default(),
+    }
+}
+
+/// Notes what every pass says: states, waits, differences with their owners.
+async fn listen(mut status: watch::Receiver<Arc<Status>>, said: Arc<Mutex<BTreeSet<String>>>) {
+    while status.changed().await.is_ok() {
+        let now = status.borrow_and_update().clone();
+        let mut said = said.lock().unwrap();
+        for (key, report) in &now.planned.report.units {
+            said.insert(format!("{key} is {}", report.state.word()));
+            said.extend(report.waiting.iter().map(|w| format!("{key} waits {w}")));
+            said.extend(report.refused.iter().map(|r| format!("{key} refused: {}", r.why)));
+            said.extend(report.held.iter().map(|h| format!("{key} held: {}", h.reason)));
+            said.extend(report.notes.iter().map(|n| format!("{key} note: {}", n.0)));
+            for d in &report.drift {
+                let then = if d.acted_on { "healed" } else { "left" };
+                said.insert(format!("{key} {}{} {} {then}", d.part, d.path, d.owner.word()));
+            }
+        }
+    }
 }
 
 impl Daemon {
@@ -247,13 +336,7 @@ impl Daemon {
             }
             let changed = tokio::time::timeout_at(deadline, self.status.changed()).await;
             if !matches!(changed, Ok(Ok(()))) {
-                let version = now.document.as_ref().map_or("-", |d| &d.version);
-                let printed = evenkeel_plan::print(&now.planned, "-", version);
-                let events: Vec<&str> = now.events.iter().map(|e| e.message.as_str()).collect();
-                panic!(
-                    "not {what} within {limit:?}\n{printed}\nfault: {:?}\ntrouble: {:?}\nlease: {:?}\nevents: {events:#?}",
-                    now.fault, now.trouble, now.lease
-                );
+                panic!("not {what} within {limit:?}\n{}", self.story());
             }
         }
     }
@@ -261,6 +344,28 @@ impl Daemon {
     /// Waits until everything is settled.
     pub async fn settled(&mut self) -> Arc<Status> {
         self.until(Duration::from_secs(3600), "settled", Status::is_settled).await
+    }
+
+    /// What it shows now, for people.
+    pub fn story(&self) -> String {
+        let now = self.status.borrow().clone();
+        let version = now.document.as_ref().map_or("-", |d| &d.version);
+        let printed = evenkeel_plan::print(&now.planned, "-", version);
+        let events: Vec<&str> = now.events.iter().map(|e| e.message.as_str()).collect();
+        format!(
+            "{printed}\nfault: {:?}\ntrouble: {:?}\nlease: {:?}\nevents: {events:#?}",
+            now.fault, now.trouble, now.lease
+        )
+    }
+
+    /// What its passes said since it was last forgotten, each line once.
+    pub fn said(&self) -> BTreeSet<String> {
+        self.said.lock().unwrap().clone()
+    }
+
+    /// Forgets what its passes said.
+    pub fn forget(&self) {
+        self.said.lock().unwrap().clear();
     }
 
     /// Stops it as SIGTERM does, and waits for its end.
@@ -275,8 +380,8 @@ impl Daemon {
         self.task.await.unwrap();
     }
 
-    /// Waits until it has died of its fate.
-    pub async fn death(self) {
-        self.task.await.unwrap();
+    /// Waits until it has died of its fate; false where it lived on until `limit`.
+    pub async fn dies(&mut self, limit: Duration) -> bool {
+        tokio::time::timeout(limit, &mut self.task).await.is_ok()
     }
 }

@@ -1,8 +1,25 @@
 //! Scenarios: the daemon in a simulated AWS, from a situation to what must come of it.
 
+mod crash_matrix;
+mod document_changes;
+mod document_faults;
+mod document_forms;
+mod failures;
 mod first_run;
+mod hand_edits;
+mod ownership;
+mod restarts;
+mod scene;
+mod two_daemons;
 
 use serde_json::Value;
+
+/// The service without a load balancer.
+pub const WORKER: &str = "farsight-worker";
+/// The service behind the load balancer.
+pub const API: &str = "farsight-api-server";
+/// Their cluster.
+pub const CLUSTER: &str = "farsight-cluster";
 
 /// The example of the repository.
 pub fn farsight() -> Value {

@@ -151,14 +151,17 @@ pub(crate) fn read_guarded(
     (None, diagnostics)
 }
 
-/// The first error with its line, and how many there are.
+/// The first error with its place, and how many there are.
 fn summary(diagnostics: &[Diagnostic]) -> String {
-    let first = diagnostics.iter().find(|d| d.is_error());
-    let line = first.and_then(|d| d.at).map(|at| format!("line {}: ", at.line)).unwrap_or_default();
-    let message = first.map_or("", |d| d.message.as_str());
-    let more = diagnostics.iter().filter(|d| d.is_error()).count().saturating_sub(1);
-    let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
-    format!("{line}{message}{more}")
+    let mut errors = diagnostics.iter().filter(|d| d.is_error());
+    let Some(first) = errors.next() else { return String::new() };
+    let line = first.at.map(|at| format!("line {}: ", at.line)).unwrap_or_default();
+    let path = if first.path.is_root() { String::new() } else { format!("{}: ", first.path) };
+    let more = match errors.count() {
+        0 => String::new(),
+        more => format!(" (and {more} more)"),
+    };
+    format!("{line}{path}{}{more}", first.message)
 }
 
 fn fault(shared: &Shared, version: Option<String>, message: String, diagnostics: Vec<Diagnostic>) {

@@ -51,7 +51,13 @@ fn show(shared: &Shared, shown: Shown) {
             }
             ("this Evenkeel holds the lease and writes".to_owned(), false)
         }
-        Shown::Other(holder) => (format!("{holder} holds the lease: this one only observes"), false),
+        Shown::Other(holder) => {
+            let takes_over = lease::LEASE.as_secs();
+            let message = format!(
+                "{holder} holds the lease: this one only observes, and takes over {takes_over} s after the last renewal"
+            );
+            (message, false)
+        }
         Shown::Unreachable(error) => (format!("the state cannot be used: {error}"), true),
         Shown::Unknown => return,
     };

@@ -34,7 +34,8 @@ const SETTLE: Duration = Duration::from_secs(1);
 /// How long after a look that told nothing the next one comes.
 const AGAIN: Duration = Duration::from_secs(3);
 
-/// The subjects of a kind whose look is due, and the moment of the next one.
+/// The subjects of a kind whose look is due, and the moment of the next one. Where one is due, those that
+/// were seen before and would be due soon go along: AWS answers for many at the price of one.
 fn due(
     kind: SubjectKind,
     interest: &BTreeSet<Subject>,
@@ -43,6 +44,7 @@ fn due(
     now: Moment,
 ) -> (BTreeSet<Subject>, Option<Moment>) {
     let mut due = BTreeSet::new();
+    let mut soon = Vec::new();
     let mut next: Option<Moment> = None;
     for subject in interest.iter().filter(|s| s.kind() == kind) {
         let seen_at = world.seen(subject).seen_at();
@@ -61,9 +63,15 @@ fn due(
         };
         if at <= now {
             due.insert(subject.clone());
-        } else {
-            next = Some(next.map_or(at, |n| n.min(at)));
+            continue;
         }
+        if seen_at.is_some() && at <= now + cadence(kind) / 4 {
+            soon.push(subject.clone());
+        }
+        next = Some(next.map_or(at, |n| n.min(at)));
+    }
+    if !due.is_empty() {
+        due.extend(soon);
     }
     (due, next)
 }
@@ -164,6 +172,20 @@ mod tests {
         world.observe(subject(), Seen::Absent { seen_at: Moment(1) });
         assert!(!is_due(&world, &[(subject(), Moment(1))], 59_000));
         assert!(is_due(&world, &[(subject(), Moment(1))], 60_001));
+    }
+
+    #[test]
+    fn what_is_due_soon_goes_along_with_what_is_due_now() {
+        let other = Subject::Cluster("other".into());
+        let interest = BTreeSet::from([subject(), other.clone()]);
+        let mut world = World::default();
+        world.observe(subject(), Seen::Absent { seen_at: Moment(1) });
+        world.observe(other.clone(), Seen::Absent { seen_at: Moment(10_000) });
+        let at = |now: u64| due(SubjectKind::Cluster, &interest, &world, &BTreeMap::new(), Moment(now)).0;
+        assert_eq!(at(59_000).len(), 0);
+        assert_eq!(at(60_001).len(), 2);
+        world.wrote(other, Moment(60_000), Expect::Anything);
+        assert_eq!(due(SubjectKind::Cluster, &interest, &world, &BTreeMap::new(), Moment(60_001)).0.len(), 1);
     }
 
     #[test]

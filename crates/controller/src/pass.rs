@@ -8,12 +8,13 @@ use std::time::Duration;
 use evenkeel_model::document::Mode;
 use evenkeel_model::key::{Subject, SubjectKind, UnitKey};
 use evenkeel_model::world::Moment;
-use evenkeel_plan::{Input, Planned, Unit, interest, plan};
+use evenkeel_plan::{Input, Planned, Unit, WaitingOn, interest, plan};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::daemon::{Current, Shared};
+use crate::metrics::Came;
 use crate::queue::Queue;
 use crate::runs::{self, Ended};
 use crate::status::{InForce, Lease, Status};
@@ -30,6 +31,9 @@ const PAUSE: Duration = Duration::from_secs(3);
 /// A run that waits in the queue.
 pub(crate) struct Run {
     pub unit: Unit,
+    /// Nothing else of the unit was left to be seen, decided or waited for: once its steps are done, the
+    /// document is applied.
+    pub whole: bool,
     pub plan: String,
     pub version: String,
 }
@@ -63,7 +67,14 @@ pub(crate) async fn turn(
     };
     let mut runs: JoinSet<(UnitKey, Ended)> = JoinSet::new();
     loop {
+        let begun = tokio::time::Instant::now();
         wheel.pass().await;
+        let came = match &wheel.status.document {
+            None => Came::Idle,
+            Some(_) if wheel.status.is_settled() => Came::Settled,
+            Some(_) => Came::Unsettled,
+        };
+        shared.metrics.passed(came, begun.elapsed());
         status.send_replace(Arc::new(wheel.status.clone()));
         while let Some((key, run)) = wheel.queue.take() {
             let (shared, stop) = (shared.clone(), shutdown.clone());
@@ -192,8 +203,13 @@ impl Wheel {
         for (key, unit) in &planned.plan.units {
             let busy = self.queue.running().contains(key) || self.paused.contains_key(key);
             if unit.ready() > 0 && !busy {
+                let whole = planned.report.units.get(key).is_some_and(|report| {
+                    let moving = |w: &WaitingOn| matches!(w, WaitingOn::Rollout(_) | WaitingOn::Executing);
+                    report.refused.is_empty() && report.held.is_none() && report.waiting.iter().all(moving)
+                });
                 let run = Run {
                     unit: unit.clone(),
+                    whole,
                     plan: planned.plan.id.clone(),
                     version: current.version.clone(),
                 };

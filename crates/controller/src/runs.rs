@@ -50,7 +50,7 @@ pub(crate) async fn run(shared: &Arc<Shared>, key: &UnitKey, run: Run, stop: &Ca
     }
     let ran = shared.executor.run(steps, stop).await;
     tell(shared, &name, &ran);
-    let complete = ready == run.unit.steps.len();
+    let complete = run.whole && ready == run.unit.steps.len();
     let after = outcome(before, &run.unit, &run.version, &ran, complete, shared.aws_clock());
     if let Err(error) = shared.book.write(key, after).await {
         shared.event(Some(name), format!("the outcome cannot be recorded: {error}"), true);

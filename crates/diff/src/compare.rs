@@ -1,14 +1,18 @@
 //! The walk over two shapes at once.
+//!
+//! Nothing is allocated on the way: paths and copies of values are made where a difference is found.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 
-use evenkeel_model::shapes::{Kind as ShapeKind, ShapeId};
 use evenkeel_model::tree::is_masked;
-use evenkeel_model::{Path, Tree};
+use evenkeel_model::{Map, Path, Tree};
 
-use crate::rules::{Kind, Node, Place, Rule, Sameness, compiled};
+use crate::kind::Kind;
+use crate::lift;
+use crate::rules::{Form, Node, Place, compiled};
+use crate::set::{self, Elements};
+use crate::value::{Scalar, Value, alike, same_time};
+use crate::whole::Whole;
 
 /// One field in which two shapes differ.
 #[derive(Clone, PartialEq)]
@@ -41,387 +45,390 @@ impl fmt::Debug for FieldDiff {
 /// shape does not know is compared only where the document declares it: what AWS alone sends and no
 /// table knows is never a difference.
 pub fn compare(kind: Kind, want: &Tree, live: &Tree) -> Vec<FieldDiff> {
-    let mut walk = Walk { want_root: want, live_root: live, path: Path::root(), found: Vec::new() };
-    let sides = Sides { want: Some(want), live: Some(live), want_parent: None, live_parent: None };
-    walk.node(compiled(kind), Some(kind.shape()), sides);
+    wholes(kind, Whole::declared(want), Whole::declared(live))
+}
+
+/// The same, with `live` as AWS describes it and `want` as the document declares it: both are brought
+/// into one form first, without copies where that form is only a matter of where things stand.
+pub fn compare_described(kind: Kind, want: &Tree, live: &Tree) -> Vec<FieldDiff> {
+    match kind {
+        Kind::Listener | Kind::Rule | Kind::LoadBalancer => {
+            let want = lift::declared(kind, want.clone());
+            let live = lift::described(kind, live.clone());
+            wholes(kind, Whole::declared(&want), Whole::declared(&live))
+        }
+        _ => wholes(kind, Whole::declared(want), Whole::described(kind, live)),
+    }
+}
+
+fn wholes(kind: Kind, want: Whole<'_>, live: Whole<'_>) -> Vec<FieldDiff> {
+    let mut walk = Walk { want_root: want, live_root: live, found: Vec::new() };
+    walk.root(compiled(kind));
     walk.found.sort_by(|a, b| a.path.cmp(&b.path));
     walk.found
 }
 
-/// `want` with AWS's defaults filled in below the members it declares: what to send where a call
-/// replaces a member as a whole.
-pub fn fill(kind: Kind, want: &Tree) -> Tree {
-    fn descend(node: &Node, root: &Tree, tree: &mut Tree) {
-        let names: Vec<&'static str> = node.named().collect();
-        for name in names {
-            let Some(child) = node.child(name) else { continue };
-            if tree.get(name).is_none()
-                && let Some(value) = default_of(&child.rules, &Place { root, parent: Some(tree) })
-            {
-                tree.set(name, value);
-            }
-        }
-        match tree {
-            Tree::Map(map) => {
-                for (name, value) in map.iter_mut() {
-                    if let Some(child) = node.child(name) {
-                        descend(child, root, value);
-                    }
-                }
-            }
-            Tree::List(items) => {
-                for item in items.iter_mut() {
-                    if let Some(child) = node.child("*") {
-                        descend(child, root, item);
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    let mut filled = want.clone();
-    if let Tree::Map(map) = &mut filled {
-        for (name, value) in map.iter_mut() {
-            if let Some(child) = compiled(kind).child(name) {
-                descend(child, want, value);
-            }
-        }
-    }
-    filled
-}
-
-/// What AWS fills in for a top-level member of `want` that is absent there.
-pub fn default_at(kind: Kind, want: &Tree, member: &str) -> Option<Tree> {
-    let node = compiled(kind).child(member)?;
-    let own = default_of(&node.rules, &Place { root: want, parent: Some(want) });
-    own.or_else(|| {
-        let mut block = Tree::map();
-        for name in node.named() {
-            let place = Place { root: want, parent: Some(want) };
-            if let Some(value) = node.child(name).and_then(|n| default_of(&n.rules, &place)) {
-                block.set(name, value);
-            }
-        }
-        (!block.is_empty()).then_some(block)
-    })
-}
-
-fn default_of(rules: &[Rule], place: &Place<'_>) -> Option<Tree> {
-    rules.iter().find_map(|rule| match rule {
-        Rule::Default(constant) => Some(constant.tree()),
-        Rule::Derived(f) => f(place),
-        _ => None,
-    })
-}
-
-struct Walk<'a> {
-    want_root: &'a Tree,
-    live_root: &'a Tree,
-    path: Path,
-    found: Vec<FieldDiff>,
+/// Where the walk is: a list back to the root, made into a [`Path`] only for a difference.
+#[derive(Clone, Copy)]
+pub(crate) struct At<'p> {
+    up: Option<&'p At<'p>>,
+    segment: Segment<'p>,
 }
 
 #[derive(Clone, Copy)]
-struct Sides<'t> {
-    want: Option<&'t Tree>,
-    live: Option<&'t Tree>,
-    want_parent: Option<&'t Tree>,
-    live_parent: Option<&'t Tree>,
+pub(crate) enum Segment<'p> {
+    Root,
+    Member(&'p str),
+    Index(usize),
+    /// An element of a set: the list it is in, and how many equal keys stand before that list.
+    Element {
+        elements: Elements<'p>,
+        index: usize,
+        before: usize,
+    },
+}
+
+impl<'p> At<'p> {
+    const ROOT: At<'static> = At { up: None, segment: Segment::Root };
+
+    fn below(&'p self, segment: Segment<'p>) -> At<'p> {
+        At { up: Some(self), segment }
+    }
+
+    fn path(&self) -> Path {
+        let mut path = self.up.map_or_else(Path::root, At::path);
+        match self.segment {
+            Segment::Root => {}
+            Segment::Member(name) => path.push(name),
+            Segment::Index(at) => path.push(at.to_string()),
+            Segment::Element { elements, index, before } => path.push(elements.name(index, before)),
+        }
+        path
+    }
+}
+
+/// What is there, or would AWS fill in, on each side of a place.
+struct Walk<'a> {
+    want_root: Whole<'a>,
+    live_root: Whole<'a>,
+    found: Vec<FieldDiff>,
+}
+
+/// The structures around a member, one of each side.
+#[derive(Clone, Copy)]
+struct Parents<'a> {
+    want: Option<&'a Tree>,
+    live: Option<&'a Tree>,
 }
 
 /// Null and empty count as absent where they are compared: AWS prints `[]` and `{}` for lists and maps
 /// that nobody set, and a declared `[]` is met by absence.
-fn present(tree: Option<&Tree>) -> Option<&Tree> {
-    tree.filter(|t| !t.is_empty())
+fn present<'t>(node: &Node, tree: Option<&'t Tree>) -> Option<&'t Tree> {
+    tree.filter(|t| !(t.is_empty() || node.empty_is_absent && t.as_str() == Some("")))
 }
 
-impl Walk<'_> {
-    fn node(&mut self, node: &Node, shape: Option<ShapeId>, sides: Sides<'_>) {
-        let rules = &node.rules;
-        if rules.iter().any(|r| matches!(r, Rule::Elsewhere)) {
-            return;
+/// Says nothing all the way down: `{}`, `{"name": null}`, `{"audit": {}}`. Templates leave such behind,
+/// and AWS drops them or not.
+fn hollow(tree: &Tree) -> bool {
+    match tree {
+        Tree::Map(map) => map.iter().all(|(_, v)| hollow(v)),
+        Tree::List(items) => items.iter().all(hollow),
+        other => other.is_empty(),
+    }
+}
+
+impl<'a> Walk<'a> {
+    fn root(&mut self, node: &'a Node) {
+        let (want, live) = (self.want_root, self.live_root);
+        let parents = Parents { want: Some(want.tree()), live: Some(live.tree()) };
+        for (name, child) in node.members() {
+            let at = At::ROOT;
+            self.member(child, at.below(Segment::Member(name)), want.get(name), live.get(name), parents);
         }
-        let declared = sides.want.is_some_and(|t| *t != Tree::Null);
-        let free = rules.iter().any(|rule| match rule {
-            Rule::FreeWhenUndeclared => !declared,
-            Rule::FreeWhen(free) => free(self.want_root, self.live_root),
-            _ => false,
-        });
-        if free {
-            return;
+        for (name, value) in want.tree().entries() {
+            if node.child(name).is_none() {
+                let at = At::ROOT;
+                let live = live.tree().get(name);
+                self.member(
+                    &crate::rules::UNKNOWN,
+                    at.below(Segment::Member(name)),
+                    Some(value),
+                    live,
+                    parents,
+                );
+            }
         }
-        let want_default = present(sides.want)
-            .is_none()
-            .then(|| default_of(rules, &Place { root: self.want_root, parent: sides.want_parent }));
-        let live_default = present(sides.live)
-            .is_none()
-            .then(|| default_of(rules, &Place { root: self.live_root, parent: sides.live_parent }));
-        // A default stands in only where the other side says something: a block that is absent on
-        // both sides has no members.
-        let (want, live) = (present(sides.want), present(sides.live));
-        if want.is_none() && live.is_none() {
-            return;
-        }
-        let want: Option<Cow<'_, Tree>> =
-            want.map(Cow::Borrowed).or_else(|| want_default.flatten().map(Cow::Owned));
-        let live: Option<Cow<'_, Tree>> =
-            live.map(Cow::Borrowed).or_else(|| live_default.flatten().map(Cow::Owned));
-        self.values(node, shape, want.as_deref(), live.as_deref());
     }
 
-    fn values(&mut self, node: &Node, shape: Option<ShapeId>, want: Option<&Tree>, live: Option<&Tree>) {
-        match (want, live) {
+    fn member(
+        &mut self,
+        node: &'a Node,
+        at: At<'_>,
+        want: Option<&'a Tree>,
+        live: Option<&'a Tree>,
+        parents: Parents<'a>,
+    ) {
+        if node.elsewhere
+            || (node.free_when_undeclared && want.is_none_or(|t| *t == Tree::Null))
+            || node.free_when.is_some_and(|free| free(&self.want_root, &self.live_root))
+        {
+            return;
+        }
+        // A default stands in only where the other side says something: a block that is absent on both
+        // sides has no members.
+        match (present(node, want), present(node, live)) {
             (None, None) => {}
-            (Some(Tree::List(_)), Some(Tree::List(_)))
-            | (Some(Tree::List(_)), None)
-            | (None, Some(Tree::List(_))) => self.list(node, shape, want, live),
-            (Some(Tree::Map(_)), Some(Tree::Map(_))) => self.members(node, shape, want, live),
-            (Some(Tree::Map(_)), None) | (None, Some(Tree::Map(_))) => {
-                // One side has the whole block. A block that AWS keeps for everybody (all its members can
-                // be left out) differs member by member, one that is there or not differs as a whole.
+            (Some(want), Some(live)) => self.both(node, at, want, live),
+            (Some(want), None) => match node.default(&Place { root: self.live_root, parent: parents.live }) {
+                Some(live) => self.scalars(node, at, Value::Tree(want), live),
+                None => self.lone(node, at, Some(want), None),
+            },
+            (None, Some(live)) => match node.default(&Place { root: self.want_root, parent: parents.want }) {
+                Some(want) => self.scalars(node, at, want, Value::Tree(live)),
+                None => self.lone(node, at, None, Some(live)),
+            },
+        }
+    }
+
+    pub(crate) fn both(&mut self, node: &'a Node, at: At<'_>, want: &'a Tree, live: &'a Tree) {
+        match (&node.form, want, live) {
+            (Form::Document, _, _) => {
+                let texts = Scalar::of(want).zip(Scalar::of(live));
+                if !alike(want, live) && !texts.is_some_and(|(w, l)| node.same.is_some_and(|s| s.same(w, l)))
+                {
+                    self.differ(at, Some(want), Some(live));
+                }
+            }
+            (Form::Map, Tree::Map(w), Tree::Map(l)) => self.entries(at, w, l),
+            (_, Tree::Map(w), Tree::Map(l)) => {
+                self.members(node, at, (Some(want), Some(w)), (Some(live), Some(l)))
+            }
+            (_, Tree::List(w), Tree::List(l)) => self.list(node, at, (want, w), (live, l)),
+            _ => self.scalars(node, at, Value::Tree(want), Value::Tree(live)),
+        }
+    }
+
+    fn scalars(&mut self, node: &'a Node, at: At<'_>, want: Value<'a>, live: Value<'a>) {
+        let equal = want.scalar().zip(live.scalar()).is_some_and(|(w, l)| {
+            w.same(l)
+                || node.same.is_some_and(|s| s.same(w, l))
+                || (matches!(node.form, Form::Time) && same_time(w, l))
+        });
+        if !equal {
+            self.found.push(FieldDiff { path: at.path(), want: Some(want.tree()), live: Some(live.tree()) });
+        }
+    }
+
+    /// One side says nothing, and AWS fills in nothing for the whole of it.
+    fn lone(&mut self, node: &'a Node, at: At<'_>, want: Option<&'a Tree>, live: Option<&'a Tree>) {
+        static NONE: [Tree; 0] = [];
+        match (want, live) {
+            (Some(one), None) | (None, Some(one)) if !matches!(node.form, Form::Map) && hollow(one) => {}
+            (Some(one @ Tree::Map(map)), None) | (None, Some(one @ Tree::Map(map))) => {
+                let Form::Structure { optional, .. } = node.form else {
+                    return self.differ(at, want, live);
+                };
+                if node.presence {
+                    return self.differ(at, want, live);
+                }
+                // A block that AWS keeps for everybody (all its members can be left out) differs member by
+                // member, one that is there or not differs as a whole; and not at all where defaults make
+                // up for it.
                 let mark = self.found.len();
-                self.members(node, shape, want, live);
-                let optional = shape.is_some_and(|s| {
-                    matches!(s.kind(), ShapeKind::Structure { .. }) && s.members().iter().all(|m| !m.required)
-                });
+                let (side, other) = ((Some(one), Some(map)), (None, None));
+                match want {
+                    Some(_) => self.members(node, at, side, other),
+                    None => self.members(node, at, other, side),
+                }
                 let one_sided = |d: &FieldDiff| d.want.is_none() || d.live.is_none();
                 if !optional && self.found.iter().skip(mark).any(one_sided) {
                     self.found.truncate(mark);
-                    self.differ(want, live);
+                    self.differ(at, want, live);
                 }
             }
-            (Some(want), Some(live)) if same(&node.rules, want, live) || same_time(shape, want, live) => {}
-            _ => self.differ(want, live),
+            (Some(list @ Tree::List(items)), None) => {
+                self.list(node, at, (list, items), (&Tree::Null, &NONE))
+            }
+            (None, Some(list @ Tree::List(items))) => {
+                self.list(node, at, (&Tree::Null, &NONE), (list, items))
+            }
+            _ => self.differ(at, want, live),
         }
     }
 
-    fn differ(&mut self, want: Option<&Tree>, live: Option<&Tree>) {
-        self.found.push(FieldDiff { path: self.path.clone(), want: want.cloned(), live: live.cloned() });
+    fn differ(&mut self, at: At<'_>, want: Option<&Tree>, live: Option<&Tree>) {
+        self.found.push(FieldDiff { path: at.path(), want: want.cloned(), live: live.cloned() });
     }
 
-    fn members(&mut self, node: &Node, shape: Option<ShapeId>, want: Option<&Tree>, live: Option<&Tree>) {
-        static EMPTY: Tree = Tree::Null;
-        let free_map = shape.is_some_and(|s| matches!(s.kind(), ShapeKind::Map { .. }));
-        let mut names: Vec<&str> = Vec::new();
-        for side in [want, live] {
-            names.extend(side.unwrap_or(&EMPTY).entries().map(|(n, _)| &**n));
-        }
-        names.sort_unstable();
-        names.dedup();
-        for name in names {
-            let (w, l) = (want.and_then(|t| t.get(name)), live.and_then(|t| t.get(name)));
-            let (child_shape, known) = if free_map {
-                (shape.and_then(map_value), true)
-            } else {
-                let member = shape.and_then(|s| s.member(name));
-                (member.map(|m| m.shape), member.is_some())
+    /// The members of two structures, in one pass over three sorted lists: theirs and the table's.
+    fn members(
+        &mut self,
+        node: &'a Node,
+        at: At<'_>,
+        (want, wants): (Option<&'a Tree>, Option<&'a Map>),
+        (live, lives): (Option<&'a Tree>, Option<&'a Map>),
+    ) {
+        let parents = Parents { want, live };
+        let mut wants = wants.into_iter().flat_map(Map::iter).peekable();
+        let mut lives = lives.into_iter().flat_map(Map::iter).peekable();
+        let mut known = node.members().iter().peekable();
+        loop {
+            let name: &'a str = match (wants.peek(), lives.peek()) {
+                (Some((w, _)), Some((l, _))) => {
+                    if w <= l {
+                        w
+                    } else {
+                        l
+                    }
+                }
+                (Some((w, _)), None) => w,
+                (None, Some((l, _))) => l,
+                (None, None) => return,
             };
-            if !known && w.is_none() {
-                continue;
-            }
-            self.path.push(name);
-            let child = node.child(name);
-            static NO_RULES: Node = Node::empty();
-            if free_map {
-                // In a map `""` is a value of its own and an empty map entry is an entry.
-                match (w, l) {
-                    (Some(a), Some(b)) if a == b => {}
-                    _ => self.differ(w, l),
+            let w = wants.next_if(|(n, _)| ***n == *name).map(|(_, v)| v);
+            let l = lives.next_if(|(n, _)| ***n == *name).map(|(_, v)| v);
+            while known.next_if(|(n, _)| *n < name).is_some() {}
+            match known.peek() {
+                Some((n, child)) if *n == name => {
+                    self.member(child, at.below(Segment::Member(name)), w, l, parents);
                 }
-            } else {
-                let sides = Sides { want: w, live: l, want_parent: want, live_parent: live };
-                self.node(child.unwrap_or(&NO_RULES), child_shape, sides);
+                _ if w.is_some_and(|w| *w != Tree::Null) => {
+                    let at = at.below(Segment::Member(name));
+                    self.member(&crate::rules::UNKNOWN, at, w, l, parents);
+                }
+                // What AWS alone sends and no table knows.
+                _ => {}
             }
-            self.path.pop();
         }
     }
 
-    fn list(&mut self, node: &Node, shape: Option<ShapeId>, want: Option<&Tree>, live: Option<&Tree>) {
-        static NO_RULES: Node = Node::empty();
-        let element = node.child("*").unwrap_or(&NO_RULES);
-        let shape = shape.and_then(list_item);
-        let (wants, lives) = (want.map_or(&[][..], Tree::items), live.map_or(&[][..], Tree::items));
-        let set = node.rules.iter().find_map(|r| match r {
-            Rule::Set(keys) => Some(*keys),
-            _ => None,
-        });
-        let Some(keys) = set else {
-            let scalar = |t: &Tree| !matches!(t, Tree::Map(_) | Tree::List(_));
-            if wants.iter().chain(lives).all(scalar) {
-                // Words of a command mean something together only.
-                let equal = wants.len() == lives.len()
-                    && wants.iter().zip(lives).all(|(w, l)| same(&element.rules, w, l));
-                if !equal {
-                    self.differ(want, live);
+    /// The entries of two maps with keys of the user's own: `""` is a value like any other.
+    fn entries(&mut self, at: At<'_>, wants: &Map, lives: &Map) {
+        let mut wants = wants.iter().filter(|(_, v)| **v != Tree::Null).peekable();
+        let mut lives = lives.iter().filter(|(_, v)| **v != Tree::Null).peekable();
+        loop {
+            let name: &str = match (wants.peek(), lives.peek()) {
+                (Some((w, _)), Some((l, _))) => {
+                    if w <= l {
+                        w
+                    } else {
+                        l
+                    }
                 }
-                return;
+                (Some((w, _)), None) => w,
+                (None, Some((l, _))) => l,
+                (None, None) => return,
+            };
+            let w = wants.next_if(|(n, _)| ***n == *name).map(|(_, v)| v);
+            let l = lives.next_if(|(n, _)| ***n == *name).map(|(_, v)| v);
+            let equal = match (w, l) {
+                (Some(a), Some(b)) => {
+                    a == b || Scalar::of(a).zip(Scalar::of(b)).is_some_and(|(a, b)| a.same(b))
+                }
+                _ => false,
+            };
+            if !equal {
+                self.differ(at.below(Segment::Member(name)), w, l);
             }
-            for i in 0..wants.len().max(lives.len()) {
-                self.path.push(i.to_string());
-                self.values(element, shape, wants.get(i), lives.get(i));
-                self.path.pop();
+        }
+    }
+
+    fn list(
+        &mut self,
+        node: &'a Node,
+        at: At<'_>,
+        (want, wants): (&'a Tree, &'a [Tree]),
+        (live, lives): (&'a Tree, &'a [Tree]),
+    ) {
+        let element = node.element();
+        if let Some(keys) = node.set {
+            let (wants, lives) =
+                (Elements { element, keys, items: wants }, Elements { element, keys, items: lives });
+            return self.set(at, wants, lives);
+        }
+        let scalar = |t: &Tree| !matches!(t, Tree::Map(_) | Tree::List(_));
+        if wants.iter().chain(lives).all(scalar) {
+            // Words of a command mean something together only.
+            let same = |(w, l): (&Tree, &Tree)| match (Scalar::of(w), Scalar::of(l)) {
+                (Some(w), Some(l)) => w.same(l) || element.same.is_some_and(|s| s.same(w, l)),
+                (w, l) => w.is_none() && l.is_none(),
+            };
+            if wants.len() != lives.len() || !wants.iter().zip(lives).all(same) {
+                let side = |tree: &'a Tree| Some(tree).filter(|t| **t != Tree::Null);
+                self.differ(at, side(want), side(live));
             }
             return;
-        };
-        let wants = keyed(element, keys, wants);
-        let mut lives = keyed(element, keys, lives);
-        for (key, want) in &wants {
-            self.path.push(key);
-            match lives.remove(key) {
-                Some(live) => self.values(element, shape, Some(want), Some(live)),
-                None => self.differ(Some(want), None),
+        }
+        let mut wants = wants.iter().filter(|t| !hollow(t));
+        let mut lives = lives.iter().filter(|t| !hollow(t));
+        for index in 0.. {
+            let at = at.below(Segment::Index(index));
+            match (wants.next(), lives.next()) {
+                (None, None) => return,
+                (Some(want), Some(live)) => self.both(element, at, want, live),
+                (want, live) => self.differ(at, want, live),
             }
-            self.path.pop();
-        }
-        for (key, live) in lives {
-            self.path.push(&key);
-            self.differ(None, Some(live));
-            self.path.pop();
         }
     }
-}
 
-/// Elements of a set by key. Equal keys are numbered by their elements' values, so that none is lost and
-/// their order does not matter.
-pub(crate) fn keyed<'t>(element: &Node, keys: &[&str], items: &'t [Tree]) -> BTreeMap<String, &'t Tree> {
-    let mut sorted: Vec<(String, &Tree)> =
-        items.iter().map(|item| (element_key(element, keys, item), item)).collect();
-    sorted.sort_by(|(a, x), (b, y)| a.cmp(b).then_with(|| x.to_json().cmp(&y.to_json())));
-    let mut by_key = BTreeMap::new();
-    for (key, item) in sorted {
-        let mut numbered = key.clone();
-        let mut n = 1;
-        while by_key.contains_key(&numbered) {
-            n += 1;
-            numbered = format!("{key}#{n}");
-        }
-        by_key.insert(numbered, item);
-    }
-    by_key
-}
-
-/// The key of a set's element: its key members joined by `:`, or its whole value.
-fn element_key(element: &Node, keys: &[&str], item: &Tree) -> String {
-    let text = |value: &Tree| match (value, value.as_int()) {
-        (Tree::Str(text), _) => text.to_string(),
-        // 1 and 1.0 are one number.
-        (_, Some(whole)) => whole.to_string(),
-        (other, None) => other.to_json(),
-    };
-    if keys.is_empty() {
-        return text(item);
-    }
-    let mut parts = Vec::with_capacity(keys.len());
-    for key in keys {
-        let default = element.child(key).and_then(|n| {
-            n.rules.iter().find_map(|r| match r {
-                Rule::Default(constant) => Some(constant.tree()),
-                _ => None,
-            })
-        });
-        parts.extend(item.get(key).or(default.as_ref()).map(text));
-    }
-    parts.join(":")
-}
-
-fn map_value(shape: ShapeId) -> Option<ShapeId> {
-    match shape.kind() {
-        ShapeKind::Map { value, .. } => Some(value),
-        _ => None,
-    }
-}
-
-fn list_item(shape: ShapeId) -> Option<ShapeId> {
-    match shape.kind() {
-        ShapeKind::List { item, .. } => Some(item),
-        _ => None,
-    }
-}
-
-fn same(rules: &[Rule], want: &Tree, live: &Tree) -> bool {
-    if want == live || same_scalar(want, live) {
-        return true;
-    }
-    rules.iter().any(|rule| match rule {
-        Rule::Same(sameness) => same_as(*sameness, want, live),
-        _ => false,
-    })
-}
-
-/// 1 and 1.0 and "1" are one value: documents and AWS's two protocols spell numbers differently.
-fn same_scalar(want: &Tree, live: &Tree) -> bool {
-    fn number(tree: &Tree) -> Option<f64> {
-        match tree {
-            Tree::Int(n) => Some(*n as f64),
-            Tree::Num(n) => Some(*n),
-            _ => None,
-        }
-    }
-    match (want, live) {
-        (Tree::Str(text), other) | (other, Tree::Str(text)) => match other {
-            Tree::Bool(b) => &**text == if *b { "true" } else { "false" },
-            other => number(other).is_some_and(|n| text.parse::<f64>().is_ok_and(|t| t == n)),
-        },
-        (a, b) => number(a).is_some() && number(a) == number(b),
-    }
-}
-
-/// Times are seconds since 1970 or text, as the protocols and people write them.
-fn same_time(shape: Option<ShapeId>, want: &Tree, live: &Tree) -> bool {
-    fn seconds(tree: &Tree) -> Option<f64> {
-        match tree {
-            Tree::Int(n) => Some(*n as f64),
-            Tree::Num(n) => Some(*n),
-            Tree::Str(text) => {
-                text.parse::<jiff::Timestamp>().ok().map(|t| t.as_millisecond() as f64 / 1000.0)
+    fn set(&mut self, at: At<'_>, wants: Elements<'a>, lives: Elements<'a>) {
+        let mark = self.found.len();
+        // Most often both sides have one order.
+        if wants.items.len() == lives.items.len()
+            && (0..wants.items.len()).all(|i| wants.same_key(i, &lives, i))
+        {
+            for (index, (want, live)) in wants.items.iter().zip(lives.items).enumerate() {
+                let at = at.below(Segment::Element { elements: wants, index, before: 0 });
+                self.both(wants.element, at, want, live);
             }
-            _ => None,
+            if self.found.len() == mark || !wants.has_twins() {
+                return;
+            }
+            self.found.truncate(mark);
+        }
+        let mut taken = set::Marks::default();
+        let mut open = set::Marks::default();
+        let find = set::Finder::of(&lives, wants.items.len());
+        for (index, want) in wants.items.iter().enumerate().filter(|(_, t)| !hollow(t)) {
+            // Of elements with one key, those that are equal belong together.
+            let at = at.below(Segment::Element { elements: wants, index, before: 0 });
+            let mark = self.found.len();
+            let equal = find.each(&wants, index, &lives).find(|&other| {
+                if taken.has(other) || lives.items.get(other).is_none_or(hollow) {
+                    return false;
+                }
+                self.found.truncate(mark);
+                if let Some(live) = lives.items.get(other) {
+                    self.both(wants.element, at, want, live);
+                }
+                self.found.len() == mark
+            });
+            self.found.truncate(mark);
+            match equal {
+                Some(other) => taken.set(other),
+                None => open.set(index),
+            }
+        }
+        for (index, want) in wants.items.iter().enumerate().filter(|(i, _)| open.has(*i)) {
+            let at = at.below(Segment::Element { elements: wants, index, before: 0 });
+            let partner = find
+                .each(&wants, index, &lives)
+                .find(|&other| !taken.has(other) && lives.items.get(other).is_some_and(|t| !hollow(t)));
+            match partner.and_then(|other| Some((other, lives.items.get(other)?))) {
+                Some((other, live)) => {
+                    taken.set(other);
+                    self.both(wants.element, at, want, live);
+                }
+                None => self.differ(at, Some(want), None),
+            }
+        }
+        for (index, live) in lives.items.iter().enumerate().filter(|(i, t)| !taken.has(*i) && !hollow(t)) {
+            // Numbered after all of that key on the other side, so that no two paths are one.
+            let twins = wants.count_key(&lives, index);
+            let paired = (0..index).filter(|i| taken.has(*i) && lives.same_key(*i, &lives, index)).count();
+            let at =
+                at.below(Segment::Element { elements: lives, index, before: twins.saturating_sub(paired) });
+            self.differ(at, None, Some(live));
         }
     }
-    shape.is_some_and(|s| s.kind() == ShapeKind::Timestamp)
-        && seconds(want).is_some()
-        && seconds(want) == seconds(live)
-}
-
-fn same_as(sameness: Sameness, want: &Tree, live: &Tree) -> bool {
-    let texts = want.as_str().zip(live.as_str());
-    match sameness {
-        Sameness::Cpu => units(want, 1024.0).is_some_and(|w| units(live, 1024.0) == Some(w)),
-        Sameness::Memory => units(want, 1024.0).is_some_and(|w| units(live, 1024.0) == Some(w)),
-        Sameness::Role => texts.is_some_and(|(w, l)| role(w) == role(l)),
-        Sameness::AnyCase => texts.is_some_and(|(w, l)| w.eq_ignore_ascii_case(l)),
-        Sameness::Json => {
-            texts.is_some_and(|(w, l)| matches!((json(w), json(l)), (Some(a), Some(b)) if a == b))
-        }
-        Sameness::PlatformVersion => texts.is_some_and(|(w, _)| w == "LATEST"),
-        Sameness::NameOrArn => {
-            texts.is_some_and(|(w, l)| l.ends_with(&format!("/{w}")) || w.ends_with(&format!("/{l}")))
-        }
-    }
-}
-
-fn json(text: &str) -> Option<Tree> {
-    serde_json::from_str::<serde_json::Value>(text).ok().map(Tree::from)
-}
-
-/// CPU units or MiB from a number, or from text such as `256`, `.5 vCPU`, `2 GB`.
-pub(crate) fn units(tree: &Tree, per_large_unit: f64) -> Option<i64> {
-    let text = match tree {
-        Tree::Int(n) => return Some(*n),
-        Tree::Num(n) => return Some(*n as i64),
-        Tree::Str(text) => text.trim().to_ascii_lowercase(),
-        _ => return None,
-    };
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c.is_whitespace());
-    let number: f64 = digits.parse().ok()?;
-    match text[digits.len()..].trim() {
-        "" => Some(number as i64),
-        "vcpu" | "gb" => Some((number * per_large_unit).round() as i64),
-        _ => None,
-    }
-}
-
-/// A role by its path and name: `arn:…:role/path/name` and `path/name` are one.
-fn role(text: &str) -> &str {
-    text.split_once(":role/").map_or(text, |(_, name)| name)
 }

@@ -5,16 +5,23 @@
 
 use evenkeel_model::{Map, Tree};
 
-use crate::Kind;
+use crate::kind::Kind;
+use crate::whole::Whole;
 
 /// A described resource in the form in which it would be declared.
 pub fn described(kind: Kind, mut tree: Tree) -> Tree {
     match kind {
         Kind::LoadBalancer => load_balancer(&mut tree),
-        Kind::Service => service(&mut tree),
-        Kind::TargetGroup => {
-            if let Some(name) = tree.take("targetGroupName") {
-                tree.set("name", name);
+        Kind::Service | Kind::TargetGroup => {
+            let whole = Whole::described(kind, &tree);
+            let found: Vec<(&str, Tree)> = kind
+                .shape()
+                .members()
+                .iter()
+                .filter_map(|m| Some((m.name, whole.get(m.name)?.clone())))
+                .collect();
+            for (name, value) in found {
+                tree.set(name, value);
             }
         }
         _ => {}
@@ -30,41 +37,45 @@ pub fn declared(kind: Kind, mut tree: Tree) -> Tree {
             actions(&mut tree, "actions");
             conditions(&mut tree);
         }
+        Kind::LoadBalancer if !tree.list_of("subnetMappings").is_empty() => {
+            let subnets = tree.list_of("subnetMappings").iter().filter_map(|m| m.get("subnetId").cloned());
+            tree.set("subnets", Tree::list(subnets.collect::<Vec<_>>()));
+        }
         _ => {}
     }
     tree
 }
 
+/// Zones become subnets, and subnet mappings where they have addresses.
 fn load_balancer(tree: &mut Tree) {
-    let zones: Vec<Tree> =
-        tree.list_of("availabilityZones").iter().filter_map(|z| z.get("subnetId").cloned()).collect();
-    tree.set("subnets", Tree::from(zones));
-    for (from, to) in [("loadBalancerName", "name")] {
-        if let Some(value) = tree.take(from) {
-            tree.set(to, value);
-        }
-    }
-}
-
-/// What ECS shows on the primary deployment only.
-fn service(tree: &mut Tree) {
-    let primary = tree
-        .list_of("deployments")
+    let mappings: Vec<Tree> = tree
+        .list_of("availabilityZones")
         .iter()
-        .find(|d| d.str("status") == Some("PRIMARY"))
-        .cloned()
-        .unwrap_or_default();
-    for member in ["serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations"] {
-        if let Some(value) = primary.get(member) {
-            tree.set(member, value.clone());
-        }
+        .filter_map(|zone| {
+            let mut mapping = Tree::map().with("subnetId", zone.get("subnetId")?.clone());
+            let addresses = zone.list_of("loadBalancerAddresses");
+            for (described, member) in [
+                ("allocationId", "allocationId"),
+                ("privateIPv4Address", "privateIPv4Address"),
+                ("iPv6Address", "iPv6Address"),
+            ] {
+                if let Some(value) = addresses.iter().find_map(|a| a.get(described)) {
+                    mapping.set(member, value.clone());
+                }
+            }
+            Some(mapping)
+        })
+        .collect();
+    if !mappings.is_empty() {
+        tree.set("subnetMappings", Tree::from(mappings));
     }
-    if let Some(role) = tree.take("roleArn") {
-        tree.set("role", role);
+    if let Some(value) = tree.take("loadBalancerName") {
+        tree.set("name", value);
     }
 }
 
-/// A lone `targetGroupArn` becomes a `forwardConfig` with that one group.
+/// A lone `targetGroupArn` becomes a `forwardConfig` with that one group. Actions are brought into the
+/// order in which they are taken.
 fn actions(tree: &mut Tree, member: &str) {
     let Some(Tree::List(items)) = tree.as_map_mut().and_then(|m| m.get_mut(member)) else {
         return;
@@ -72,9 +83,6 @@ fn actions(tree: &mut Tree, member: &str) {
     let mut sorted = std::mem::take(items).into_vec();
     sorted.sort_by_key(|a| a.int("order").unwrap_or(i64::MAX));
     for action in &mut sorted {
-        if action.str("type") != Some("forward") {
-            continue;
-        }
         if let Some(arn) = action.take("targetGroupArn")
             && action.pointer("forwardConfig/targetGroups").is_none_or(Tree::is_empty)
         {
@@ -96,37 +104,26 @@ const CONDITION_CONFIGS: [(&str, &str); 5] = [
     ("http-header", "httpHeaderConfig"),
 ];
 
-/// Values move from the old top-level list into the config block and are sorted: AWS keeps no order.
+/// Values move from the old top-level list into the config block.
 fn conditions(tree: &mut Tree) {
     let Some(Tree::List(items)) = tree.as_map_mut().and_then(|m| m.get_mut("conditions")) else {
         return;
     };
     for condition in items.iter_mut() {
-        let field = condition.str("field").unwrap_or("").to_owned();
-        let values = condition.take("values").filter(|v| !v.is_empty());
-        if let Some((_, config)) = CONDITION_CONFIGS.iter().find(|(f, _)| *f == field)
-            && let Some(values) = values
-            && condition.get(config).is_none()
-        {
-            condition.set(*config, Tree::map().with("values", values));
-        }
-        if let Some(map) = condition.as_map_mut() {
-            for (_, config) in map.iter_mut() {
-                sort_values(config);
+        let config = condition
+            .str("field")
+            .and_then(|field| CONDITION_CONFIGS.iter().find(|(f, _)| *f == field))
+            .map(|(_, config)| *config);
+        for member in ["values", "regexValues"] {
+            let values = condition.take(member).filter(|v| !v.is_empty());
+            if let (Some(config), Some(values)) = (config, values)
+                && condition.get(config).is_none_or(|c| c.get(member).is_none_or(Tree::is_empty))
+            {
+                let block = condition.take(config).unwrap_or_else(Tree::map);
+                condition.set(config, block.with(member, values));
             }
         }
         drop_empty(condition);
-    }
-}
-
-fn sort_values(config: &mut Tree) {
-    let Some(map) = config.as_map_mut() else { return };
-    for (_, value) in map.iter_mut() {
-        if let Tree::List(items) = value {
-            let mut sorted = std::mem::take(items).into_vec();
-            sorted.sort_by_cached_key(Tree::to_json);
-            *items = sorted.into();
-        }
     }
 }
 

@@ -2,15 +2,8 @@
 
 use evenkeel_model::{Path, Tree};
 
-use crate::compare::keyed;
-use crate::rules::{Kind, Node, Rule, compiled};
-
-fn set_of(node: &Node) -> Option<&'static [&'static str]> {
-    node.rules.iter().find_map(|rule| match rule {
-        Rule::Set(keys) => Some(*keys),
-        _ => None,
-    })
-}
+use crate::kind::Kind;
+use crate::rules::{Node, UNKNOWN, compiled};
 
 /// Puts `value` at `path`, in the paths of [`crate::compare`]; `None` takes out what is there. Blocks on
 /// the way are made where they are missing; an element of a set whose key is not there is added.
@@ -20,21 +13,17 @@ pub fn put(kind: Kind, tree: &mut Tree, path: &Path, value: Option<Tree>) {
 }
 
 fn put_below(node: &Node, tree: &mut Tree, path: &[&str], value: Option<Tree>) {
-    static NO_RULES: Node = Node::empty();
     let [segment, rest @ ..] = path else {
         *tree = value.unwrap_or_default();
         return;
     };
-    let child = node.child(segment).unwrap_or(&NO_RULES);
-    if set_of(node).is_some() && matches!(tree, Tree::Null) {
+    let child = node.child(segment).unwrap_or(&UNKNOWN);
+    if node.set.is_some() && matches!(tree, Tree::Null) {
         *tree = Tree::list([]);
     }
     if let Tree::List(items) = tree {
-        let element = node.child("*").unwrap_or(&NO_RULES);
-        let at = match set_of(node) {
-            Some(keys) => keyed(element, keys, items)
-                .get(*segment)
-                .and_then(|found| items.iter().position(|item| std::ptr::eq(item, *found))),
+        let at = match node.elements(items) {
+            Some(elements) => elements.find(segment),
             None => segment.parse().ok().filter(|i: &usize| *i < items.len()),
         };
         let mut list = std::mem::take(items).into_vec();
@@ -43,7 +32,7 @@ fn put_below(node: &Node, tree: &mut Tree, path: &[&str], value: Option<Tree>) {
             (Some(at), true, None) => {
                 list.remove(at);
             }
-            (Some(at), false, value) => put_below(element, &mut list[at], rest, value),
+            (Some(at), false, value) => put_below(node.element(), &mut list[at], rest, value),
             (None, true, Some(value)) => list.push(value),
             (None, _, _) => {}
         }
@@ -68,20 +57,16 @@ fn put_below(node: &Node, tree: &mut Tree, path: &[&str], value: Option<Tree>) {
 /// equal.
 pub fn ordered(kind: Kind, tree: &Tree) -> Tree {
     fn descend(node: &Node, tree: &Tree) -> Tree {
-        static NO_RULES: Node = Node::empty();
         match tree {
             Tree::Map(map) => Tree::Map(
                 map.iter()
-                    .map(|(name, value)| {
-                        (name.clone(), descend(node.child(name).unwrap_or(&NO_RULES), value))
-                    })
+                    .map(|(name, value)| (name.clone(), descend(node.child(name).unwrap_or(&UNKNOWN), value)))
                     .collect(),
             ),
             Tree::List(items) => {
-                let element = node.child("*").unwrap_or(&NO_RULES);
-                let items: Vec<Tree> = items.iter().map(|item| descend(element, item)).collect();
-                match set_of(node) {
-                    Some(keys) => Tree::list(keyed(element, keys, &items).into_values().cloned()),
+                let items: Vec<Tree> = items.iter().map(|item| descend(node.element(), item)).collect();
+                match node.elements(&items) {
+                    Some(elements) => Tree::list(elements.sorted().into_iter().cloned()),
                     None => Tree::from(items),
                 }
             }

@@ -10,6 +10,7 @@ mod balancing;
 mod places;
 mod properties;
 mod services;
+mod tables;
 mod task_definitions;
 
 /// Names as the wire codecs make them.
@@ -133,7 +134,7 @@ fn a_declared_empty_list_means_empty() {
         json!({"loadBalancers": []}),
         json!({"loadBalancers": [{"targetGroupArn": "tg", "containerName": "c", "containerPort": 1}]}),
         expect![[r#"
-            /loadBalancers/tg:c:1 want - live {"containerName":"c","containerPort":1,"targetGroupArn":"tg"}
+            /loadBalancers/tg want - live {"containerName":"c","containerPort":1,"targetGroupArn":"tg"}
         "#]],
     );
 }

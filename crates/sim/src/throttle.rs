@@ -92,7 +92,7 @@ impl Bucket {
             Some(beginning) => operation.starts_with(beginning),
             None => operation == *name,
         };
-        self.service == service && self.operations.iter().any(|name| names(name))
+        self.service == service && self.operations.iter().any(names)
     }
 }
 

@@ -168,8 +168,9 @@ fn conditions_are_mirrored_and_reordered() {
         json!({"conditions": [{"field": "path-pattern", "values": ["/a", "/c"]}]}),
         expect![[r#"
             /conditions/host-header want {"field":"host-header","hostHeaderConfig":{"values":["x.example","y.example"]}} live -
-            /conditions/http-header want {"field":"http-header","httpHeaderConfig":{"httpHeaderName":"X","values":["1","2"]}} live -
-            /conditions/path-pattern/pathPatternConfig/values want ["/a","/b"] live ["/a","/c"]
+            /conditions/http-header:X want {"field":"http-header","httpHeaderConfig":{"httpHeaderName":"X","values":["1","2"]}} live -
+            /conditions/path-pattern/pathPatternConfig/values/~1b want "/b" live -
+            /conditions/path-pattern/pathPatternConfig/values/~1c want - live "/c"
             /conditions/query-string want {"field":"query-string","queryStringConfig":{"values":[{"key":"k","value":"v"},{"value":"w"}]}} live -
         "#]],
     );

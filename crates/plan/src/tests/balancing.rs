@@ -274,14 +274,15 @@ fn a_rule_is_told_by_its_tag_and_only_what_differs_is_sent() {
     prints(
         &scene,
         expect![[r#"
-        web/api
-          ~ set-rule-priorities        api/main
-              priority   7 -> 120
-          ~ modify-rule                api/main
-              conditions[path-pattern].pathPatternConfig.values   ["/*"] -> ["/api/*"]
-              transforms[{"type":"host-header-rewrite"}]   {…} -> (absent)
-        unchanged 2
-    "#]],
+            web/api
+              ~ set-rule-priorities        api/main
+                  priority   7 -> 120
+              ~ modify-rule                api/main
+                  conditions[path-pattern].pathPatternConfig.values[/*]   /* -> (absent)
+                  conditions[path-pattern].pathPatternConfig.values[/api/*]   (absent) -> /api/*
+                  transforms[host-header-rewrite]   {…} -> (absent)
+            unchanged 2
+        "#]],
     );
     sends(
         &scene,
@@ -336,12 +337,13 @@ fn the_weights_of_a_rule_that_ecs_shifts_are_left_to_ecs() {
         expect![[r#"
             web/api
               ~ modify-rule                api/main
-                  conditions[path-pattern].pathPatternConfig.values   ["/other"] -> ["/api/*"]
+                  conditions[path-pattern].pathPatternConfig.values[/api/*]   (absent) -> /api/*
+                  conditions[path-pattern].pathPatternConfig.values[/other]   /other -> (absent)
               ~ update-service             api
                   deploymentConfiguration.strategy   ROLLING -> BLUE_GREEN
-                  loadBalancers[targetgroup/api-tg/1:app:80].advancedConfiguration.alternateTargetGroupArn   (a…
-                  loadBalancers[targetgroup/api-tg/1:app:80].advancedConfiguration.productionListenerRule   (ab…
-                  loadBalancers[targetgroup/api-tg/1:app:80].advancedConfiguration.roleArn   (absent) -> arn:aw…
+                  loadBalancers[targetgroup/api-tg/1].advancedConfiguration.alternateTargetGroupArn   (absent)…
+                  loadBalancers[targetgroup/api-tg/1].advancedConfiguration.productionListenerRule   (absent) -…
+                  loadBalancers[targetgroup/api-tg/1].advancedConfiguration.roleArn   (absent) -> arn:aws:iam::…
               = left      actions[0].forwardConfig.targetGroups[targetgroup/api-green/1]   {…} -> (absent)   (r…
               = left      actions[0].forwardConfig.targetGroups[targetgroup/api-tg/1].weight   0 -> 1   (rollou…
             unchanged 3
@@ -377,7 +379,7 @@ fn a_load_balancer_for_a_service_without_one_comes_without_a_grace_period() {
         expect![[r#"
             web/api
               ~ update-service             api
-                  loadBalancers[targetgroup/api-tg/1:app:80]   (absent) -> {…}
+                  loadBalancers[targetgroup/api-tg/1]   (absent) -> {…}
                   … after target group api-tg to be on a listener or rule
               … waiting   for target group api-tg to be on a listener or rule
             unchanged 2

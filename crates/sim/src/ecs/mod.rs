@@ -2,9 +2,11 @@
 
 pub mod clusters;
 pub mod deployments;
+pub mod events;
 pub mod scheduler;
 pub mod services;
 pub mod shown;
+pub mod stages;
 pub mod task_definitions;
 pub mod tasks;
 
@@ -27,6 +29,8 @@ pub struct Ecs {
     pub(crate) services: BTreeMap<Key, Service>,
     /// When the scheduler looks at which service next.
     pub(crate) wakes: BTreeSet<(i64, Key)>,
+    /// The ARN of the queue that events go to.
+    pub(crate) events_to: Option<String>,
 }
 
 impl Ecs {
@@ -83,6 +87,9 @@ pub const OPERATIONS: &[Operation] = &[
     read(SERVICE, "DescribeClusters", clusters::describe),
     read(SERVICE, "ListClusters", clusters::list_clusters),
     write(SERVICE, "DeleteCluster", clusters::delete),
+    write(SERVICE, "UpdateCluster", clusters::update),
+    write(SERVICE, "UpdateClusterSettings", clusters::update),
+    write(SERVICE, "PutClusterCapacityProviders", clusters::update),
     write(SERVICE, "CreateService", services::create),
     write(SERVICE, "UpdateService", services::update),
     write(SERVICE, "DeleteService", services::delete),
@@ -100,6 +107,8 @@ pub const OPERATIONS: &[Operation] = &[
     read(SERVICE, "ListServiceDeployments", deployments::list_deployments),
     read(SERVICE, "DescribeServiceDeployments", deployments::describe),
     read(SERVICE, "DescribeServiceRevisions", deployments::describe_revisions),
+    write(SERVICE, "StopServiceDeployment", stages::stop),
+    write(SERVICE, "ContinueServiceDeployment", stages::go_on),
     tags(SERVICE, "TagResource", &TAGS, TagVerb::Add),
     tags(SERVICE, "UntagResource", &TAGS, TagVerb::Remove),
     tags(SERVICE, "ListTagsForResource", &TAGS, TagVerb::List),

@@ -2,9 +2,10 @@
 //!
 //! Each service is looked at only when something of it is due, so a steady fleet costs nothing.
 
-use super::Key;
 use super::services::{Deployment, REVISION, Service, ServiceDeployment};
+use super::stages::{self, Stages};
 use super::tasks::{self, Task, Turn};
+use super::{Key, events};
 use crate::sim::Sim;
 use crate::value::{self, flag, int, set, text};
 use serde_json::{Value, json};
@@ -70,7 +71,7 @@ fn next(sim: &Sim, service: &Service) -> Option<i64> {
     let tasks = service.tasks.iter().flat_map(|task| [task.due, task.healthy_at, task.unhealthy_at]);
     let launch = (service.launch_after > sim.now).then_some(service.launch_after);
     let steady = service.steady.map(|at| at + STEADY);
-    tasks.flatten().chain(launch).chain(steady).min()
+    tasks.flatten().chain(launch).chain(steady).chain(stages::due(service)).min()
 }
 
 /// Begins a deployment of what the service asks for now.
@@ -87,6 +88,11 @@ pub fn deploy(sim: &mut Sim, service: &mut Service) {
     set(&mut revision, "platformFamily", json!("Linux"));
     let images = images(sim, &revision);
     set(&mut revision, "containerImages", images);
+    set(&mut revision, "guardDutyEnabled", json!(false));
+    let stages = Stages::of(service, sim.now);
+    if stages.is_some() {
+        stages::resolve(service, &mut revision);
+    }
     service.revisions.push(revision);
 
     let now = sim.now;
@@ -112,6 +118,7 @@ pub fn deploy(sim: &mut Sim, service: &mut Service) {
             failed: 0,
             rollback: None,
             configuration: service.config["deploymentConfiguration"].clone(),
+            stages,
             created: now,
             updated: now,
             finished: None,
@@ -149,6 +156,7 @@ fn begin(
     );
     service.steady = None;
     service.launch_after = sim.now;
+    events::deployment(sim, service, &service.deployments[0]);
 }
 
 fn images(sim: &Sim, revision: &Value) -> Value {
@@ -181,7 +189,12 @@ fn progress(sim: &mut Sim, service: &mut Service) {
     let mut all = std::mem::take(&mut service.tasks);
     for task in &mut all {
         while task.due.is_some_and(|at| at <= now) {
-            match tasks::turn(sim, task) {
+            let turned = tasks::turn(sim, task);
+            if sim.ecs.events_to.is_some() {
+                let shown = tasks::show(sim, service, task, false);
+                events::task(sim, shown);
+            }
+            match turned {
                 Turn::Runs => runs(sim, service, task),
                 Turn::Failed => failed(sim, service, &task.deployment),
                 Turn::Stopped => {
@@ -274,6 +287,7 @@ fn failed(sim: &mut Sim, service: &mut Service, deployment: &str) {
     service.launch_after = now + delay;
     if failures == 3 {
         service.say(sim, IMPAIRED);
+        events::action(sim, &service.arn, service.cluster(), "WARN", "SERVICE_TASK_START_IMPAIRED");
     }
     if let Some(it) = service.service_deployment(&arn) {
         it.failed = failures;
@@ -285,15 +299,29 @@ fn failed(sim: &mut Sim, service: &mut Service, deployment: &str) {
     let it = &mut service.deployments[index];
     it.rollout = "FAILED";
     it.reason = "ECS deployment circuit breaker: tasks failed to start.".to_owned();
-    let (failed_id, failed_revision) = (it.id.clone(), it.revision.clone());
+    let failed_id = it.id.clone();
     service.say(sim, &format!("(deployment {failed_id}) deployment failed: tasks failed to start."));
-    let target = service.completed.clone().filter(|target| rolls_back && *target != failed_revision);
+    events::deployment(sim, service, &service.deployments[index]);
+    let reason = "Service deployment rolled back because the circuit breaker threshold was exceeded.";
+    go_back(sim, service, reason, rolls_back);
+}
+
+/// Ends the newest deployment and goes back to the last revision that completed, if there is one and that
+/// is wanted; else the deployment stalls.
+pub(super) fn go_back(sim: &mut Sim, service: &mut Service, why: &str, wanted: bool) {
+    let now = sim.now;
+    let Some(newest) = service.deployments.first() else {
+        return;
+    };
+    let (failed_id, failed_revision) = (newest.id.clone(), newest.revision.clone());
+    let arn = newest.service_deployment.clone();
+    let staged = stages::active(service);
+    let target = service.completed.clone().filter(|target| wanted && *target != failed_revision);
     let record = service.service_deployment(&arn);
     let Some(target) = target else {
-        // Nothing to go back to: the deployment stalls.
         if let Some(record) = record {
             let was_rolling_back = record.rollback.is_some();
-            record.status = if was_rolling_back || rolls_back { "ROLLBACK_FAILED" } else { "STOPPED" };
+            record.status = if was_rolling_back || wanted { "ROLLBACK_FAILED" } else { "STOPPED" };
             record.reason = "Service deployment circuit breaker: tasks failed to start.".to_owned();
             record.finished = Some(now);
         }
@@ -301,33 +329,33 @@ fn failed(sim: &mut Sim, service: &mut Service, deployment: &str) {
     };
     if let Some(record) = record {
         record.status = "ROLLBACK_IN_PROGRESS";
-        record.reason =
-            "Service deployment rolled back because the circuit breaker threshold was exceeded.".to_owned();
+        why.clone_into(&mut record.reason);
         record.rollback = Some((record.reason.clone(), now, target.clone()));
     }
     // Going back restores the whole revision, not only the task definition.
     if let Some(revision) = service.revision(&target).cloned() {
         for name in REVISION {
-            match (revision.get(*name), service.config.as_object_mut()) {
-                (Some(member), Some(map)) => {
-                    map.insert((*name).to_owned(), member.clone());
-                }
-                (None, Some(map)) => {
-                    map.remove(*name);
-                }
-                _ => {}
+            match revision.get(*name) {
+                Some(member) => set(&mut service.config, name, member.clone()),
+                None => value::unset(&mut service.config, name),
             }
         }
     }
     let completed_id =
         service.deployments.iter().find(|it| it.revision == target).map_or(failed_id, |it| it.id.clone());
     service.say(sim, &format!("rolling back to deployment {completed_id}."));
+    if staged && stages::go_back(sim, service, &target) {
+        return;
+    }
     let reason = format!("ECS deployment circuit breaker: rolling back to deploymentId {completed_id}.");
     begin(sim, service, target, arn, Some(reason));
 }
 
 /// Starts and stops tasks towards the count wanted, within the limits of the deployment configuration.
 fn balance(sim: &mut Sim, service: &mut Service) {
+    if stages::balance(sim, service) {
+        return;
+    }
     let Some(primary) = service.deployments.first() else {
         return;
     };
@@ -357,7 +385,7 @@ fn balance(sim: &mut Sim, service: &mut Service) {
     settle(sim, service, &id);
 }
 
-fn start(sim: &mut Sim, service: &mut Service, id: &str, revision: &str, count: i64) {
+pub(super) fn start(sim: &mut Sim, service: &mut Service, id: &str, revision: &str, count: i64) {
     let definition =
         service.revision(revision).and_then(|it| text(it, "taskDefinition")).unwrap_or_default().to_owned();
     let mut started = String::new();
@@ -372,7 +400,7 @@ fn start(sim: &mut Sim, service: &mut Service, id: &str, revision: &str, count: 
 }
 
 /// Stops up to `count` of the tasks chosen, those that serve nobody first, then the oldest.
-fn stop(sim: &mut Sim, service: &mut Service, count: i64, chosen: impl Fn(&Task) -> bool) {
+pub(super) fn stop(sim: &mut Sim, service: &mut Service, count: i64, chosen: impl Fn(&Task) -> bool) {
     let by = service.deployments.first().map_or("", |it| &it.id);
     let reason = format!("Scaling activity initiated by (deployment {by})");
     let mut all = std::mem::take(&mut service.tasks);
@@ -389,7 +417,7 @@ fn stop(sim: &mut Sim, service: &mut Service, count: i64, chosen: impl Fn(&Task)
 }
 
 /// Completes a deployment and says so where nothing is left to do.
-fn settle(sim: &mut Sim, service: &mut Service, id: &str) {
+pub(super) fn settle(sim: &mut Sim, service: &mut Service, id: &str) {
     let now = sim.now;
     let busy = |deployment: &str| {
         service.tasks.iter().any(|task| task.deployment == deployment && task.status != "STOPPED")
@@ -427,10 +455,12 @@ fn settle(sim: &mut Sim, service: &mut Service, id: &str) {
             record.updated = now;
         }
         service.say(sim, &format!("(deployment {id}) deployment completed."));
+        events::deployment(sim, service, &service.deployments[0]);
     }
     if service.steady.is_none_or(|at| now - at >= STEADY) {
         service.steady = Some(now);
         service.say(sim, "has reached a steady state.");
+        events::action(sim, &service.arn, service.cluster(), "INFO", "SERVICE_STEADY_STATE");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::clusters::{self, named};
 use super::services::Service;
-use super::{TAGS, includes, invalid, paging, scheduler, short, task_definitions};
+use super::{TAGS, includes, invalid, paging, scheduler, short, stages, task_definitions};
 use crate::sim::{Answer, Sim};
 use crate::value::{self, has, int, list, page, paged, set, text, texts};
 use serde_json::{Value, json};
@@ -269,9 +269,9 @@ pub(super) fn watch(sim: &mut Sim, service: &Service, task: &mut Task) {
         .find(|it| it.id == task.deployment)
         .and_then(|it| service.revision(&it.revision))
         .unwrap_or(&service.config);
-    for balancer in list(revision, "loadBalancers") {
+    for (index, balancer) in list(revision, "loadBalancers").iter().enumerate() {
         let port = int(balancer, "containerPort").unwrap_or_default();
-        let Some(arn) = text(balancer, "targetGroupArn") else {
+        let Some(arn) = stages::resolved(revision, index).or(text(balancer, "targetGroupArn")) else {
             continue;
         };
         let used = sim.elb.in_use(arn);
@@ -425,7 +425,7 @@ pub(super) fn expired(sim: &Sim, task: &Task) -> bool {
     task.stopped.is_some_and(|at| sim.now - at > 3_600_000)
 }
 
-fn show(sim: &Sim, service: &Service, task: &Task, tags: bool) -> Value {
+pub(super) fn show(sim: &Sim, service: &Service, task: &Task, tags: bool) -> Value {
     let definition = task_definitions::find(sim, &task.definition);
     let health = match (task.container_checked, task.behaviour, task.healthy) {
         (true, Behaviour::Unhealthy, _) if task.stopping => "UNHEALTHY",

@@ -1,0 +1,166 @@
+//! The daemon dies at each of its calls in turn, before it, after it, or its answer is lost: whoever comes
+//! next brings the document to rest, and nothing is done twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{API, CLUSTER, WORKER, farsight};
+use crate::stage::{Fate, Stage};
+
+/// Longer than a first run, and the lease of a dead daemon.
+const LONG: Duration = Duration::from_secs(3600);
+
+/// The numbers of the calls of an undisturbed first run: those that write AWS or memory, and the others.
+async fn calls() -> (Vec<usize>, Vec<usize>) {
+    let stage = Stage::new(&farsight());
+    let log: Arc<Mutex<Vec<(bool, bool)>>> = Arc::default();
+    let noted = log.clone();
+    let mut daemon = stage.daemon_with(move |_, request| {
+        let target = request.headers().get("x-amz-target").and_then(|t| t.to_str().ok()).unwrap_or_default();
+        let body = std::str::from_utf8(request.body()).unwrap_or_default();
+        let name = target.rsplit('.').next().unwrap_or_default();
+        let name = body.strip_prefix("Action=").filter(|_| name.is_empty()).unwrap_or(name);
+        let reads = ["Describe", "List", "Get"].iter().any(|verb| name.starts_with(verb));
+        let lease = request.uri().path().ends_with("lease.json");
+        let writes = match request.method() {
+            &http::Method::POST => !reads,
+            method => method == http::Method::PUT,
+        };
+        noted.lock().unwrap().push((writes, lease));
+        Fate::Answered
+    });
+    daemon.settled().await;
+    daemon.kill().await;
+    let log = log.lock().unwrap();
+    let numbers = |wanted: bool| {
+        let found = log.iter().enumerate().filter(|(_, (writes, lease))| (*writes && !*lease) == wanted);
+        found.map(|(i, _)| i).collect()
+    };
+    (numbers(true), numbers(false))
+}
+
+/// One run: a daemon whose call number `index` meets `fate`, and another one after it where it died.
+async fn run(index: usize, fate: Fate) -> Result<(), String> {
+    let stage = Stage::new(&farsight());
+    let met = Arc::new(Mutex::new(String::new()));
+    let name = met.clone();
+    let mut daemon = stage.daemon_with(move |number, request| {
+        if number != index {
+            return Fate::Answered;
+        }
+        let target = request.headers().get("x-amz-target").and_then(|t| t.to_str().ok()).unwrap_or_default();
+        let body: String = String::from_utf8_lossy(request.body()).chars().take(60).collect();
+        *name.lock().unwrap() = format!("{} {target} {body}", request.uri().path());
+        fate
+    });
+    if matches!(fate, Fate::DiesBefore | Fate::DiesAfter) {
+        if !daemon.dies(LONG).await {
+            return Err(format!("call {index} was never made"));
+        }
+        daemon = stage.daemon();
+    }
+    let deadline = tokio::time::Instant::now() + LONG;
+    while !daemon.status.borrow_and_update().is_settled() {
+        if !matches!(tokio::time::timeout_at(deadline, daemon.status.changed()).await, Ok(Ok(()))) {
+            let met = met.lock().unwrap().clone();
+            return Err(format!("{fate:?} at call {index} ({met}): not settled\n{}", daemon.story()));
+        }
+    }
+    let wrong = faults(&stage);
+    let story = daemon.story();
+    daemon.kill().await;
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let met = met.lock().unwrap().clone();
+    Err(format!("{fate:?} at call {index} ({met}): {wrong:#?}\nwritten: {:#?}\n{story}", stage.writes(0)))
+}
+
+/// What is not as it should be after a first run, however it went.
+fn faults(stage: &Stage) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for family in [WORKER, API] {
+        let listed = stage.operator("ecs", "ListTaskDefinitions", json!({"familyPrefix": family}));
+        let arns = listed["taskDefinitionArns"].as_array().unwrap();
+        if arns.len() != 1 {
+            wrong.push(format!("{} revisions of {family}: a content was registered twice", arns.len()));
+        }
+        let service = stage.service(family);
+        if service["taskDefinition"] != arns[0] || service["runningCount"] != json!(2) {
+            wrong.push(format!("service {family} is not as wanted"));
+        }
+        if service["deployments"].as_array().is_none_or(|d| d.len() != 1) {
+            wrong.push(format!("service {family} has other deployments"));
+        }
+        let id = format!("service/{CLUSTER}/{family}");
+        let ask = json!({"ServiceNamespace": "ecs", "ResourceId": id});
+        let policies = stage.operator("application-autoscaling", "DescribeScalingPolicies", ask);
+        if policies["ScalingPolicies"].as_array().is_none_or(|p| p.len() != 1) {
+            wrong.push(format!("policies of {family}: {policies}"));
+        }
+    }
+    let one = |service: &str, operation: &str, member: &str| {
+        let found = stage.operator(service, operation, json!({}));
+        let count = found[member].as_array().map_or(0, Vec::len);
+        (count != 1).then(|| format!("{count} {member}"))
+    };
+    wrong.extend(one("elbv2", "DescribeTargetGroups", "TargetGroups"));
+    wrong.extend(one("elbv2", "DescribeLoadBalancers", "LoadBalancers"));
+    wrong.extend(one("ecr", "DescribeRepositories", "repositories"));
+    // Whatever was made was made once; a second attempt is refused by AWS as a duplicate at worst.
+    let mut made: BTreeMap<String, usize> = BTreeMap::new();
+    for write in stage.writes(0) {
+        if write.starts_with("Create") && !write.contains('!') {
+            *made.entry(write).or_default() += 1;
+        }
+    }
+    // A lost answer to CreateService is answered again to the same client token.
+    let twice: BTreeSet<String> = made
+        .into_iter()
+        .filter(|(w, n)| *n > 1 && !w.starts_with("CreateService "))
+        .map(|(w, _)| w)
+        .collect();
+    if !twice.is_empty() {
+        wrong.push(format!("made twice: {twice:?}"));
+    }
+    wrong
+}
+
+async fn matrix(indexes: impl IntoIterator<Item = usize>, fate: Fate) {
+    let mut wrong = Vec::new();
+    let mut runs = 0;
+    for index in indexes {
+        runs += 1;
+        wrong.extend(run(index, fate).await.err());
+    }
+    println!("{runs} runs, {fate:?}");
+    assert!(wrong.is_empty(), "{} of {runs} went wrong; the first:\n{}", wrong.len(), wrong[0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_that_dies_before_any_of_its_writes_is_followed() {
+    matrix(calls().await.0, Fate::DiesBefore).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_that_dies_after_any_of_its_writes_is_followed() {
+    matrix(calls().await.0, Fate::DiesAfter).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lost_answer_to_any_write_is_made_good_by_looking() {
+    matrix(calls().await.0, Fate::AnswerLost).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_that_dies_at_any_of_its_reads_is_followed() {
+    matrix(calls().await.1.into_iter().step_by(10), Fate::DiesAfter).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lost_answer_to_any_read_is_asked_for_again() {
+    matrix(calls().await.1.into_iter().step_by(5), Fate::AnswerLost).await;
+}
