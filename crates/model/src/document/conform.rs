@@ -288,9 +288,14 @@ impl<'o> Walk<'o> {
 
     /// An AWS shape at its root: ours beside AWS's members, pasted descriptions, then AWS's own members.
     fn aws(&mut self, aws: &'static Aws, map: Map) -> Tree {
+        let unwrapped = self.moved.len();
         let Some(map) = self.unwrapped(aws, map) else { return Tree::Null };
         self.nulls = None;
         let described = aws.description();
+        let input = aws.op.input();
+        let only_answered =
+            |name: &Name| input.member(name).is_none() && described.is_some_and(|d| d.member(name).is_some());
+        let pasted = self.moved.len() > unwrapped || map.names().any(only_answered);
         let mut given = Vec::with_capacity(map.len());
         for (name, value) in map {
             if let Some(entry) = aws.plus.iter().find(|e| e.name == &*name) {
@@ -304,7 +309,7 @@ impl<'o> Walk<'o> {
             }
             let renamed = aws.renamed.iter().find(|(theirs, _)| same_member(theirs, &name));
             let name = renamed.map_or(name, |(_, ours)| Name::from(*ours));
-            self.member(aws.op.input(), described, Some(aws), name, value, !aws.whole, &mut given);
+            self.member(input, described, Some(aws), name, value, !aws.whole, &mut given);
         }
         if let Some((first, count)) = self.nulls.take() {
             let message = match count {
@@ -313,7 +318,26 @@ impl<'o> Walk<'o> {
             };
             self.out.push(Diagnostic::note("null", first, message));
         }
-        self.finish(aws.op.input(), Some(aws), !aws.whole, given)
+        let mut tree = self.finish(input, Some(aws), !aws.whole, given);
+        if pasted {
+            self.drop_reserved_tags(&mut tree);
+        }
+        tree
+    }
+
+    /// Answers have tags that nobody may send: AWS's own, and Evenkeel's.
+    fn drop_reserved_tags(&mut self, tree: &mut Tree) {
+        let reserved = |tag: &Tree| {
+            tag.str("key").is_some_and(|key| key.starts_with("aws:") || key.starts_with("evenkeel:"))
+        };
+        let Some(Tree::List(tags)) = tree.as_map_mut().and_then(|map| map.get_mut("tags")) else { return };
+        if !tags.iter().any(reserved) {
+            return;
+        }
+        let kept = tags.iter().filter(|tag| !reserved(tag)).cloned();
+        *tags = kept.collect();
+        let message = "tags of AWS and of Evenkeel are left out: only answers have them";
+        self.out.push(Diagnostic::note("dropped", self.path().child("tags"), message).at_key());
     }
 
     /// What an answer of AWS holds, where it was pasted whole.

@@ -182,12 +182,33 @@ fn target_group(
     insert(&mut document.target_groups, name, group, path, out);
 }
 
-fn rule(value: &Tree, listener: Option<&str>) -> Rule {
+fn rule(value: &Tree, listener: Option<&str>, path: &Path, out: &mut Vec<Diagnostic>) -> Rule {
     let mut input = value.clone();
+    drop_mirrors(&mut input, path, out);
     let own = input.take("listenerArn").and_then(|l| l.as_str().map(str::to_owned));
     let priority = input.take("priority").and_then(|p| p.as_int()).unwrap_or_default();
     let listener = listener.map(str::to_owned).or(own).unwrap_or_default();
     Rule { listener, priority, input }
+}
+
+/// AWS's answers show the values of a condition twice: where they belong, and as the condition's own
+/// `values`, which a call must not have beside them.
+fn drop_mirrors(rule: &mut Tree, path: &Path, out: &mut Vec<Diagnostic>) {
+    let Some(Tree::List(conditions)) = rule.as_map_mut().and_then(|r| r.get_mut("conditions")) else {
+        return;
+    };
+    for (i, condition) in conditions.iter_mut().enumerate() {
+        let Some(values) = condition.get("values") else { continue };
+        let configured = condition.entries().any(|(name, config)| {
+            name.ends_with("Config") && (values.is_empty() || config.get("values") == Some(values))
+        });
+        if configured {
+            condition.take("values");
+            let at = path.child("conditions").child(i.to_string()).child("values");
+            let message = "`values` is left out: it repeats what the condition's configuration says";
+            out.push(Diagnostic::note("dropped", at, message).at_key());
+        }
+    }
 }
 
 fn load_balancer(document: &mut Document, item: &str, value: &Tree, path: &Path, out: &mut Vec<Diagnostic>) {
@@ -202,7 +223,11 @@ fn load_balancer(document: &mut Document, item: &str, value: &Tree, path: &Path,
             let mut input = value.clone();
             let at = format!("${{listener:{item}/{key}}}");
             let rules = input.take("rules").unwrap_or_default();
-            let rules = rules.entries().map(|(k, v)| (k.to_string(), rule(v, Some(&at)))).collect();
+            let below = path.child("listeners").child(key).child("rules");
+            let rules = rules
+                .entries()
+                .map(|(k, v)| (k.to_string(), rule(v, Some(&at), &below.child(k), out)))
+                .collect();
             (key.to_string(), Listener { input, rules })
         })
         .collect();
@@ -262,6 +287,11 @@ fn service(
     });
     let cluster = crate::key::short_name(&cluster).to_owned();
     let name = take_name(&mut input, &["serviceName"], item);
+    if input.str("schedulingStrategy") == Some("DAEMON") && input.take("desiredCount").is_some() {
+        let message = "`desiredCount` is left out: a DAEMON service runs one task on each instance";
+        let at = path.child("service").child("desiredCount");
+        out.push(Diagnostic::warning("dropped", at, message).at_key());
+    }
     if task_definition.str("family").is_none() {
         task_definition.set("family", Tree::from(item));
     }
@@ -283,7 +313,7 @@ fn service(
     }
     let rules = section(value, "listenerRules")
         .map(|(name, value)| {
-            let rule = rule(value, None);
+            let rule = rule(value, None, &path.child("listenerRules").child(name), out);
             if rule.listener.is_empty() {
                 out.push(
                     Diagnostic::error(
@@ -311,6 +341,12 @@ fn service(
         ignore: ignores(value, path, out),
     };
     for (container, how) in section(value, "images") {
+        let containers = service.task_definition.list_of("containerDefinitions");
+        if !containers.iter().any(|c| c.str("name") == Some(container)) {
+            let message = format!("the task definition has no container `{container}`");
+            let at = path.child("images").child(container);
+            out.push(Diagnostic::error("no-such-container", at, message).at_key());
+        }
         if how.as_str() != Some("asWritten") {
             out.push(
                 Diagnostic::warning(

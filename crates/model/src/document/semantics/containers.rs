@@ -82,9 +82,12 @@ fn port_mappings(container: &Tree, task: &Task<'_>, place: &mut Place<'_>) {
         {
             let message =
                 format!("under the network mode {mode} the host port is the container's: {port}, not {host}");
-            place
-                .error("host-port", &format!("portMappings/{i}/hostPort"), message)
-                .hint("leave `hostPort` out");
+            let at = format!("portMappings/{i}/hostPort");
+            match task.network {
+                Network::Awsvpc => place.error("host-port", &at, message),
+                _ => place.warning("host-port", &at, message),
+            }
+            .hint("leave `hostPort` out");
         }
     }
 }
@@ -146,7 +149,7 @@ fn volumes(container: &Tree, task: &Task<'_>, place: &mut Place<'_>) {
         let Some(name) = from.str("sourceContainer") else { continue };
         if !task.containers.contains_key(name) && !is_open(name) {
             let message = format!("the task definition has no container `{name}`");
-            place.error("no-such-container", &format!("volumesFrom/{i}/sourceContainer"), message);
+            place.warning("no-such-container", &format!("volumesFrom/{i}/sourceContainer"), message);
         }
     }
 }
@@ -174,9 +177,9 @@ fn environment(container: &Tree, place: &mut Place<'_>) {
         let Some(name) = secret.str("name") else { continue };
         let at = format!("secrets/{i}/name");
         if !secrets.insert(name) {
-            place.error("duplicate-name", &at, "another secret has this name");
+            place.warning("duplicate-name", &at, "another secret has this name");
         } else if names.contains(name) {
-            place.error("duplicate-name", &at, "a variable in `environment` has this name too");
+            place.warning("duplicate-name", &at, "a variable in `environment` has this name too");
         }
     }
 }

@@ -107,7 +107,7 @@ fn target_tracking(tracking: &Tree, place: &mut Place<'_>) {
             place.missing("predefinedMetricSpecification", "resourceLabel", &format!(" for {metric}"));
         } else if !balanced && !metric.starts_with("ECSService") && !metric.is_empty() && !is_open(metric) {
             let at = "predefinedMetricSpecification/predefinedMetricType";
-            place.error("not-for-ecs", at, format!("{metric} is no metric of ECS services"));
+            place.warning("not-for-ecs", at, format!("{metric} is no metric of ECS services"));
         }
     }
     if let Some(customized) = customized {

@@ -83,15 +83,15 @@ fn launch(task: &Tree, input: &Tree, place: &mut Place<'_>) {
         && !compatibilities.iter().filter_map(Tree::as_str).any(|c| c == launch_type || is_open(c))
     {
         let message = format!("the task definition's `requiresCompatibilities` lacks {launch_type}");
-        place.error("conflict", "launchType", message);
+        place.warning("conflict", "launchType", message);
     }
     if runs_on_fargate(input) {
         for member in ["placementStrategy", "placementConstraints"] {
             if !input.list_of(member).is_empty() {
                 let message = format!("Fargate does not take `{member}`");
-                match launch_type {
-                    Some(_) => place.error("fargate", member, message).at_key(),
-                    None => place.warning("fargate", member, message).at_key(),
+                match (member, launch_type) {
+                    ("placementStrategy", Some(_)) => place.error("fargate", member, message).at_key(),
+                    _ => place.warning("fargate", member, message).at_key(),
                 };
             }
         }
@@ -180,12 +180,6 @@ fn daemon(input: &Tree, place: &mut Place<'_>) {
     if runs_on_fargate(input) {
         let message = "the scheduling strategy DAEMON does not go with Fargate";
         place.error("conflict", "schedulingStrategy", message);
-    }
-    if input.int("desiredCount").is_some() {
-        place
-            .error("conflict", "desiredCount", "a DAEMON service has no desired count")
-            .at_key()
-            .hint("it runs one task on each container instance");
     }
     if !input.list_of("placementStrategy").is_empty() {
         let message = "a DAEMON service takes no placement strategy";

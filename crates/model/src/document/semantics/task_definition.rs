@@ -105,7 +105,7 @@ pub(super) fn check(tree: &Tree, on_fargate: bool, place: &mut Place<'_>) {
     totals(list, &task, place);
     ports(list, &task, place);
     waits(list, place);
-    execution_role(tree, place);
+    execution_role(tree, task.fargate, place);
     if task.fargate {
         fargate::check(tree, place);
     }
@@ -162,7 +162,7 @@ fn ports(list: &[Tree], task: &Task<'_>, place: &mut Place<'_>) {
                 && !names.insert(name)
             {
                 let message = format!("another port mapping is called `{name}` too");
-                place.error("duplicate-name", &format!("{at}/name"), message);
+                place.warning("duplicate-name", &format!("{at}/name"), message);
             }
             let protocol = mapping.str("protocol").unwrap_or("tcp");
             let (member, port) = match task.network {
@@ -204,8 +204,9 @@ fn waits(list: &[Tree], place: &mut Place<'_>) {
     }
 }
 
-/// Secrets and registry credentials are fetched in the execution role, on every launch type.
-fn execution_role(tree: &Tree, place: &mut Place<'_>) {
+/// Secrets and registry credentials are fetched in the execution role. That Fargate refuses a task
+/// definition without it is known; elsewhere the task may be what fails.
+fn execution_role(tree: &Tree, fargate: bool, place: &mut Place<'_>) {
     if tree.get("executionRoleArn").is_some() {
         return;
     }
@@ -221,7 +222,10 @@ fn execution_role(tree: &Tree, place: &mut Place<'_>) {
                 let name = member.rsplit('/').next().unwrap_or(member);
                 let message = format!("`{name}` needs `executionRoleArn` in the task definition");
                 let at = format!("containerDefinitions/{i}/{member}");
-                place.error("no-execution-role", &at, message).at_key();
+                match fargate {
+                    true => place.error("no-execution-role", &at, message).at_key(),
+                    false => place.warning("no-execution-role", &at, message).at_key(),
+                };
             }
         }
     }

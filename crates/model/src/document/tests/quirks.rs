@@ -115,6 +115,38 @@ fn a_described_service_is_taken() {
 }
 
 #[test]
+fn tags_that_only_answers_have_are_left_out_of_answers() {
+    let tags =
+        r#""tags": [{"key": "aws:x", "value": "1"}, {"key": "evenkeel:key", "value": "2"}, {"key": "T"}]"#;
+    let (tree, found) = task(&format!(r#"{{"containerDefinitions": [{CONTAINER}], "revision": 1, {tags}}}"#));
+    assert_eq!(tree.unwrap().list_of("tags").len(), 1);
+    assert_eq!(found, ["note dropped /revision", "note dropped /tags"]);
+    let (_, found) = task(&format!(r#"{{"containerDefinitions": [{CONTAINER}], {tags}}}"#));
+    assert_eq!(found, ["error reserved-tag /tags/0", "error reserved-tag /tags/1"]);
+}
+
+#[test]
+fn values_that_repeat_a_conditions_configuration_are_left_out() {
+    let rule = r#"{"listenerArn": "arn:x", "priority": 1, "conditions": [
+        {"field": "path-pattern", "values": ["/a", "/b", "/c"], "pathPatternConfig": {"values": ["/a", "/b", "/c"]}},
+        {"field": "http-header", "values": [], "httpHeaderConfig": {"httpHeaderName": "x", "values": ["y"]}}],
+        "actions": [{"type": "forward", "targetGroupArn": "arn:z"}]}"#;
+    let beside = format!(
+        r#"|"images": {{"db": "asWritten"}}, "taskDefinition": {{"containerDefinitions": [{CONTAINER}]}}, "service": {{}}"#
+    );
+    let text = wrapped_json("services/web/listenerRules/r", rule, &beside);
+    let (_, found) = reading(&text, Format::Json);
+    assert_eq!(
+        told(&found, "/services/web"),
+        [
+            "note dropped /listenerRules/r/conditions/0/values",
+            "note dropped /listenerRules/r/conditions/1/values",
+            "error no-such-container /images/db"
+        ]
+    );
+}
+
+#[test]
 fn null_is_absent_and_said_once_for_a_shape() {
     let (tree, found) = task(
         r#"{"ipcMode": null, "containerDefinitions": [{"name": "a", "image": "a", "memory": 1, "command": null,

@@ -213,7 +213,7 @@ fn containers() {
     case!(API "/portMappings/-" = {"containerPort": 8000};
         "warning duplicate-port" API "/portMappings/1/containerPort");
     case!(API "/portMappings/-" = {"containerPort": 8001, "name": "http"};
-        "error duplicate-name" API "/portMappings/1/name");
+        "warning duplicate-name" API "/portMappings/1/name");
     case!(API "/dependsOn/0/containerName" = "db"; "error no-such-container" API "/dependsOn/0/containerName");
     case!(API "/dependsOn/0/condition" = "HEALTHY"; "error no-health-check" API "/dependsOn/0/condition");
     case!(API "/dependsOn/0/condition" = "SUCCESS", TASK "/containerDefinitions/1/essential" = true;
@@ -222,15 +222,15 @@ fn containers() {
         "error cycle" API "/dependsOn", "error cycle" TASK "/containerDefinitions/1/dependsOn");
     case!(API "/mountPoints/0/sourceVolume" = "data"; "error no-such-volume" API "/mountPoints/0/sourceVolume");
     case!(API "/volumesFrom" = [{"sourceContainer": "db"}];
-        "error no-such-container" API "/volumesFrom/0/sourceContainer");
+        "warning no-such-container" API "/volumesFrom/0/sourceContainer");
     case!(TASK "/volumes/-" = {"name": "scratch"}; "error duplicate-name" TASK "/volumes/1/name");
     case!(AGENT "/links" = ["db:database"]; "warning no-such-container" AGENT "/links/0");
     case!(API "/links" = ["proxy"]; "warning fargate" API "/links");
     case!(API "/hostname" = "x"; "warning not-with-awsvpc" API "/hostname");
     case!(API "/environment/-" = {"name": "A", "value": "2"}; "warning duplicate-name" API "/environment/1/name");
     case!(API "/environment/-" = {"value": "2"}; "error missing-required" API "/environment/1");
-    case!(API "/secrets/-" = {"name": "S", "valueFrom": "/y"}; "error duplicate-name" API "/secrets/1/name");
-    case!(API "/secrets/-" = {"name": "A", "valueFrom": "/y"}; "error duplicate-name" API "/secrets/1/name");
+    case!(API "/secrets/-" = {"name": "S", "valueFrom": "/y"}; "warning duplicate-name" API "/secrets/1/name");
+    case!(API "/secrets/-" = {"name": "A", "valueFrom": "/y"}; "warning duplicate-name" API "/secrets/1/name");
     case!(API "/healthCheck" = {"command": ["curl localhost"], "interval": 4};
         "warning health-check" API "/healthCheck/command", "warning limit" API "/healthCheck/interval");
     case!(API "/healthCheck" = {"command": []}; "error missing-required" API "/healthCheck");
@@ -276,7 +276,7 @@ fn fargate() {
 
 #[test]
 fn services() {
-    case!(SERVICE "/launchType" = "EC2"; "error conflict" SERVICE "/launchType");
+    case!(SERVICE "/launchType" = "EC2"; "warning conflict" SERVICE "/launchType");
     case!(SERVICE "/capacityProviderStrategy" = [{"capacityProvider": "FARGATE", "base": 1},
             {"capacityProvider": "FARGATE_SPOT", "base": 1}];
         "warning conflict" SERVICE "/capacityProviderStrategy", "error conflict" SERVICE "/launchType");
@@ -308,7 +308,7 @@ fn services() {
         "warning no-load-balancer" SERVICE "/healthCheckGracePeriodSeconds");
     case!(SERVICE "/enableExecuteCommand" = true; "warning no-task-role" SERVICE "/enableExecuteCommand");
     case!(SERVICE "/schedulingStrategy" = "DAEMON", ROOT "/services/api/scaling" = null;
-        "error conflict" SERVICE "/desiredCount", "error conflict" SERVICE "/schedulingStrategy");
+        "warning dropped" SERVICE "/desiredCount", "error conflict" SERVICE "/schedulingStrategy");
     case!(ROOT "/services/agent/service/availabilityZoneRebalancing" = "ENABLED";
         "error conflict" ROOT "/services/agent/service/availabilityZoneRebalancing");
     case!(ROOT "/services/agent/scaling" = {"minCapacity": 1, "maxCapacity": 2};
@@ -416,7 +416,7 @@ fn scaling() {
     case!(TRACKING "/predefinedMetricSpecification/predefinedMetricType" = "ALBRequestCountPerTarget";
         "error missing-required" TRACKING "/predefinedMetricSpecification");
     case!(TRACKING "/predefinedMetricSpecification/predefinedMetricType" = "RDSReaderAverageCPUUtilization";
-        "error not-for-ecs" TRACKING "/predefinedMetricSpecification/predefinedMetricType");
+        "warning not-for-ecs" TRACKING "/predefinedMetricSpecification/predefinedMetricType");
     case!(TRACKING "/targetValue" = null; "error missing-required" TRACKING "");
     let steps = |adjustments: Value| {
         json!({"policyType": "StepScaling", "stepScalingPolicyConfiguration":
