@@ -22,7 +22,7 @@ use task_definitions::Family;
 pub type Key = (String, String);
 
 /// Everything ECS keeps.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Ecs {
     pub(crate) clusters: BTreeMap<String, Value>,
     pub(crate) families: BTreeMap<String, Family>,
@@ -31,6 +31,25 @@ pub struct Ecs {
     pub(crate) wakes: BTreeSet<(i64, Key)>,
     /// The ARN of the queue that events go to.
     pub(crate) events_to: Option<String>,
+    /// How long an INACTIVE service can still be described, in milliseconds. Not published; an hour is what
+    /// others have seen.
+    pub(crate) remembered: i64,
+    /// The year whose defaults are described: AWS adds members over time.
+    pub(crate) epoch: i64,
+}
+
+impl Default for Ecs {
+    fn default() -> Self {
+        Self {
+            clusters: BTreeMap::new(),
+            families: BTreeMap::new(),
+            services: BTreeMap::new(),
+            wakes: BTreeSet::new(),
+            events_to: None,
+            remembered: 3_600_000,
+            epoch: 2026,
+        }
+    }
 }
 
 impl Ecs {

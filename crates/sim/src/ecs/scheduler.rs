@@ -4,7 +4,7 @@
 
 use super::services::{Deployment, REVISION, Service, ServiceDeployment};
 use super::stages::{self, Stages};
-use super::tasks::{self, Task, Turn};
+use super::tasks::{self, Behaviour, Task, Turn};
 use super::{Key, events};
 use crate::sim::Sim;
 use crate::value::{self, flag, int, set, text};
@@ -16,9 +16,8 @@ const NOTICE: i64 = 1_000;
 const STEADY: i64 = 6 * 3_600_000;
 /// The longest delay between attempts to start tasks that keep failing: 27 minutes.
 const LONGEST_DELAY: i64 = 27 * 60_000;
-/// How long an INACTIVE service can still be described.
-const REMEMBERED: i64 = 3_600_000;
 
+const NO_CAPACITY: &str = "was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.";
 const IMPAIRED: &str = "is unable to consistently start tasks successfully. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.";
 
 /// Has the scheduler look at a service soon.
@@ -52,7 +51,7 @@ pub fn wake(sim: &mut Sim) {
         "DRAINING" => drain(sim, &mut service),
         _ => {}
     }
-    let gone = service.inactive_at.is_some_and(|at| sim.now - at >= REMEMBERED);
+    let gone = service.inactive_at.is_some_and(|at| sim.now - at >= sim.ecs.remembered);
     if gone {
         return;
     }
@@ -66,7 +65,7 @@ pub fn wake(sim: &mut Sim) {
 /// When a service needs looking at again.
 fn next(sim: &Sim, service: &Service) -> Option<i64> {
     if let Some(at) = service.inactive_at {
-        return Some(at + REMEMBERED);
+        return Some(at + sim.ecs.remembered);
     }
     let tasks = service.tasks.iter().flat_map(|task| [task.due, task.healthy_at, task.unhealthy_at]);
     let launch = (service.launch_after > sim.now).then_some(service.launch_after);
@@ -196,13 +195,12 @@ fn progress(sim: &mut Sim, service: &mut Service) {
             }
             match turned {
                 Turn::Runs => runs(sim, service, task),
-                Turn::Failed => failed(sim, service, &task.deployment),
+                Turn::Failed => {
+                    deregister(sim, task);
+                    failed(sim, service, &task.deployment);
+                }
                 Turn::Stopped => {
-                    for (arn, port) in &task.targets {
-                        if let Some(group) = sim.elb.target_group_mut(arn) {
-                            group.remove(&task.address, *port);
-                        }
-                    }
+                    deregister(sim, task);
                     service.say(sim, &format!("has stopped 1 running tasks: (task {}).", task.id()));
                 }
                 Turn::None => {}
@@ -224,6 +222,14 @@ fn progress(sim: &mut Sim, service: &mut Service) {
         }
     }
     service.tasks = all;
+}
+
+fn deregister(sim: &mut Sim, task: &Task) {
+    for (arn, port) in &task.targets {
+        if let Some(group) = sim.elb.target_group_mut(arn) {
+            group.remove(&task.address, *port);
+        }
+    }
 }
 
 fn runs(sim: &mut Sim, service: &mut Service, task: &mut Task) {
@@ -388,6 +394,13 @@ fn balance(sim: &mut Sim, service: &mut Service) {
 pub(super) fn start(sim: &mut Sim, service: &mut Service, id: &str, revision: &str, count: i64) {
     let definition =
         service.revision(revision).and_then(|it| text(it, "taskDefinition")).unwrap_or_default().to_owned();
+    let found = super::task_definitions::find(sim, &definition);
+    if count > 0 && found.is_some_and(|it| Behaviour::of(sim, it) == Behaviour::NoCapacity) {
+        service.say(sim, NO_CAPACITY);
+        events::action(sim, &service.arn, service.cluster(), "ERROR", "SERVICE_TASK_PLACEMENT_FAILURE");
+        service.launch_after = sim.now + 60_000;
+        return;
+    }
     let mut started = String::new();
     for _ in 0..count {
         let task = tasks::launch(sim, service, id, &definition);

@@ -230,6 +230,11 @@ fn secure(config: &mut Value, protocol: &str) -> Result<(), ApiError> {
     }
     if protocol == "HTTPS" {
         fill(config, "MutualAuthentication", json!({"Mode": "off"}));
+        let mutual = value::object_mut(config, "MutualAuthentication");
+        if text(mutual, "Mode") == Some("verify") {
+            fill(mutual, "IgnoreClientCertificateExpiry", json!(false));
+            fill(mutual, "AdvertiseTrustStoreCaNames", json!("off"));
+        }
     }
     Ok(())
 }
@@ -343,10 +348,24 @@ fn attributes(protocol: &str) -> BTreeMap<String, String> {
         "x_content_type_options.header_value",
         "x_frame_options.header_value",
     ];
+    const SECURE: &[&str] = &[
+        "tls_version",
+        "tls_cipher_suite",
+        "mtls_clientcert",
+        "mtls_clientcert_serial_number",
+        "mtls_clientcert_issuer",
+        "mtls_clientcert_subject",
+        "mtls_clientcert_validity",
+        "mtls_clientcert_leaf",
+    ];
     match protocol {
         "HTTP" | "HTTPS" => {
             let mut all = owned(&[("routing.http.response.server.enabled", "true")]);
             all.extend(HEADERS.iter().map(|name| (format!("routing.http.response.{name}"), String::new())));
+            let secure = SECURE.iter().filter(|_| protocol == "HTTPS");
+            all.extend(
+                secure.map(|name| (format!("routing.http.request.x_amzn_{name}.header_name"), String::new())),
+            );
             all
         }
         "TCP" | "TCP_UDP" | "GENEVE" => owned(&[("tcp.idle_timeout.seconds", "350")]),
