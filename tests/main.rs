@@ -5,11 +5,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed: that is its way")]
 
+mod conformance;
 mod deploy;
 mod examples;
 mod generated;
 mod layers;
 mod scenarios;
+mod schema;
+mod shapes_vs_sdk;
 mod stage;
 mod tidy;
 

@@ -110,7 +110,7 @@ impl HttpConnector for Wire {
                 HttpConnectorFuture::new(async move {
                     match damage {
                         Some(Damage::Lost | Damage::Truncated) => return Err(lost()),
-                        Some(Damage::Late(millis)) => {
+                        Some(Damage::Late(millis) | Damage::Waits(millis)) => {
                             tokio::time::sleep(Duration::from_millis(millis.unsigned_abs())).await;
                         }
                         None => {}

@@ -45,6 +45,8 @@ pub fn handle(endpoint: &mut Endpoint, request: &Request<Bytes>) -> Response<Byt
 ///   `staleness {seconds by service, replicas}`.
 /// - `load {resourceId, points [[seconds, load], …]}`: what target tracking sees: a service of `n` running
 ///   tasks has a metric of `load / n`, by the last point before now.
+/// - `events {queue}`: where ECS's events go.
+/// - `defaults {epoch, inactiveSeconds}`: the year whose defaults are described; how long INACTIVE services are.
 /// - `keep {rows}`: how much of the audit log is kept.
 /// - `snapshot {name}`, `restore {name}`; `image {repository, tag, digest}`; `deny` and `allow {bucket, prefix}`.
 ///
@@ -125,6 +127,17 @@ pub fn run(endpoint: &mut Endpoint, command: &str, input: &Value) -> Result<Valu
             let points: Option<Vec<(i64, f64)>> = list(input, "points").iter().map(point).collect();
             let points = points.ok_or("points are pairs of seconds from now and load")?;
             endpoint.change(move |sim| sim.scaling.autoscaler.load(&id, points.clone(), sim.now));
+        }
+        "events" => {
+            let arn = endpoint.sim.arn("sqs", &of("queue"));
+            endpoint.change(move |sim| sim.ecs.events_to = Some(arn.clone()));
+        }
+        "defaults" => {
+            let (epoch, remembered) = (int(input, "epoch"), int(input, "inactiveSeconds"));
+            endpoint.change(move |sim| {
+                sim.ecs.epoch = epoch.unwrap_or(sim.ecs.epoch);
+                sim.ecs.remembered = remembered.map_or(sim.ecs.remembered, |seconds| seconds * 1000);
+            });
         }
         "keep" => {
             let rows = int(input, "rows").and_then(|it| usize::try_from(it).ok());

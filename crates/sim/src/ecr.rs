@@ -219,7 +219,9 @@ fn put_lifecycle(sim: &mut Sim, input: &Value) -> Answer {
     let now = sim.now;
     let it = repository(sim, input)?;
     it.lifecycle = Some((policy, now));
-    show_lifecycle(it).ok_or_else(|| no_lifecycle(input))
+    let mut answer = show_lifecycle(it).ok_or_else(|| no_lifecycle(input))?;
+    value::unset(&mut answer, "lastEvaluatedAt");
+    Ok(answer)
 }
 
 fn get_lifecycle(sim: &mut Sim, input: &Value) -> Answer {

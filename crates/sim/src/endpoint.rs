@@ -6,7 +6,7 @@ use crate::faults::{Damage, Effect, Fault, named};
 use crate::sim::{ApiError, Call, Reply, Sim, SimConfig, next};
 use crate::staleness::{Change, Staleness};
 use crate::throttle::Throttle;
-use crate::value::{self, set, text};
+use crate::value::{self, has, int, set, text};
 use crate::violations::{Violations, Watch};
 use crate::{control, table};
 use serde_json::{Value, json};
@@ -115,6 +115,12 @@ impl Endpoint {
                 }
             }
         };
+        let waits = int(&call.input, "WaitTimeSeconds").filter(|_| call.operation == "ReceiveMessage");
+        if let (Some(seconds @ 1..), Ok(reply)) = (waits, &answer)
+            && !has(&reply.value, "Messages")
+        {
+            self.damage.get_or_insert(Damage::Waits(seconds.min(20) * 1000));
+        }
         let lost = self.damage == Some(Damage::Lost);
         self.audit.push(AuditRow {
             seq: self.audit.total,
@@ -133,7 +139,8 @@ impl Endpoint {
     }
 
     fn carry_out(&mut self, call: &Call, write: bool, fault: &mut Option<String>) -> Result<Reply, ApiError> {
-        if !write {
+        // Receiving is no write to its caller, and changes the queue nevertheless.
+        if !write && call.service != "sqs" {
             let Disturbances { staleness, random, .. } = &mut self.disturbances;
             if let Some((answer, age)) = staleness.read(call, self.sim.now, || next(random)) {
                 if age > 0 {

@@ -13,6 +13,8 @@ pub enum Damage {
     Truncated,
     /// The answer comes so many milliseconds late.
     Late(i64),
+    /// No damage: a long poll that found nothing waits up to so many milliseconds.
+    Waits(i64),
 }
 
 /// What a fault does.

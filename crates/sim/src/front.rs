@@ -19,6 +19,9 @@ const TARGETS: &[(&str, &str)] = &[
     ("AnyScaleFrontendService", "application-autoscaling"),
     ("AmazonEC2ContainerRegistry_V20150921", "ecr"),
     ("Logs_20140328", "logs"),
+    ("AmazonSQS", "sqs"),
+    ("AmazonSSM", "ssm"),
+    ("secretsmanager", "secretsmanager"),
 ];
 
 /// The services of the query protocol, by version, with the namespace of their answers.
@@ -119,9 +122,14 @@ fn json_protocol(
             (error.status, json!({"__type": error.code, "message": error.message}), Some(error.code))
         }
     };
-    let mut response = respond(status, "application/x-amz-json-1.1", bytes(&body));
-    if let Some(code) = code.and_then(|code| HeaderValue::from_str(&code).ok()) {
-        response.headers_mut().insert("x-amzn-errortype", code);
+    let sqs = service == "sqs";
+    let kind = if sqs { "application/x-amz-json-1.0" } else { "application/x-amz-json-1.1" };
+    let mut response = respond(status, kind, bytes(&body));
+    let query = code.as_ref().filter(|_| sqs).map(|code| format!("{};Sender", crate::sqs::query_code(code)));
+    for (name, text) in [("x-amzn-errortype", code), ("x-amzn-query-error", query)] {
+        if let Some(text) = text.and_then(|text| HeaderValue::from_str(&text).ok()) {
+            response.headers_mut().insert(name, text);
+        }
     }
     response
 }

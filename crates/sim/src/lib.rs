@@ -1,9 +1,9 @@
-//! An AWS small enough to read: ECS, ELBv2, Application Auto Scaling, ECR, CloudWatch Logs, S3 and STS on the
-//! real wire and on virtual time.
+//! An AWS small enough to read: ECS, ELBv2, Application Auto Scaling, ECR, CloudWatch Logs, S3, SQS and STS
+//! on the real wire and on virtual time.
 //!
-//! [`sim::Sim`] is a pure state machine: calls come in, virtual time passes, and nothing else happens. Two
-//! doors lead to it through one function ([`front::handle`]): [`SimHandle::request`] in process, and
-//! [`serve`] on a socket. It shares no code with the controller that is tested against it, so that one
+//! [`sim::Sim`] is a pure state machine: calls come in, virtual time passes, and nothing else happens. Before
+//! it stands [`endpoint::Endpoint`] with the audit log and whatever disturbs a call. Two doors lead there
+//! through one function ([`front::handle`]): [`SimHandle::send`] in process, and [`serve`] on a socket. It shares no code with the controller that is tested against it, so that one
 //! mistake cannot hide in both. The same seed and the same calls give the same answers and the same
 //! [`AuditRow`]s.
 
@@ -26,11 +26,13 @@ pub mod endpoint;
 pub mod faults;
 pub mod front;
 pub mod logs;
+pub mod parameters;
 pub mod query;
 pub mod s3;
 pub mod scaling;
 mod server;
 pub mod sim;
+pub mod sqs;
 pub mod staleness;
 pub mod sts;
 pub mod table;
@@ -67,7 +69,8 @@ impl SimHandle {
     }
 
     /// Answers an HTTP request as the server would. Where a fault damages the answer on its way, the
-    /// response has a [`Damage`] among its extensions: what carries it must act on that.
+    /// response has a [`Damage`] among its extensions, and what carries it must act on that, as [`Self::send`]
+    /// does.
     pub fn request(&self, request: Request<Bytes>) -> Response<Bytes> {
         front::handle(&mut self.endpoint(), &request)
     }
@@ -139,6 +142,11 @@ impl SimHandle {
     /// Operations that were asked for and do not exist here (`service:operation`).
     pub fn unknown_operations(&self) -> Vec<String> {
         self.endpoint().unknown_operations.clone()
+    }
+
+    /// Whether the queue that a request to SQS names has a message now.
+    fn has_message(&self, input: &Value) -> bool {
+        sqs::has_message(&self.endpoint().sim, input)
     }
 
     /// Creates a bucket, without a call in the audit log.

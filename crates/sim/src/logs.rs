@@ -78,6 +78,10 @@ fn create(sim: &mut Sim, input: &Value) -> Answer {
     TAGS.add(sim, &arn, input)?;
     let mut group = value::pick(input, &["kmsKeyId", "logGroupClass"]);
     value::fill(&mut group, "logGroupClass", json!("STANDARD"));
+    // This class keeps what it gets for two days, whatever is asked for.
+    if text(&group, "logGroupClass") == Some("DELIVERY") {
+        set(&mut group, "retentionInDays", json!(2));
+    }
     set(&mut group, "logGroupName", json!(name));
     set(&mut group, "arn", json!(format!("{arn}:*")));
     set(&mut group, "logGroupArn", json!(arn));

@@ -116,6 +116,55 @@ fn write(out: &mut String, value: &Value) {
     }
 }
 
+/// The root element of a document and what is in it: elements become members, those that are there more than
+/// once lists, and attributes are left out. What follows a mistake is ignored.
+pub fn from_xml(document: &str) -> (String, Value) {
+    fn put(map: &mut Map<String, Value>, name: String, value: Value) {
+        match map.get_mut(&name) {
+            Some(Value::Array(items)) => items.push(value),
+            Some(earlier) => *earlier = Value::Array(vec![earlier.take(), value]),
+            None => drop(map.insert(name, value)),
+        }
+    }
+    let mut open: Vec<(String, Map<String, Value>, String)> = vec![Default::default()];
+    for part in document.split('<').skip(1) {
+        let (tag, text) = part.split_once('>').unwrap_or((part, ""));
+        let name = tag.split([' ', '/']).next().unwrap_or_default().to_owned();
+        match tag.chars().next() {
+            Some('?' | '!') => {}
+            Some('/') => {
+                let Some((name, map, text)) = open.pop() else { break };
+                let value = if map.is_empty() { Value::String(unescape(&text)) } else { Value::Object(map) };
+                if let Some((_, parent, _)) = open.last_mut() {
+                    put(parent, name, value);
+                }
+            }
+            _ if tag.ends_with('/') => {
+                if let Some((_, parent, _)) = open.last_mut() {
+                    put(parent, name, Value::String(String::new()));
+                }
+            }
+            _ => open.push((name, Map::new(), text.to_owned())),
+        }
+    }
+    let root = open.into_iter().next().and_then(|(_, map, _)| map.into_iter().next());
+    root.unwrap_or_else(|| (String::new(), Value::Object(Map::new())))
+}
+
+/// The elements of this name, one or many.
+pub fn many<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    match value.get(name) {
+        Some(Value::Array(items)) => items,
+        Some(one) => std::slice::from_ref(one),
+        None => &[],
+    }
+}
+
+fn unescape(text: &str) -> String {
+    let plain = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#34;", "\"");
+    plain.replace("&apos;", "'").replace("&#39;", "'").replace("&amp;", "&")
+}
+
 /// Text made safe for XML.
 pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
@@ -133,6 +182,16 @@ mod tests {
             from_form(form),
             json!({"Action": "X", "Tags": [{"Key": "a b", "Value": "1 2"}], "Names": ["x", "y"], "Matcher": {"HttpCode": "200"}})
         );
+    }
+
+    #[test]
+    fn xml_becomes_a_value() {
+        let xml =
+            "<?xml version=\"1.0\"?>\n<A xmlns=\"urn:x\"><B>1 &amp; 2</B><C><D>x</D><D/></C><B>3</B></A>";
+        let (root, value) = from_xml(xml);
+        assert_eq!((root.as_str(), &value), ("A", &json!({"B": ["1 & 2", "3"], "C": {"D": ["x", ""]}})));
+        assert_eq!((many(&value, "C").len(), many(&value, "B").len(), many(&value, "E").len()), (1, 2, 0));
+        assert_eq!(from_xml("</x>not xml").1, json!({}));
     }
 
     #[test]

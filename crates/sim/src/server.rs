@@ -20,6 +20,9 @@ use tokio::time::{Instant, MissedTickBehavior};
 /// How often virtual time is moved on.
 const TICK: Duration = Duration::from_millis(20);
 
+/// How often a long poll looks.
+const POLL: Duration = Duration::from_millis(100);
+
 /// Serves HTTP/1.1 with keep-alive on `listener` until `shutdown` is ready.
 pub async fn serve(listener: TcpListener, handle: SimHandle, shutdown: impl Future<Output = ()>) {
     let mut shutdown = pin!(shutdown);
@@ -57,17 +60,43 @@ async fn answer(handle: SimHandle, request: Request<Incoming>) -> io::Result<Res
         *response.status_mut() = http::StatusCode::BAD_REQUEST;
         return Ok(response);
     };
-    let response = handle.request(Request::from_parts(parts, body.to_bytes()));
-    let damage = response.extensions().get::<Damage>().cloned();
-    match damage {
-        // Without a response hyper closes the connection.
-        Some(Damage::Lost) => return Err(io::ErrorKind::ConnectionReset.into()),
-        Some(Damage::Late(millis)) => {
-            tokio::time::sleep(Duration::from_millis(millis.try_into().unwrap_or(0))).await;
+    let response = handle.send(Request::from_parts(parts, body.to_bytes())).await?;
+    let whole = response.extensions().get() != Some(&Damage::Truncated);
+    Ok(response.map(|body| Sent(Some(body), whole)))
+}
+
+impl SimHandle {
+    /// Answers a request as a client meets it, on the socket or in process: late answers come late, a long
+    /// poll waits, and one that is lost is an error. A truncated body is shorter than its `content-length`.
+    ///
+    /// # Errors
+    /// Where the connection would have been reset.
+    pub async fn send(&self, request: Request<Bytes>) -> io::Result<Response<Bytes>> {
+        let response = self.request(request.clone());
+        match response.extensions().get() {
+            Some(Damage::Lost) => Err(io::ErrorKind::ConnectionReset.into()),
+            Some(Damage::Late(millis)) => {
+                tokio::time::sleep(millis_of(*millis)).await;
+                Ok(response)
+            }
+            Some(Damage::Waits(millis)) => {
+                let input = serde_json::from_slice(request.body()).unwrap_or_default();
+                let (until, wall) = (self.now_epoch_millis() + millis, Instant::now() + millis_of(*millis));
+                while self.now_epoch_millis() < until && Instant::now() < wall && !self.has_message(&input) {
+                    tokio::time::sleep(POLL).await;
+                }
+                match self.has_message(&input) {
+                    true => Ok(self.request(request)),
+                    false => Ok(response),
+                }
+            }
+            _ => Ok(response),
         }
-        _ => {}
     }
-    Ok(response.map(|body| Sent(Some(body), damage != Some(Damage::Truncated))))
+}
+
+fn millis_of(millis: i64) -> Duration {
+    Duration::from_millis(millis.try_into().unwrap_or(0))
 }
 
 /// A body in one piece. Of one that is not whole the length is not said, so that the header's may be larger.

@@ -4,8 +4,10 @@ use crate::ecr::Ecr;
 use crate::ecs::Ecs;
 use crate::elbv2::Elb;
 use crate::logs::Logs;
+use crate::parameters::Parameters;
 use crate::s3::S3;
 use crate::scaling::Scaling;
+use crate::sqs::Sqs;
 use crate::table::{self, Run};
 use crate::value;
 use bytes::Bytes;
@@ -101,6 +103,8 @@ pub struct Sim {
     pub(crate) ecr: Ecr,
     pub(crate) logs: Logs,
     pub(crate) s3: S3,
+    pub(crate) sqs: Sqs,
+    pub(crate) parameters: Parameters,
     random: u64,
     requests: u64,
 }
@@ -135,6 +139,8 @@ impl Sim {
             ecr: Ecr::default(),
             logs: Logs::default(),
             s3: S3::default(),
+            sqs: Sqs::default(),
+            parameters: Parameters::default(),
         }
     }
 

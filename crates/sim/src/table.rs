@@ -2,7 +2,7 @@
 
 use crate::sim::{Answer, ApiError, Reply, Sim};
 use crate::value::{self, list, text};
-use crate::{ecr, ecs, elbv2, logs, s3, scaling, sts};
+use crate::{ecr, ecs, elbv2, logs, parameters, s3, scaling, sqs, sts};
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -85,20 +85,21 @@ const TABLES: &[&[Operation]] = &[
     logs::OPERATIONS,
     s3::OPERATIONS,
     sts::OPERATIONS,
+    sqs::OPERATIONS,
+    parameters::SSM,
+    parameters::SECRETS,
 ];
 
 /// Every operation there is.
 pub fn operations() -> impl Iterator<Item = &'static Operation> {
-    TABLES.iter().flat_map(|table| table.iter())
+    TABLES.iter().flat_map(|table| table.iter()).chain(s3::DOCUMENTS.iter())
 }
 
 /// The operation, if there is one of that name.
 pub fn find(service: &str, name: &str) -> Option<&'static Operation> {
-    TABLES
-        .iter()
-        .find(|table| table.first().is_some_and(|row| row.service == service))?
-        .iter()
-        .find(|row| row.name == name)
+    let table = TABLES.iter().find(|table| table.first().is_some_and(|row| row.service == service))?;
+    let more = if service == "s3" { s3::DOCUMENTS.as_slice() } else { &[] };
+    table.iter().chain(more).find(|row| row.name == name)
 }
 
 /// What AWS says to an operation it does not have, in the words of the service's protocol.

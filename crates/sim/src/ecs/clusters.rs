@@ -2,7 +2,7 @@
 
 use super::{TAGS, includes, invalid, paging, short};
 use crate::sim::{Answer, ApiError, Sim};
-use crate::value::{self, fill, page, paged, set, text, texts};
+use crate::value::{self, fill, list, list_mut, page, paged, set, text, texts};
 use serde_json::{Value, json};
 
 /// What AWS says where a cluster is missing.
@@ -53,6 +53,34 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
         fill(&mut cluster, "capacityProviders", json!([]));
         fill(&mut cluster, "defaultCapacityProviderStrategy", json!([]));
         sim.ecs.clusters.insert(name.clone(), cluster);
+    }
+    let all = json!({"include": ["TAGS", "SETTINGS", "CONFIGURATIONS"]});
+    Ok(json!({"cluster": show(sim, &name, &all)}))
+}
+
+/// Changes settings, configuration, Service Connect defaults or capacity providers: what is sent replaces
+/// what was there, settings one by one.
+pub(super) fn update(sim: &mut Sim, input: &Value) -> Answer {
+    let name = named(sim, input)?;
+    let Some(cluster) = sim.ecs.clusters.get_mut(&name) else {
+        return Err(not_found());
+    };
+    for member in
+        ["configuration", "serviceConnectDefaults", "capacityProviders", "defaultCapacityProviderStrategy"]
+    {
+        if let Some(new) = input.get(member) {
+            set(cluster, member, new.clone());
+        }
+    }
+    for item in list_mut(cluster, "defaultCapacityProviderStrategy").into_iter().flatten() {
+        fill(item, "base", json!(0));
+        fill(item, "weight", json!(0));
+    }
+    for setting in list(input, "settings") {
+        if let Some(settings) = list_mut(cluster, "settings") {
+            settings.retain(|it| it["name"] != setting["name"]);
+            settings.push(setting.clone());
+        }
     }
     let all = json!({"include": ["TAGS", "SETTINGS", "CONFIGURATIONS"]});
     Ok(json!({"cluster": show(sim, &name, &all)}))

@@ -4,7 +4,7 @@ use super::services::{Service, ServiceDeployment};
 use super::shown::revision_counts;
 use super::{Key, invalid, paging, scheduler, short};
 use crate::sim::{Answer, Sim};
-use crate::value::{self, list, page, paged, set, text, texts};
+use crate::value::{self, has, list, page, paged, set, text, texts};
 use serde_json::{Value, json};
 
 pub(super) fn list_deployments(sim: &mut Sim, input: &Value) -> Answer {
@@ -44,6 +44,9 @@ pub(super) fn describe(sim: &mut Sim, input: &Value) -> Answer {
 pub(super) fn describe_revisions(sim: &mut Sim, input: &Value) -> Answer {
     each(sim, input, "serviceRevisionArns", "serviceRevisions", |sim, service, arn| {
         let mut revision = service.revision(arn)?.clone();
+        if has(&revision, "resolvedConfiguration") {
+            return Some(revision);
+        }
         let balancers: Vec<Value> = list(&revision, "loadBalancers")
             .iter()
             .filter_map(|it| text(it, "targetGroupArn"))
@@ -55,7 +58,6 @@ pub(super) fn describe_revisions(sim: &mut Sim, input: &Value) -> Answer {
         if !balancers.is_empty() {
             set(&mut revision, "resolvedConfiguration", json!({"loadBalancers": balancers}));
         }
-        set(&mut revision, "guardDutyEnabled", json!(false));
         Some(revision)
     })
 }
@@ -83,7 +85,7 @@ fn each(
 }
 
 /// The service that the ARN of a service deployment or revision belongs to.
-fn key_in(arn: &str) -> Option<Key> {
+pub(super) fn key_in(arn: &str) -> Option<Key> {
     let mut parts = arn.split('/').skip(1);
     Some((parts.next()?.to_owned(), parts.next()?.to_owned()))
 }
@@ -124,6 +126,9 @@ fn show(sim: &Sim, service: &Service, it: &ServiceDeployment) -> Value {
         },
     });
     stamp(&mut out, it);
+    if let Some(stages) = &it.stages {
+        stages.show(&mut out);
+    }
     if let Some((reason, at, revision)) = &it.rollback {
         set(
             &mut out,

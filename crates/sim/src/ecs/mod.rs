@@ -2,9 +2,11 @@
 
 pub mod clusters;
 pub mod deployments;
+pub mod events;
 pub mod scheduler;
 pub mod services;
 pub mod shown;
+pub mod stages;
 pub mod task_definitions;
 pub mod tasks;
 
@@ -20,13 +22,34 @@ use task_definitions::Family;
 pub type Key = (String, String);
 
 /// Everything ECS keeps.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Ecs {
     pub(crate) clusters: BTreeMap<String, Value>,
     pub(crate) families: BTreeMap<String, Family>,
     pub(crate) services: BTreeMap<Key, Service>,
     /// When the scheduler looks at which service next.
     pub(crate) wakes: BTreeSet<(i64, Key)>,
+    /// The ARN of the queue that events go to.
+    pub(crate) events_to: Option<String>,
+    /// How long an INACTIVE service can still be described, in milliseconds. Not published; an hour is what
+    /// others have seen.
+    pub(crate) remembered: i64,
+    /// The year whose defaults are described: AWS adds members over time.
+    pub(crate) epoch: i64,
+}
+
+impl Default for Ecs {
+    fn default() -> Self {
+        Self {
+            clusters: BTreeMap::new(),
+            families: BTreeMap::new(),
+            services: BTreeMap::new(),
+            wakes: BTreeSet::new(),
+            events_to: None,
+            remembered: 3_600_000,
+            epoch: 2026,
+        }
+    }
 }
 
 impl Ecs {
@@ -83,6 +106,9 @@ pub const OPERATIONS: &[Operation] = &[
     read(SERVICE, "DescribeClusters", clusters::describe),
     read(SERVICE, "ListClusters", clusters::list_clusters),
     write(SERVICE, "DeleteCluster", clusters::delete),
+    write(SERVICE, "UpdateCluster", clusters::update),
+    write(SERVICE, "UpdateClusterSettings", clusters::update),
+    write(SERVICE, "PutClusterCapacityProviders", clusters::update),
     write(SERVICE, "CreateService", services::create),
     write(SERVICE, "UpdateService", services::update),
     write(SERVICE, "DeleteService", services::delete),
@@ -100,6 +126,8 @@ pub const OPERATIONS: &[Operation] = &[
     read(SERVICE, "ListServiceDeployments", deployments::list_deployments),
     read(SERVICE, "DescribeServiceDeployments", deployments::describe),
     read(SERVICE, "DescribeServiceRevisions", deployments::describe_revisions),
+    write(SERVICE, "StopServiceDeployment", stages::stop),
+    write(SERVICE, "ContinueServiceDeployment", stages::go_on),
     tags(SERVICE, "TagResource", &TAGS, TagVerb::Add),
     tags(SERVICE, "UntagResource", &TAGS, TagVerb::Remove),
     tags(SERVICE, "ListTagsForResource", &TAGS, TagVerb::List),

@@ -2,9 +2,10 @@
 //!
 //! Each service is looked at only when something of it is due, so a steady fleet costs nothing.
 
-use super::Key;
 use super::services::{Deployment, REVISION, Service, ServiceDeployment};
-use super::tasks::{self, Task, Turn};
+use super::stages::{self, Stages};
+use super::tasks::{self, Behaviour, Task, Turn};
+use super::{Key, events};
 use crate::sim::Sim;
 use crate::value::{self, flag, int, set, text};
 use serde_json::{Value, json};
@@ -15,9 +16,8 @@ const NOTICE: i64 = 1_000;
 const STEADY: i64 = 6 * 3_600_000;
 /// The longest delay between attempts to start tasks that keep failing: 27 minutes.
 const LONGEST_DELAY: i64 = 27 * 60_000;
-/// How long an INACTIVE service can still be described.
-const REMEMBERED: i64 = 3_600_000;
 
+const NO_CAPACITY: &str = "was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.";
 const IMPAIRED: &str = "is unable to consistently start tasks successfully. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.";
 
 /// Has the scheduler look at a service soon.
@@ -51,7 +51,7 @@ pub fn wake(sim: &mut Sim) {
         "DRAINING" => drain(sim, &mut service),
         _ => {}
     }
-    let gone = service.inactive_at.is_some_and(|at| sim.now - at >= REMEMBERED);
+    let gone = service.inactive_at.is_some_and(|at| sim.now - at >= sim.ecs.remembered);
     if gone {
         return;
     }
@@ -65,12 +65,12 @@ pub fn wake(sim: &mut Sim) {
 /// When a service needs looking at again.
 fn next(sim: &Sim, service: &Service) -> Option<i64> {
     if let Some(at) = service.inactive_at {
-        return Some(at + REMEMBERED);
+        return Some(at + sim.ecs.remembered);
     }
     let tasks = service.tasks.iter().flat_map(|task| [task.due, task.healthy_at, task.unhealthy_at]);
     let launch = (service.launch_after > sim.now).then_some(service.launch_after);
     let steady = service.steady.map(|at| at + STEADY);
-    tasks.flatten().chain(launch).chain(steady).min()
+    tasks.flatten().chain(launch).chain(steady).chain(stages::due(service)).min()
 }
 
 /// Begins a deployment of what the service asks for now.
@@ -87,6 +87,11 @@ pub fn deploy(sim: &mut Sim, service: &mut Service) {
     set(&mut revision, "platformFamily", json!("Linux"));
     let images = images(sim, &revision);
     set(&mut revision, "containerImages", images);
+    set(&mut revision, "guardDutyEnabled", json!(false));
+    let stages = Stages::of(service, sim.now);
+    if stages.is_some() {
+        stages::resolve(service, &mut revision);
+    }
     service.revisions.push(revision);
 
     let now = sim.now;
@@ -112,6 +117,7 @@ pub fn deploy(sim: &mut Sim, service: &mut Service) {
             failed: 0,
             rollback: None,
             configuration: service.config["deploymentConfiguration"].clone(),
+            stages,
             created: now,
             updated: now,
             finished: None,
@@ -149,6 +155,7 @@ fn begin(
     );
     service.steady = None;
     service.launch_after = sim.now;
+    events::deployment(sim, service, &service.deployments[0]);
 }
 
 fn images(sim: &Sim, revision: &Value) -> Value {
@@ -181,15 +188,19 @@ fn progress(sim: &mut Sim, service: &mut Service) {
     let mut all = std::mem::take(&mut service.tasks);
     for task in &mut all {
         while task.due.is_some_and(|at| at <= now) {
-            match tasks::turn(sim, task) {
+            let turned = tasks::turn(sim, task);
+            if sim.ecs.events_to.is_some() {
+                let shown = tasks::show(sim, service, task, false);
+                events::task(sim, shown);
+            }
+            match turned {
                 Turn::Runs => runs(sim, service, task),
-                Turn::Failed => failed(sim, service, &task.deployment),
+                Turn::Failed => {
+                    deregister(sim, task);
+                    failed(sim, service, &task.deployment);
+                }
                 Turn::Stopped => {
-                    for (arn, port) in &task.targets {
-                        if let Some(group) = sim.elb.target_group_mut(arn) {
-                            group.remove(&task.address, *port);
-                        }
-                    }
+                    deregister(sim, task);
                     service.say(sim, &format!("has stopped 1 running tasks: (task {}).", task.id()));
                 }
                 Turn::None => {}
@@ -211,6 +222,14 @@ fn progress(sim: &mut Sim, service: &mut Service) {
         }
     }
     service.tasks = all;
+}
+
+fn deregister(sim: &mut Sim, task: &Task) {
+    for (arn, port) in &task.targets {
+        if let Some(group) = sim.elb.target_group_mut(arn) {
+            group.remove(&task.address, *port);
+        }
+    }
 }
 
 fn runs(sim: &mut Sim, service: &mut Service, task: &mut Task) {
@@ -274,6 +293,7 @@ fn failed(sim: &mut Sim, service: &mut Service, deployment: &str) {
     service.launch_after = now + delay;
     if failures == 3 {
         service.say(sim, IMPAIRED);
+        events::action(sim, &service.arn, service.cluster(), "WARN", "SERVICE_TASK_START_IMPAIRED");
     }
     if let Some(it) = service.service_deployment(&arn) {
         it.failed = failures;
@@ -285,15 +305,29 @@ fn failed(sim: &mut Sim, service: &mut Service, deployment: &str) {
     let it = &mut service.deployments[index];
     it.rollout = "FAILED";
     it.reason = "ECS deployment circuit breaker: tasks failed to start.".to_owned();
-    let (failed_id, failed_revision) = (it.id.clone(), it.revision.clone());
+    let failed_id = it.id.clone();
     service.say(sim, &format!("(deployment {failed_id}) deployment failed: tasks failed to start."));
-    let target = service.completed.clone().filter(|target| rolls_back && *target != failed_revision);
+    events::deployment(sim, service, &service.deployments[index]);
+    let reason = "Service deployment rolled back because the circuit breaker threshold was exceeded.";
+    go_back(sim, service, reason, rolls_back);
+}
+
+/// Ends the newest deployment and goes back to the last revision that completed, if there is one and that
+/// is wanted; else the deployment stalls.
+pub(super) fn go_back(sim: &mut Sim, service: &mut Service, why: &str, wanted: bool) {
+    let now = sim.now;
+    let Some(newest) = service.deployments.first() else {
+        return;
+    };
+    let (failed_id, failed_revision) = (newest.id.clone(), newest.revision.clone());
+    let arn = newest.service_deployment.clone();
+    let staged = stages::active(service);
+    let target = service.completed.clone().filter(|target| wanted && *target != failed_revision);
     let record = service.service_deployment(&arn);
     let Some(target) = target else {
-        // Nothing to go back to: the deployment stalls.
         if let Some(record) = record {
             let was_rolling_back = record.rollback.is_some();
-            record.status = if was_rolling_back || rolls_back { "ROLLBACK_FAILED" } else { "STOPPED" };
+            record.status = if was_rolling_back || wanted { "ROLLBACK_FAILED" } else { "STOPPED" };
             record.reason = "Service deployment circuit breaker: tasks failed to start.".to_owned();
             record.finished = Some(now);
         }
@@ -301,33 +335,33 @@ fn failed(sim: &mut Sim, service: &mut Service, deployment: &str) {
     };
     if let Some(record) = record {
         record.status = "ROLLBACK_IN_PROGRESS";
-        record.reason =
-            "Service deployment rolled back because the circuit breaker threshold was exceeded.".to_owned();
+        why.clone_into(&mut record.reason);
         record.rollback = Some((record.reason.clone(), now, target.clone()));
     }
     // Going back restores the whole revision, not only the task definition.
     if let Some(revision) = service.revision(&target).cloned() {
         for name in REVISION {
-            match (revision.get(*name), service.config.as_object_mut()) {
-                (Some(member), Some(map)) => {
-                    map.insert((*name).to_owned(), member.clone());
-                }
-                (None, Some(map)) => {
-                    map.remove(*name);
-                }
-                _ => {}
+            match revision.get(*name) {
+                Some(member) => set(&mut service.config, name, member.clone()),
+                None => value::unset(&mut service.config, name),
             }
         }
     }
     let completed_id =
         service.deployments.iter().find(|it| it.revision == target).map_or(failed_id, |it| it.id.clone());
     service.say(sim, &format!("rolling back to deployment {completed_id}."));
+    if staged && stages::go_back(sim, service, &target) {
+        return;
+    }
     let reason = format!("ECS deployment circuit breaker: rolling back to deploymentId {completed_id}.");
     begin(sim, service, target, arn, Some(reason));
 }
 
 /// Starts and stops tasks towards the count wanted, within the limits of the deployment configuration.
 fn balance(sim: &mut Sim, service: &mut Service) {
+    if stages::balance(sim, service) {
+        return;
+    }
     let Some(primary) = service.deployments.first() else {
         return;
     };
@@ -357,9 +391,16 @@ fn balance(sim: &mut Sim, service: &mut Service) {
     settle(sim, service, &id);
 }
 
-fn start(sim: &mut Sim, service: &mut Service, id: &str, revision: &str, count: i64) {
+pub(super) fn start(sim: &mut Sim, service: &mut Service, id: &str, revision: &str, count: i64) {
     let definition =
         service.revision(revision).and_then(|it| text(it, "taskDefinition")).unwrap_or_default().to_owned();
+    let found = super::task_definitions::find(sim, &definition);
+    if count > 0 && found.is_some_and(|it| Behaviour::of(sim, it) == Behaviour::NoCapacity) {
+        service.say(sim, NO_CAPACITY);
+        events::action(sim, &service.arn, service.cluster(), "ERROR", "SERVICE_TASK_PLACEMENT_FAILURE");
+        service.launch_after = sim.now + 60_000;
+        return;
+    }
     let mut started = String::new();
     for _ in 0..count {
         let task = tasks::launch(sim, service, id, &definition);
@@ -372,7 +413,7 @@ fn start(sim: &mut Sim, service: &mut Service, id: &str, revision: &str, count: 
 }
 
 /// Stops up to `count` of the tasks chosen, those that serve nobody first, then the oldest.
-fn stop(sim: &mut Sim, service: &mut Service, count: i64, chosen: impl Fn(&Task) -> bool) {
+pub(super) fn stop(sim: &mut Sim, service: &mut Service, count: i64, chosen: impl Fn(&Task) -> bool) {
     let by = service.deployments.first().map_or("", |it| &it.id);
     let reason = format!("Scaling activity initiated by (deployment {by})");
     let mut all = std::mem::take(&mut service.tasks);
@@ -389,7 +430,7 @@ fn stop(sim: &mut Sim, service: &mut Service, count: i64, chosen: impl Fn(&Task)
 }
 
 /// Completes a deployment and says so where nothing is left to do.
-fn settle(sim: &mut Sim, service: &mut Service, id: &str) {
+pub(super) fn settle(sim: &mut Sim, service: &mut Service, id: &str) {
     let now = sim.now;
     let busy = |deployment: &str| {
         service.tasks.iter().any(|task| task.deployment == deployment && task.status != "STOPPED")
@@ -427,10 +468,12 @@ fn settle(sim: &mut Sim, service: &mut Service, id: &str) {
             record.updated = now;
         }
         service.say(sim, &format!("(deployment {id}) deployment completed."));
+        events::deployment(sim, service, &service.deployments[0]);
     }
     if service.steady.is_none_or(|at| now - at >= STEADY) {
         service.steady = Some(now);
         service.say(sim, "has reached a steady state.");
+        events::action(sim, &service.arn, service.cluster(), "INFO", "SERVICE_STEADY_STATE");
     }
 }
 

@@ -3,6 +3,7 @@
 use super::clusters::named;
 use super::scheduler;
 use super::shown::show;
+use super::stages::Stages;
 use super::tasks::Task;
 use super::{Key, TAGS, includes, invalid, paging, short, task_definitions};
 use crate::sim::{Answer, ApiError, Sim};
@@ -86,6 +87,8 @@ pub struct ServiceDeployment {
     pub rollback: Option<(String, i64, String)>,
     /// The deployment configuration it ran under.
     pub configuration: Value,
+    /// Where it is, unless it is a rolling one.
+    pub(super) stages: Option<Stages>,
     pub(super) created: i64,
     pub(super) updated: i64,
     pub(super) finished: Option<i64>,
@@ -347,6 +350,8 @@ pub(super) fn update(sim: &mut Sim, input: &Value) -> Answer {
 pub fn set_desired(sim: &mut Sim, key: &Key, count: i64) {
     if let Some(service) = sim.ecs.services.get_mut(key) {
         service.desired = count;
+        let arn = service.arn.clone();
+        super::events::action(sim, &arn, &key.0, "INFO", "SERVICE_DESIRED_COUNT_UPDATED");
         scheduler::soon(sim, key);
     }
 }
@@ -442,6 +447,7 @@ fn validate(sim: &Sim, config: &Value, input: &Value) -> Result<(), ApiError> {
         network.and_then(|it| it.get("awsvpcConfiguration")).map_or(0, |it| list(it, "subnets").len());
     let balancers = list(config, "loadBalancers");
     let checked = list(definition, "containerDefinitions").iter().any(|it| has(it, "healthCheck"));
+    let staged = text(deployment, "strategy").is_some_and(|it| it != "ROLLING");
     let grace = int(input, "healthCheckGracePeriodSeconds").unwrap_or(0);
     refuse! {
         desired.is_some_and(|it| it < 0) => invalid("desiredCount cannot be negative.");
@@ -462,6 +468,7 @@ fn validate(sim: &Sim, config: &Value, input: &Value) -> Result<(), ApiError> {
         fargate && !texts(definition, "compatibilities").contains(&"FARGATE") => invalid("Task definition does not support launch_type FARGATE.");
         balancers.is_empty() && !checked && grace > 0 => invalid("Health check grace period is only valid for services configured to use load balancers");
         !(0..=2_147_483_647).contains(&grace) => invalid("healthCheckGracePeriodSeconds is out of range");
+        staged && balancers.iter().any(|it| !has(it, "advancedConfiguration")) => invalid("advancedConfiguration with alternateTargetGroupArn, productionListenerRule and roleArn is required for this deployment strategy.");
         balancers.len() > 5 => invalid("load balancers can have at most 5 items.");
     }
     // AWS looks at target groups when they are sent, not on every update.

@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 /// A service as DescribeServices shows it.
 pub fn show(sim: &Sim, service: &Service, tags: bool) -> Value {
-    let mut out = service.config.clone();
-    if let Some(map) = out.as_object_mut() {
-        map.retain(|name, _| {
-            !ON_DEPLOYMENTS.contains(&name.as_str()) && name != "gatewayConnectors" && name != "monitoring"
-        });
-    }
+    let kept =
+        |name: &str| !ON_DEPLOYMENTS.contains(&name) && name != "gatewayConnectors" && name != "monitoring";
+    let config = service.config.as_object().into_iter().flatten();
+    let mut out: Value =
+        config.filter(|(name, _)| kept(name)).map(|(name, it)| (name.clone(), it.clone())).collect();
+    without_later_defaults(sim.ecs.epoch, &mut out);
     set(&mut out, "serviceArn", json!(service.arn));
     set(&mut out, "serviceName", json!(service.name()));
     set(&mut out, "clusterArn", json!(clusters::arn(sim, service.cluster())));
@@ -41,6 +41,29 @@ pub fn show(sim: &Sim, service: &Service, tags: bool) -> Value {
         set(&mut out, "tags", TAGS.show(sim.tags.get(&service.arn)));
     }
     out
+}
+
+/// Takes out of a service the defaults that AWS began to show only after `epoch`.
+fn without_later_defaults(epoch: i64, out: &mut Value) {
+    if epoch >= 2026 {
+        return;
+    }
+    let later = [
+        (
+            2026,
+            "/deploymentConfiguration/deploymentCircuitBreaker",
+            "thresholdConfiguration",
+            json!({"type": "BOUNDED_PERCENT", "value": 50}),
+        ),
+        (2026, "/deploymentConfiguration/deploymentCircuitBreaker", "resetOnHealthyTask", json!(true)),
+        (2025, "/deploymentConfiguration", "strategy", json!("ROLLING")),
+        (2025, "/deploymentConfiguration", "bakeTimeInMinutes", json!(0)),
+    ];
+    for (_, at, name, default) in later.into_iter().filter(|(since, ..)| epoch < *since) {
+        if let Some(it) = out.pointer_mut(at).filter(|it| it[name] == default) {
+            value::unset(it, name);
+        }
+    }
 }
 
 /// How many tasks of a revision are wanted, run and come.

@@ -29,7 +29,10 @@ const FARGATE: &[(i64, i64, i64, i64)] = &[
 pub fn find<'a>(sim: &'a Sim, name: &str) -> Option<&'a Value> {
     let name = super::short(name);
     match name.split_once(':') {
-        Some((family, revision)) => sim.ecs.families.get(family)?.revisions.get(&revision.parse().ok()?),
+        Some((family, revision)) => {
+            let found = sim.ecs.families.get(family)?.revisions.get(&revision.parse().ok()?)?;
+            (!is_gone(sim, found)).then_some(found)
+        }
         None => sim
             .ecs
             .families
@@ -65,6 +68,22 @@ pub fn normal(mut definition: Value) -> Value {
         fill_in(&mut definition);
     }
     definition
+}
+
+/// Whether a deleted revision has vanished: some minutes after nothing refers to it any more.
+fn is_gone(sim: &Sim, definition: &Value) -> bool {
+    let Some(asked) = value::number(definition, "deleteRequestedAt") else {
+        return false;
+    };
+    let arn = text(definition, "taskDefinitionArn");
+    let refers = |service: &super::services::Service| {
+        service.tasks.iter().any(|it| Some(it.definition.as_str()) == arn && it.status != "STOPPED")
+            || service
+                .deployments
+                .iter()
+                .any(|it| service.revision(&it.revision).is_some_and(|it| text(it, "taskDefinition") == arn))
+    };
+    sim.now - (asked * 1000.0) as i64 > 600_000 && !sim.ecs.services.values().any(refers)
 }
 
 fn find_mut<'a>(sim: &'a mut Sim, name: &str) -> Option<&'a mut Value> {
@@ -169,7 +188,7 @@ pub(super) fn list_revisions(sim: &mut Sim, input: &Value) -> Answer {
         .iter()
         .filter(|(family, _)| wanted.is_none_or(|wanted| wanted == *family))
         .flat_map(|(family, of)| of.revisions.iter().map(move |(number, it)| (family, number, it)))
-        .filter(|(_, _, definition)| text(definition, "status") == Some(status))
+        .filter(|(_, _, definition)| text(definition, "status") == Some(status) && !is_gone(sim, definition))
         .map(|(family, number, it)| (format!("{family}:{number:09}"), it["taskDefinitionArn"].clone()))
         .collect();
     if text(input, "sort") == Some("DESC") {

@@ -2,7 +2,7 @@
 
 use super::clusters::{self, named};
 use super::services::Service;
-use super::{TAGS, includes, invalid, paging, scheduler, short, task_definitions};
+use super::{TAGS, includes, invalid, paging, scheduler, short, stages, task_definitions};
 use crate::sim::{Answer, Sim};
 use crate::value::{self, has, int, list, page, paged, set, text, texts};
 use serde_json::{Value, json};
@@ -14,27 +14,41 @@ use std::collections::{BTreeMap, BTreeSet};
 pub enum Behaviour {
     /// Starts within 20 to 40 seconds and stays healthy.
     Ok,
-    /// Starts two minutes later than that.
-    Slow,
-    /// Its image cannot be pulled.
+    /// `slow`, `slow-300`: starts so many seconds later than that (two minutes).
+    Slow(i64),
+    /// `pullfail`: its image cannot be pulled.
     PullFail,
-    /// Its essential container exits as soon as it has started.
-    Crash,
-    /// Runs, and fails whatever health check there is.
-    Unhealthy,
+    /// `crash`, `crash-60`: its essential container exits so many seconds after it started (at once).
+    Crash(i64),
+    /// `unhealthy`, `unhealthy-120`: fails whatever health check there is, from so many seconds on (at once).
+    Unhealthy(i64),
+    /// `flaky`: every other task, by lot, crashes at once.
+    Flaky,
+    /// `no-capacity`: there is no room for it, so that none is started.
+    NoCapacity,
     /// Its log group is missing.
     NoLogGroup,
 }
 
 impl Behaviour {
-    fn of(sim: &Sim, definition: &Value) -> Self {
-        let word = |word: &str| match word {
-            "slow" => Some(Self::Slow),
-            "pullfail" => Some(Self::PullFail),
-            "crash" => Some(Self::Crash),
-            "unhealthy" => Some(Self::Unhealthy),
-            _ => None,
+    fn named(word: &str) -> Option<Self> {
+        let (name, seconds) = match word.rsplit_once('-').map(|(name, text)| (name, text.parse::<i64>())) {
+            Some((name, Ok(seconds))) => (name, Some(seconds)),
+            _ => (word, None),
         };
+        Some(match name {
+            "slow" => Self::Slow(seconds.unwrap_or(120)),
+            "pullfail" => Self::PullFail,
+            "crash" => Self::Crash(seconds.unwrap_or(0)),
+            "unhealthy" => Self::Unhealthy(seconds.unwrap_or(0)),
+            "flaky" => Self::Flaky,
+            "no-capacity" => Self::NoCapacity,
+            _ => return None,
+        })
+    }
+
+    /// What the tasks of a task definition are going to do.
+    pub(super) fn of(sim: &Sim, definition: &Value) -> Self {
         let containers = list(definition, "containerDefinitions");
         let chosen = containers.iter().find_map(|container| {
             let variable = list(container, "environment")
@@ -42,8 +56,8 @@ impl Behaviour {
                 .find(|it| text(it, "name") == Some("SIM_BEHAVIOUR"))
                 .and_then(|it| text(it, "value"));
             match (variable, text(container, "image")) {
-                (Some(variable), _) => word(variable),
-                (None, Some(image)) => sim.ecr.tags_of(image).iter().find_map(|tag| word(tag)),
+                (Some(variable), _) => Self::named(variable),
+                (None, Some(image)) => sim.ecr.tags_of(image).iter().find_map(|tag| Self::named(tag)),
                 (None, None) => None,
             }
         });
@@ -135,7 +149,10 @@ pub(super) fn launch(sim: &mut Sim, service: &Service, deployment: &str, definit
     let draw = sim.draw();
     let due = sim.now + sim.draw_seconds(3, 8);
     let found = task_definitions::find(sim, definition);
-    let behaviour = found.map_or(Behaviour::PullFail, |it| Behaviour::of(sim, it));
+    let behaviour = match found.map_or(Behaviour::PullFail, |it| Behaviour::of(sim, it)) {
+        Behaviour::Flaky if draw & 0x10000 == 0 => Behaviour::Crash(0),
+        behaviour => behaviour,
+    };
     let containers = found.map_or(&[][..], |it| list(it, "containerDefinitions"));
     let digests = containers
         .iter()
@@ -205,7 +222,7 @@ pub(super) fn turn(sim: &mut Sim, task: &mut Task) -> Turn {
             task.pulled = Some(now);
             let wait = match behaviour {
                 Behaviour::PullFail => sim.draw_seconds(100, 150),
-                Behaviour::Slow => sim.draw_seconds(120, 150),
+                Behaviour::Slow(seconds) => seconds * 1000 + sim.draw_seconds(0, 30),
                 Behaviour::NoLogGroup => sim.draw_seconds(5, 10),
                 _ => sim.draw_seconds(17, 32),
             };
@@ -228,13 +245,17 @@ pub(super) fn turn(sim: &mut Sim, task: &mut Task) -> Turn {
             end(task, now, "TaskFailedToStart", reason.to_owned());
             Turn::Failed
         }
-        ("PENDING", Behaviour::Crash) => {
+        ("PENDING", Behaviour::Crash(0)) | ("RUNNING", Behaviour::Crash(_)) => {
             end(task, now, "EssentialContainerExited", "Essential container in task exited".to_owned());
             Turn::Failed
         }
-        ("PENDING", _) => {
+        ("PENDING", behaviour) => {
             task.started = Some(now);
-            task.enter("RUNNING", None);
+            let crash = match behaviour {
+                Behaviour::Crash(seconds) => Some(now + seconds * 1000),
+                _ => None,
+            };
+            task.enter("RUNNING", crash);
             Turn::Runs
         }
         ("DEACTIVATING", _) => {
@@ -257,7 +278,7 @@ pub(super) fn turn(sim: &mut Sim, task: &mut Task) -> Turn {
 /// Works out when a task that has just begun to run counts as healthy, or as failed, and registers it.
 pub(super) fn watch(sim: &mut Sim, service: &Service, task: &mut Task) {
     let now = sim.now;
-    let fails = task.behaviour == Behaviour::Unhealthy;
+    let fails = task.behaviour == Behaviour::Unhealthy(0);
     let (mut passes_at, mut fails_at) = (None::<i64>, None::<i64>);
     let mut check = |passes: i64, fails: i64| {
         passes_at = Some(passes_at.map_or(passes, |at| at.max(passes)));
@@ -269,9 +290,9 @@ pub(super) fn watch(sim: &mut Sim, service: &Service, task: &mut Task) {
         .find(|it| it.id == task.deployment)
         .and_then(|it| service.revision(&it.revision))
         .unwrap_or(&service.config);
-    for balancer in list(revision, "loadBalancers") {
+    for (index, balancer) in list(revision, "loadBalancers").iter().enumerate() {
         let port = int(balancer, "containerPort").unwrap_or_default();
-        let Some(arn) = text(balancer, "targetGroupArn") else {
+        let Some(arn) = stages::resolved(revision, index).or(text(balancer, "targetGroupArn")) else {
             continue;
         };
         let used = sim.elb.in_use(arn);
@@ -298,7 +319,12 @@ pub(super) fn watch(sim: &mut Sim, service: &Service, task: &mut Task) {
     let grace = int(&service.config, "healthCheckGracePeriodSeconds").unwrap_or(0) * 1000;
     match (fails, passes_at, fails_at) {
         (true, _, Some(at)) => task.unhealthy_at = Some(at.max(now + grace)),
-        (false, Some(at), _) => task.healthy_at = Some(at),
+        (false, Some(at), _) => {
+            task.healthy_at = Some(at);
+            if let Behaviour::Unhealthy(seconds) = task.behaviour {
+                task.unhealthy_at = Some(at + seconds * 1000);
+            }
+        }
         // Without any check a task counts once it has run for 40 seconds.
         _ => task.healthy_at = Some(now + 40_000),
     }
@@ -425,10 +451,10 @@ pub(super) fn expired(sim: &Sim, task: &Task) -> bool {
     task.stopped.is_some_and(|at| sim.now - at > 3_600_000)
 }
 
-fn show(sim: &Sim, service: &Service, task: &Task, tags: bool) -> Value {
+pub(super) fn show(sim: &Sim, service: &Service, task: &Task, tags: bool) -> Value {
     let definition = task_definitions::find(sim, &task.definition);
     let health = match (task.container_checked, task.behaviour, task.healthy) {
-        (true, Behaviour::Unhealthy, _) if task.stopping => "UNHEALTHY",
+        (true, Behaviour::Unhealthy(_), _) if task.stopping => "UNHEALTHY",
         (true, _, true) => "HEALTHY",
         _ => "UNKNOWN",
     };
@@ -503,14 +529,14 @@ fn show_container(task: &Task, container: &Value, name: &str, digest: &str, heal
         "cpu": int(container, "cpu").unwrap_or(0).to_string(),
         "networkInterfaces": [{"attachmentId": task.id(), "privateIpv4Address": task.address}],
     });
-    if task.started.is_some() || task.behaviour == Behaviour::Crash && task.stopped.is_some() {
+    if task.started.is_some() || matches!(task.behaviour, Behaviour::Crash(_)) && task.stopped.is_some() {
         set(&mut out, "imageDigest", json!(digest));
         set(&mut out, "runtimeId", json!(format!("{}-{}", task.id(), value::fnv(name) % 10_000_000_000)));
     }
     if task.status == "STOPPED" {
         match task.behaviour {
             Behaviour::PullFail | Behaviour::NoLogGroup => set(&mut out, "reason", json!(task.stop_reason)),
-            Behaviour::Crash => set(&mut out, "exitCode", json!(1)),
+            Behaviour::Crash(_) => set(&mut out, "exitCode", json!(1)),
             _ => set(&mut out, "exitCode", json!(0)),
         }
     }

@@ -1,6 +1,6 @@
 //! Listeners and their rules; the default rule is one of them.
 
-use super::{PAGING, TAGS, invalid, no_group, no_load_balancer, owned, show_attributes};
+use super::{PAGING, TAGS, change_attributes, invalid, no_group, no_load_balancer, owned, show_attributes};
 use crate::sim::{Answer, ApiError, Sim};
 use crate::value::{self, fill, has, int, list, list_mut, page, paged, set, shuffle, text, texts};
 use serde_json::{Value, json};
@@ -13,6 +13,7 @@ pub struct Listener {
     pub(super) load_balancer: String,
     pub(super) rules: BTreeMap<String, Value>,
     pub(super) default_rule: String,
+    attributes: BTreeMap<String, String>,
 }
 
 impl Listener {
@@ -213,6 +214,7 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
         load_balancer,
         rules: BTreeMap::from([(rule_arn.clone(), rule)]),
         default_rule: rule_arn,
+        attributes: attributes(&protocol),
     };
     let shown = listener.show();
     sim.elb.listeners.insert(arn, listener);
@@ -228,6 +230,11 @@ fn secure(config: &mut Value, protocol: &str) -> Result<(), ApiError> {
     }
     if protocol == "HTTPS" {
         fill(config, "MutualAuthentication", json!({"Mode": "off"}));
+        let mutual = value::object_mut(config, "MutualAuthentication");
+        if text(mutual, "Mode") == Some("verify") {
+            fill(mutual, "IgnoreClientCertificateExpiry", json!(false));
+            fill(mutual, "AdvertiseTrustStoreCaNames", json!("off"));
+        }
     }
     Ok(())
 }
@@ -251,6 +258,23 @@ pub(super) fn modify(sim: &mut Sim, input: &Value) -> Answer {
     let listener = sim.elb.listeners.get_mut(&arn).ok_or_else(no_listener)?;
     listener.config = config;
     Ok(json!({"Listeners": [listener.show()]}))
+}
+
+/// Forwards a rule to a pair of target groups, the first with this share of the traffic, as ECS does.
+pub fn weigh(sim: &mut Sim, rule_arn: &str, first: &str, second: &str, share: i64) {
+    let Ok((_, rule)) = rule(sim, rule_arn) else {
+        return;
+    };
+    let mut actions = list(rule, "Actions").to_vec();
+    for action in actions.iter_mut().filter(|it| text(it, "Type") == Some("forward")) {
+        value::unset(action, "TargetGroupArn");
+        let groups = json!([
+            {"TargetGroupArn": first, "Weight": share},
+            {"TargetGroupArn": second, "Weight": 100 - share},
+        ]);
+        set(value::object_mut(action, "ForwardConfig"), "TargetGroups", groups);
+    }
+    replace_actions(sim, rule_arn, actions);
 }
 
 /// Gives a rule new actions, and keeps track of who uses which target group.
@@ -310,15 +334,55 @@ pub(super) fn remove(sim: &mut Sim, arn: &str) {
     }
 }
 
+/// Attributes of a listener by its protocol.
+fn attributes(protocol: &str) -> BTreeMap<String, String> {
+    const HEADERS: &[&str] = &[
+        "strict_transport_security.header_value",
+        "access_control_allow_origin.header_value",
+        "access_control_allow_methods.header_value",
+        "access_control_allow_headers.header_value",
+        "access_control_allow_credentials.header_value",
+        "access_control_expose_headers.header_value",
+        "access_control_max_age.header_value",
+        "content_security_policy.header_value",
+        "x_content_type_options.header_value",
+        "x_frame_options.header_value",
+    ];
+    const SECURE: &[&str] = &[
+        "tls_version",
+        "tls_cipher_suite",
+        "mtls_clientcert",
+        "mtls_clientcert_serial_number",
+        "mtls_clientcert_issuer",
+        "mtls_clientcert_subject",
+        "mtls_clientcert_validity",
+        "mtls_clientcert_leaf",
+    ];
+    match protocol {
+        "HTTP" | "HTTPS" => {
+            let mut all = owned(&[("routing.http.response.server.enabled", "true")]);
+            all.extend(HEADERS.iter().map(|name| (format!("routing.http.response.{name}"), String::new())));
+            let secure = SECURE.iter().filter(|_| protocol == "HTTPS");
+            all.extend(
+                secure.map(|name| (format!("routing.http.request.x_amzn_{name}.header_name"), String::new())),
+            );
+            all
+        }
+        "TCP" | "TCP_UDP" | "GENEVE" => owned(&[("tcp.idle_timeout.seconds", "350")]),
+        _ => BTreeMap::new(),
+    }
+}
+
 pub(super) fn describe_attributes(sim: &mut Sim, input: &Value) -> Answer {
     let arn = value::required(input, "ListenerArn", "ValidationError")?;
     let listener = sim.elb.listeners.get(arn).ok_or_else(no_listener)?;
-    let attributes = match text(&listener.config, "Protocol") {
-        Some("HTTP" | "HTTPS") => owned(&[("routing.http.response.server.enabled", "true")]),
-        Some("TCP" | "TCP_UDP" | "GENEVE") => owned(&[("tcp.idle_timeout.seconds", "350")]),
-        _ => BTreeMap::new(),
-    };
-    Ok(json!({"Attributes": show_attributes(&attributes)}))
+    Ok(json!({"Attributes": show_attributes(&listener.attributes)}))
+}
+
+pub(super) fn modify_attributes(sim: &mut Sim, input: &Value) -> Answer {
+    let arn = value::required(input, "ListenerArn", "ValidationError")?;
+    let listener = sim.elb.listeners.get_mut(arn).ok_or_else(no_listener)?;
+    change_attributes(&mut listener.attributes, input, "Listener")
 }
 
 pub(super) fn create_rule(sim: &mut Sim, input: &Value) -> Answer {

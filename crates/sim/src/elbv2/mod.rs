@@ -124,20 +124,29 @@ pub const OPERATIONS: &[Operation] = &[
     write(SERVICE, "CreateLoadBalancer", create_load_balancer),
     read(SERVICE, "DescribeLoadBalancers", describe_load_balancers),
     write(SERVICE, "DeleteLoadBalancer", delete_load_balancer),
+    write(SERVICE, "SetSecurityGroups", set_on_load_balancer),
+    write(SERVICE, "SetSubnets", set_on_load_balancer),
+    write(SERVICE, "SetIpAddressType", set_on_load_balancer),
     read(SERVICE, "DescribeLoadBalancerAttributes", describe_attributes),
     write(SERVICE, "ModifyLoadBalancerAttributes", modify_attributes),
+    read(SERVICE, "DescribeCapacityReservation", describe_capacity),
+    write(SERVICE, "SetSecurityGroups", set_security_groups),
+    write(SERVICE, "SetSubnets", set_subnets),
     write(SERVICE, "CreateTargetGroup", target_groups::create),
     write(SERVICE, "ModifyTargetGroup", target_groups::modify),
     read(SERVICE, "DescribeTargetGroups", target_groups::describe),
     write(SERVICE, "DeleteTargetGroup", target_groups::delete),
     read(SERVICE, "DescribeTargetGroupAttributes", target_groups::describe_attributes),
     write(SERVICE, "ModifyTargetGroupAttributes", target_groups::modify_attributes),
+    write(SERVICE, "RegisterTargets", target_groups::register),
+    write(SERVICE, "DeregisterTargets", target_groups::deregister),
     read(SERVICE, "DescribeTargetHealth", target_groups::describe_health),
     write(SERVICE, "CreateListener", listeners::create),
     write(SERVICE, "ModifyListener", listeners::modify),
     read(SERVICE, "DescribeListeners", listeners::describe),
     write(SERVICE, "DeleteListener", listeners::delete),
     read(SERVICE, "DescribeListenerAttributes", listeners::describe_attributes),
+    write(SERVICE, "ModifyListenerAttributes", listeners::modify_attributes),
     write(SERVICE, "CreateRule", listeners::create_rule),
     write(SERVICE, "ModifyRule", listeners::modify_rule),
     read(SERVICE, "DescribeRules", listeners::describe_rules),
@@ -210,18 +219,7 @@ fn create_load_balancer(sim: &mut Sim, input: &Value) -> Answer {
     if kind == "application" {
         fill(&mut config, "SecurityGroups", json!(["sg-0default"]));
     }
-    let zones: Vec<Value> = subnets
-        .iter()
-        .enumerate()
-        .map(|(index, subnet)| {
-            json!({
-                "ZoneName": format!("{}{}", sim.config.region, ["a", "b", "c", "d"][index % 4]),
-                "SubnetId": subnet,
-                "LoadBalancerAddresses": [],
-            })
-        })
-        .collect();
-    set(&mut config, "AvailabilityZones", json!(zones));
+    set(&mut config, "AvailabilityZones", zones(sim, &subnets));
     let same = |it: &LoadBalancer| {
         ["Type", "Scheme", "IpAddressType", "SecurityGroups", "AvailabilityZones"]
             .iter()
@@ -261,7 +259,19 @@ fn create_load_balancer(sim: &mut Sim, input: &Value) -> Answer {
         "application" => &[
             ("access_logs.s3.enabled", "false"),
             ("deletion_protection.enabled", "false"),
+            ("client_keep_alive.seconds", "3600"),
+            ("connection_logs.s3.bucket", ""),
+            ("connection_logs.s3.enabled", "false"),
+            ("connection_logs.s3.prefix", ""),
             ("idle_timeout.timeout_seconds", "60"),
+            ("routing.http.preserve_host_header.enabled", "false"),
+            ("routing.http.x_amzn_tls_version_and_cipher_suite.enabled", "false"),
+            ("routing.http.xff_client_port.enabled", "false"),
+            ("routing.http.xff_header_processing.mode", "append"),
+            ("waf.fail_open.enabled", "false"),
+            ("zonal_shift.config.enabled", "false"),
+            ("access_logs.s3.bucket", ""),
+            ("access_logs.s3.prefix", ""),
             ("load_balancing.cross_zone.enabled", "true"),
             ("routing.http.desync_mitigation_mode", "defensive"),
             ("routing.http.drop_invalid_header_fields.enabled", "false"),
@@ -270,13 +280,55 @@ fn create_load_balancer(sim: &mut Sim, input: &Value) -> Answer {
         _ => &[
             ("access_logs.s3.enabled", "false"),
             ("deletion_protection.enabled", "false"),
+            ("access_logs.s3.bucket", ""),
+            ("access_logs.s3.prefix", ""),
+            ("dns_record.client_routing_policy", "any_availability_zone"),
             ("load_balancing.cross_zone.enabled", "false"),
+            ("zonal_shift.config.enabled", "false"),
         ][..],
     };
     let load_balancer = LoadBalancer { config, attributes: owned(attributes), created: sim.now };
     let shown = show_load_balancer(sim, &arn, &load_balancer);
     sim.elb.load_balancers.insert(arn, load_balancer);
     Ok(json!({"LoadBalancers": [shown]}))
+}
+
+fn zones(sim: &Sim, subnets: &[&str]) -> Value {
+    subnets
+        .iter()
+        .enumerate()
+        .map(|(index, subnet)| {
+            json!({
+                "ZoneName": format!("{}{}", sim.config.region, ["a", "b", "c", "d"][index % 4]),
+                "SubnetId": subnet,
+                "LoadBalancerAddresses": [],
+            })
+        })
+        .collect()
+}
+
+/// SetSecurityGroups, SetSubnets and SetIpAddressType: what is sent replaces what was there, and is answered.
+fn set_on_load_balancer(sim: &mut Sim, input: &Value) -> Answer {
+    let arn = value::required(input, "LoadBalancerArn", "ValidationError")?;
+    let subnets = texts(input, "Subnets");
+    let zones = (!subnets.is_empty()).then(|| zones(sim, &subnets));
+    let it = sim.elb.load_balancers.get_mut(arn).ok_or_else(no_load_balancer)?;
+    for name in ["SecurityGroups", "IpAddressType"] {
+        if let Some(new) = input.get(name) {
+            set(&mut it.config, name, new.clone());
+        }
+    }
+    if let Some(zones) = zones {
+        set(&mut it.config, "AvailabilityZones", zones);
+    }
+    let mut answer = value::pick(&it.config, &["AvailabilityZones", "IpAddressType"]);
+    set(&mut answer, "SecurityGroupIds", it.config.get("SecurityGroups").cloned().unwrap_or_default());
+    match (input.get("Subnets"), input.get("SecurityGroups")) {
+        (Some(_), _) => value::unset(&mut answer, "SecurityGroupIds"),
+        (_, Some(_)) => answer = value::pick(&answer, &["SecurityGroupIds"]),
+        _ => answer = value::pick(&answer, &["IpAddressType"]),
+    }
+    Ok(answer)
 }
 
 fn show_load_balancer(sim: &Sim, _arn: &str, it: &LoadBalancer) -> Value {
@@ -340,16 +392,60 @@ fn describe_attributes(sim: &mut Sim, input: &Value) -> Answer {
     Ok(json!({"Attributes": show_attributes(&it.attributes)}))
 }
 
+fn set_security_groups(sim: &mut Sim, input: &Value) -> Answer {
+    let arn = value::required(input, "LoadBalancerArn", "ValidationError")?;
+    let groups = input.get("SecurityGroups").cloned().unwrap_or_default();
+    let it = sim.elb.load_balancers.get_mut(arn).ok_or_else(no_load_balancer)?;
+    set(&mut it.config, "SecurityGroups", groups.clone());
+    Ok(json!({"SecurityGroupIds": groups}))
+}
+
+fn set_subnets(sim: &mut Sim, input: &Value) -> Answer {
+    let arn = value::required(input, "LoadBalancerArn", "ValidationError")?;
+    let mut subnets = texts(input, "Subnets");
+    subnets.extend(list(input, "SubnetMappings").iter().filter_map(|it| text(it, "SubnetId")));
+    refuse! {
+        subnets.len() < 2 => invalid("At least two subnets in two different Availability Zones must be specified");
+    }
+    let zones = zones(sim, &subnets);
+    let it = sim.elb.load_balancers.get_mut(arn).ok_or_else(no_load_balancer)?;
+    set(&mut it.config, "AvailabilityZones", zones.clone());
+    Ok(json!({"AvailabilityZones": zones}))
+}
+
 fn modify_attributes(sim: &mut Sim, input: &Value) -> Answer {
     let arn = value::required(input, "LoadBalancerArn", "ValidationError")?;
     let it = sim.elb.load_balancers.get_mut(arn).ok_or_else(no_load_balancer)?;
+    change_attributes(&mut it.attributes, input, "Load balancer")
+}
+
+/// Changes attributes that are there, all or none; `what` has them.
+fn change_attributes(attributes: &mut BTreeMap<String, String>, input: &Value, what: &str) -> Answer {
+    let mut changed = attributes.clone();
     for attribute in list(input, "Attributes") {
-        let (Some(key), Some(value)) = (text(attribute, "Key"), text(attribute, "Value")) else {
-            continue;
+        let key = text(attribute, "Key").unwrap_or_default();
+        let Some(slot) = changed.get_mut(key) else {
+            let message = format!("{what} attribute key '{key}' is not recognized");
+            return Err(ApiError::new("InvalidConfigurationRequest", message));
         };
-        it.attributes.insert(key.to_owned(), value.to_owned());
+        let value = text(attribute, "Value").unwrap_or_default();
+        let seconds = value.parse::<i64>().ok();
+        refuse! {
+            key == "deregistration_delay.timeout_seconds" && !seconds.is_some_and(|it| (0..=3600).contains(&it)) => ApiError::new("InvalidConfigurationRequest", format!("'{key}' must be between 0 and 3600"));
+        }
+        value.clone_into(slot);
     }
-    Ok(json!({"Attributes": show_attributes(&it.attributes)}))
+    *attributes = changed;
+    Ok(json!({"Attributes": show_attributes(attributes)}))
+}
+
+/// Nothing is reserved.
+fn describe_capacity(sim: &mut Sim, input: &Value) -> Answer {
+    let arn = value::required(input, "LoadBalancerArn", "ValidationError")?;
+    refuse! {
+        !sim.elb.load_balancers.contains_key(arn) => no_load_balancer();
+    }
+    Ok(json!({"CapacityReservationState": []}))
 }
 
 /// Attributes as ELBv2 writes them.

@@ -1,6 +1,6 @@
 //! Target groups: defaults by protocol and target type, attributes, and the health of targets.
 
-use super::{PAGING, TAGS, check_name, invalid, no_group, owned, show_attributes};
+use super::{PAGING, TAGS, change_attributes, check_name, invalid, no_group, owned, show_attributes};
 use crate::sim::{Answer, ApiError, Sim};
 use crate::value::{self, fill, int, list, page, paged, set, text, texts};
 use serde_json::{Value, json};
@@ -50,6 +50,11 @@ impl TargetGroup {
         if let Some(target) = self.targets.get_mut(&(address.to_owned(), port)) {
             target.draining = Some(now);
         }
+        self.delay()
+    }
+
+    /// How long a target drains, in milliseconds.
+    fn delay(&self) -> i64 {
         let delay = self.attributes.get("deregistration_delay.timeout_seconds");
         delay.and_then(|it| it.parse::<i64>().ok()).unwrap_or(300) * 1000
     }
@@ -230,28 +235,42 @@ pub(super) fn describe_attributes(sim: &mut Sim, input: &Value) -> Answer {
 pub(super) fn modify_attributes(sim: &mut Sim, input: &Value) -> Answer {
     let arn = value::required(input, "TargetGroupArn", "ValidationError")?;
     let group = sim.elb.groups.get_mut(arn).ok_or_else(no_group)?;
-    let mut changed = group.attributes.clone();
-    for attribute in list(input, "Attributes") {
-        let key = text(attribute, "Key").unwrap_or_default();
-        let Some(slot) = changed.get_mut(key) else {
-            return Err(ApiError::new(
-                "InvalidConfigurationRequest",
-                format!("Target group attribute key '{key}' is not recognized"),
-            ));
-        };
-        let value = text(attribute, "Value").unwrap_or_default();
-        let seconds = value.parse::<i64>().ok();
-        refuse! {
-            key == "deregistration_delay.timeout_seconds" && !seconds.is_some_and(|it| (0..=3600).contains(&it)) => ApiError::new("InvalidConfigurationRequest", format!("'{key}' must be between 0 and 3600"));
-        }
-        value.clone_into(slot);
+    change_attributes(&mut group.attributes, input, "Target group")
+}
+
+/// The targets of a request, each with its port or the group's.
+fn targets(group: &TargetGroup, input: &Value) -> Vec<(String, i64)> {
+    let own = int(&group.config, "Port").unwrap_or(0);
+    let targets = list(input, "Targets").iter();
+    targets.filter_map(|it| Some((text(it, "Id")?.to_owned(), int(it, "Port").unwrap_or(own)))).collect()
+}
+
+pub(super) fn register(sim: &mut Sim, input: &Value) -> Answer {
+    let arn = value::required(input, "TargetGroupArn", "ValidationError")?;
+    let now = sim.now;
+    let group = sim.elb.groups.get_mut(arn).ok_or_else(no_group)?;
+    for (address, port) in targets(group, input) {
+        group.register(&address, port, now, true);
     }
-    group.attributes = changed;
-    Ok(json!({"Attributes": show_attributes(&group.attributes)}))
+    Ok(json!({}))
+}
+
+pub(super) fn deregister(sim: &mut Sim, input: &Value) -> Answer {
+    let arn = value::required(input, "TargetGroupArn", "ValidationError")?;
+    let now = sim.now;
+    let group = sim.elb.groups.get_mut(arn).ok_or_else(no_group)?;
+    for (address, port) in targets(group, input) {
+        group.drain(&address, port, now);
+    }
+    Ok(json!({}))
 }
 
 pub(super) fn describe_health(sim: &mut Sim, input: &Value) -> Answer {
     let arn = value::required(input, "TargetGroupArn", "ValidationError")?;
+    let now = sim.now;
+    let group = sim.elb.groups.get_mut(arn).ok_or_else(no_group)?;
+    let delay = group.delay();
+    group.targets.retain(|_, it| it.draining.is_none_or(|since| now < since + delay));
     let group = sim.elb.groups.get(arn).ok_or_else(no_group)?;
     let used = sim.elb.in_use(arn);
     let descriptions: Vec<Value> = group

@@ -1,10 +1,11 @@
 //! S3: buckets, versions, conditions. What its requests and answers look like on the wire is in [`wire`].
 
+pub mod documents;
 pub mod wire;
 
 use crate::sim::{Answer, ApiError, Reply, Sim};
 use crate::table::{Operation, object, read, write};
-use crate::value::{hex, int, set, text};
+use crate::value::{self, hex, int, set, text};
 use bytes::Bytes;
 use md5::{Digest, Md5};
 use serde_json::{Value, json};
@@ -17,6 +18,8 @@ pub struct S3 {
     /// Buckets and key prefixes to which access is denied.
     pub(crate) denied: BTreeSet<(String, String)>,
     uploads: BTreeMap<String, BTreeMap<i64, Bytes>>,
+    /// Numbers the events.
+    sequence: u64,
 }
 
 /// A bucket.
@@ -25,6 +28,8 @@ pub struct Bucket {
     created: i64,
     /// Empty (never versioned), `Enabled` or `Suspended`.
     pub(crate) versioning: String,
+    /// What it is configured with, by query parameter.
+    documents: BTreeMap<String, Bytes>,
     /// Each key's versions, newest last.
     objects: BTreeMap<String, Vec<Version>>,
 }
@@ -63,6 +68,7 @@ impl S3 {
         let bucket = self.buckets.entry(name.to_owned()).or_insert_with(|| Bucket {
             created: now,
             versioning: String::new(),
+            documents: BTreeMap::new(),
             objects: BTreeMap::new(),
         });
         if versioned {
@@ -70,6 +76,18 @@ impl S3 {
         }
     }
 }
+
+/// The rows of the documents of a bucket.
+pub static DOCUMENTS: std::sync::LazyLock<Vec<Operation>> = std::sync::LazyLock::new(|| {
+    let rows = documents::DOCUMENTS.iter().flat_map(|(_, [get, put, delete], _)| {
+        [
+            object(get, false, documents::get),
+            object(put, true, documents::put),
+            object(delete, true, documents::delete),
+        ]
+    });
+    rows.filter(|row| !row.name.is_empty()).collect()
+});
 
 /// S3's rows of the table.
 pub const OPERATIONS: &[Operation] = &[
@@ -86,6 +104,8 @@ pub const OPERATIONS: &[Operation] = &[
     object("HeadObject", false, get_object),
     object("PutObject", true, put_object),
     write("s3", "DeleteObject", delete_object),
+    object("DeleteObjects", true, documents::delete_objects),
+    object("CopyObject", true, copy_object),
     write("s3", "CreateMultipartUpload", create_upload),
     object("UploadPart", true, upload_part),
     object("CompleteMultipartUpload", true, complete_upload),
@@ -137,7 +157,8 @@ fn create_bucket(sim: &mut Sim, input: &Value) -> Answer {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
     refuse! {
         !(3..=63).contains(&name.len()) || !name.chars().all(allowed) => ApiError::new("InvalidBucketName", "The specified bucket is not valid.");
-        sim.s3.buckets.contains_key(name) => ApiError::with_status(409, "BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.");
+        // In us-east-1 one's own bucket can be created again.
+        sim.s3.buckets.contains_key(name) && sim.config.region != "us-east-1" => ApiError::with_status(409, "BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.");
     }
     sim.s3.create(name, false, sim.now);
     Ok(json!({"Location": format!("/{name}")}))
@@ -215,13 +236,19 @@ fn list_objects(sim: &mut Sim, input: &Value) -> Answer {
         last.clone_from(key);
         match group {
             Some(group) => prefixes.push(group),
-            None => contents.push(json!({
-                "Key": key,
-                "LastModified": sim.iso(version.modified),
-                "ETag": version.etag,
-                "Size": version.body.len(),
-                "StorageClass": "STANDARD",
-            })),
+            None => {
+                let mut row = json!({
+                    "Key": written(input, key),
+                    "LastModified": sim.iso(version.modified),
+                    "ETag": version.etag,
+                    "Size": version.body.len(),
+                    "StorageClass": "STANDARD",
+                });
+                if let Some(algorithm) = checksum(&version.headers) {
+                    set(&mut row, "ChecksumAlgorithm", json!(algorithm));
+                }
+                contents.push(row);
+            }
         }
     }
     let mut out = json!({
@@ -231,17 +258,31 @@ fn list_objects(sim: &mut Sim, input: &Value) -> Answer {
         "MaxKeys": most,
         "IsTruncated": truncated,
         "Contents": contents,
-        "CommonPrefixes": prefixes.iter().map(|prefix| json!({"Prefix": prefix})).collect::<Vec<_>>(),
+        "CommonPrefixes": prefixes.iter().map(|prefix| json!({"Prefix": written(input, prefix)})).collect::<Vec<_>>(),
     });
     if truncated {
         set(&mut out, "NextContinuationToken", json!(format!("after:{last}")));
     }
-    for name in ["Delimiter", "StartAfter", "ContinuationToken"] {
+    for name in ["Delimiter", "StartAfter", "ContinuationToken", "EncodingType"] {
         if let Some(member) = input.get(name) {
             set(&mut out, name, member.clone());
         }
     }
     Ok(out)
+}
+
+/// A key as a listing writes it: encoded where the request asks for that.
+fn written(input: &Value, key: &str) -> String {
+    match text(input, "EncodingType") {
+        Some("url") => documents::encoded(key),
+        _ => key.to_owned(),
+    }
+}
+
+/// The algorithm of an object's checksum.
+fn checksum(headers: &Value) -> Option<String> {
+    let name = headers.as_object()?.keys().find_map(|name| name.strip_prefix("x-amz-checksum-"))?;
+    Some(name.to_ascii_uppercase())
 }
 
 /// All versions of a prefix on one page: histories here are short.
@@ -254,8 +295,9 @@ fn list_versions(sim: &mut Sim, input: &Value) -> Answer {
     for (key, of) in objects.into_iter().flatten().filter(|(key, _)| key.starts_with(&prefix)) {
         for (index, version) in of.iter().enumerate().rev() {
             let mut row = json!({
-                "Key": key,
+                "Key": written(input, key),
                 "VersionId": version.id,
+                "Owner": {"ID": "sim", "DisplayName": "sim"},
                 "IsLatest": index + 1 == of.len(),
                 "LastModified": sim.iso(version.modified),
             });
@@ -270,8 +312,8 @@ fn list_versions(sim: &mut Sim, input: &Value) -> Answer {
         }
     }
     Ok(json!({
-        "Name": name, "Prefix": prefix, "MaxKeys": 1000, "IsTruncated": false,
-        "Version": versions, "DeleteMarker": markers,
+        "Name": name, "Prefix": prefix, "KeyMarker": "", "VersionIdMarker": "", "MaxKeys": 1000, "IsTruncated": false,
+        "Version": versions, "DeleteMarker": markers, "EncodingType": input.get("EncodingType"),
     }))
 }
 
@@ -342,12 +384,47 @@ fn store(sim: &mut Sim, input: &Value, body: Bytes, etag: String) -> Result<Repl
         marker: false,
         headers: input.get("Headers").cloned().unwrap_or_else(|| json!({})),
     };
+    let size = version.body.len();
     push(bucket, &key, version);
     let mut value = json!({"ETag": etag});
+    for (name, sum) in input.get("Headers").and_then(Value::as_object).into_iter().flatten() {
+        if name.starts_with("x-amz-checksum-") {
+            set(&mut value, name, sum.clone());
+        }
+    }
     if versioned {
         set(&mut value, "VersionId", json!(id));
     }
-    Ok(Reply { value, body: Bytes::new() })
+    let event = match (input.get("CopySource"), input.get("UploadId")) {
+        (Some(_), _) => "ObjectCreated:Copy",
+        (_, Some(_)) => "ObjectCreated:CompleteMultipartUpload",
+        _ => "ObjectCreated:Put",
+    };
+    documents::notify(sim, text(input, "Bucket").unwrap_or_default(), &key, event, &value, size);
+    Ok(value.into())
+}
+
+fn copy_object(sim: &mut Sim, input: &Value, _: &Bytes) -> Result<Reply, ApiError> {
+    let source = text(input, "CopySource").unwrap_or_default().trim_start_matches('/');
+    let (path, version) =
+        source.split_once("?versionId=").map_or((source, None), |(path, it)| (path, Some(it)));
+    let (from, path) = path.split_once('/').unwrap_or((path, ""));
+    let mut asked = json!({"Bucket": from, "Key": path});
+    if let Some(version) = version {
+        set(&mut asked, "VersionId", json!(version));
+    }
+    let found = get_object(sim, &asked, &Bytes::new())?;
+    let mut put = input.clone();
+    if text(input, "MetadataDirective") != Some("REPLACE") {
+        set(&mut put, "Headers", found.value.clone());
+        for name in ["ETag", "ContentLength", "LastModified", "VersionId"] {
+            value::unset(&mut put["Headers"], name);
+        }
+    }
+    let etag = format!("\"{}\"", hex(&Md5::digest(&found.body)));
+    let mut reply = store(sim, &put, found.body, etag)?;
+    set(&mut reply.value, "LastModified", json!(sim.iso(sim.now)));
+    Ok(reply)
 }
 
 /// Adds a version; without versioning it takes the place of the one without an id.
@@ -364,30 +441,34 @@ fn delete_object(sim: &mut Sim, input: &Value) -> Answer {
     let (now, id) = (sim.now, sim.hex(32));
     let bucket = bucket(sim, input, &key)?;
     check(bucket, &key, input)?;
-    if let Some(id) = text(input, "VersionId") {
+    let mut event = "ObjectRemoved:Delete";
+    let answer = if let Some(id) = text(input, "VersionId") {
         let versions = bucket.objects.entry(key.clone()).or_default();
         let marker = versions.iter().any(|it| it.id == id && it.marker);
         versions.retain(|it| it.id != id);
         if versions.is_empty() {
             bucket.objects.remove(&key);
         }
-        return Ok(json!({"VersionId": id, "DeleteMarker": marker}));
-    }
-    if bucket.versioning.is_empty() {
+        json!({"VersionId": id, "DeleteMarker": marker})
+    } else if bucket.versioning.is_empty() {
         bucket.objects.remove(&key);
-        return Ok(json!({}));
-    }
-    let id = if bucket.versioning == "Enabled" { id } else { "null".to_owned() };
-    let marker = Version {
-        id: id.clone(),
-        body: Bytes::new(),
-        etag: String::new(),
-        modified: now,
-        marker: true,
-        headers: json!({}),
+        json!({})
+    } else {
+        event = "ObjectRemoved:DeleteMarkerCreated";
+        let id = if bucket.versioning == "Enabled" { id } else { "null".to_owned() };
+        let marker = Version {
+            id: id.clone(),
+            body: Bytes::new(),
+            etag: String::new(),
+            modified: now,
+            marker: true,
+            headers: json!({}),
+        };
+        push(bucket, &key, marker);
+        json!({"VersionId": id, "DeleteMarker": true})
     };
-    push(bucket, &key, marker);
-    Ok(json!({"VersionId": id, "DeleteMarker": true}))
+    documents::notify(sim, text(input, "Bucket").unwrap_or_default(), &key, event, &answer, 0);
+    Ok(answer)
 }
 
 fn create_upload(sim: &mut Sim, input: &Value) -> Answer {

@@ -1,8 +1,9 @@
 //! S3 on the wire: which operation a request means, and the headers and XML of its answer.
 
-use crate::query::{decode, escape, fields};
+use super::documents::DOCUMENTS;
+use crate::query::{decode, escape, fields, from_xml};
 use crate::sim::{ApiError, Reply, Sim};
-use crate::value::{hex, set, text};
+use crate::value::{has, hex, set, text};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
 use serde_json::{Value, json};
@@ -31,8 +32,13 @@ const PARAMETERS: &[(&str, &str)] = &[
 ];
 
 /// Headers that are members of the input.
-const CONDITIONS: &[(&str, &str)] =
-    &[("if-match", "IfMatch"), ("if-none-match", "IfNoneMatch"), ("range", "Range")];
+const CONDITIONS: &[(&str, &str)] = &[
+    ("if-match", "IfMatch"),
+    ("if-none-match", "IfNoneMatch"),
+    ("range", "Range"),
+    ("x-amz-copy-source", "CopySource"),
+    ("x-amz-metadata-directive", "MetadataDirective"),
+];
 
 /// What a request asks S3 for: the operation, its input and the bytes of the object.
 pub fn parse(request: &Request<Bytes>) -> Result<(&'static str, Value, Bytes), ApiError> {
@@ -58,6 +64,13 @@ pub fn parse(request: &Request<Bytes>) -> Result<(&'static str, Value, Bytes), A
     }
     let (body, trailers) = unchunk(request.headers(), request.body())?;
     let on_object = !key.is_empty();
+    let document = DOCUMENTS.iter().find(|(name, ..)| !on_object && !bucket.is_empty() && asked(name));
+    if let Some((name, operations, _)) = document {
+        set(&mut input, "Document", json!(name));
+        let index = [Method::GET, Method::PUT, Method::DELETE].iter().position(|it| it == request.method());
+        let operation = index.and_then(|index| operations.get(index)).filter(|it| !it.is_empty());
+        return Ok((operation.unwrap_or(&"Unsupported"), input, body));
+    }
     let operation = match (request.method(), bucket.is_empty(), on_object) {
         (&Method::GET, true, _) => "ListBuckets",
         (&Method::GET, _, false) if asked("versioning") => "GetBucketVersioning",
@@ -73,17 +86,18 @@ pub fn parse(request: &Request<Bytes>) -> Result<(&'static str, Value, Bytes), A
         }
         (&Method::HEAD, _, false) => "HeadBucket",
         (&Method::PUT, _, false) if asked("versioning") => "PutBucketVersioning",
+        (&Method::POST, _, false) if asked("delete") => "DeleteObjects",
         (&Method::PUT, _, false) if query.is_empty() => "CreateBucket",
         (&Method::DELETE, _, false) if query.is_empty() => "DeleteBucket",
         (&Method::GET, _, true) if !asked("tagging") && !asked("acl") && !asked("attributes") => "GetObject",
         (&Method::HEAD, _, true) => "HeadObject",
         (&Method::PUT, _, true) if asked("partNumber") => "UploadPart",
-        (&Method::PUT, _, true)
-            if !asked("tagging")
-                && !asked("acl")
-                && header(request.headers(), "x-amz-copy-source").is_none() =>
-        {
-            "PutObject"
+        (&Method::PUT, _, true) if !asked("tagging") && !asked("acl") => {
+            if has(&input, "CopySource") {
+                "CopyObject"
+            } else {
+                "PutObject"
+            }
         }
         (&Method::DELETE, _, true) if asked("uploadId") => "AbortMultipartUpload",
         (&Method::DELETE, _, true) => "DeleteObject",
@@ -92,11 +106,13 @@ pub fn parse(request: &Request<Bytes>) -> Result<(&'static str, Value, Bytes), A
         _ => "Unsupported",
     };
     if operation == "PutBucketVersioning" {
-        let sent = String::from_utf8_lossy(&body).into_owned();
-        let status = sent.split("<Status>").nth(1).and_then(|rest| rest.split("</Status>").next());
-        set(&mut input, "Status", json!(status.unwrap_or_default()));
+        let (_, sent) = from_xml(&String::from_utf8_lossy(&body));
+        set(&mut input, "Status", json!(text(&sent, "Status").unwrap_or_default()));
     }
-    if operation == "PutObject" {
+    if let Some(source) = text(&input, "CopySource").map(|it| decode(it.as_bytes(), false)) {
+        set(&mut input, "CopySource", json!(source));
+    }
+    if matches!(operation, "PutObject" | "CopyObject") {
         set(&mut input, "Headers", kept(request.headers(), &trailers));
         set(&mut input, "ContentLength", json!(body.len()));
     }
@@ -237,9 +253,19 @@ fn success(
     if value.get("DeleteMarker") == Some(&Value::Bool(true)) {
         put("x-amz-delete-marker", "true");
     }
+    for (name, sum) in value.as_object().into_iter().flatten().filter(|_| operation == "PutObject") {
+        if let (true, Some(sum)) = (is_checksum(name), sum.as_str()) {
+            put(name, sum);
+        }
+    }
     let is_object = matches!(operation, "GetObject" | "HeadObject");
-    let mut status =
-        if operation.starts_with("Delete") || operation.starts_with("Abort") { 204 } else { 200 };
+    let mut status = if operation.starts_with("Delete") && operation != "DeleteObjects"
+        || operation.starts_with("Abort")
+    {
+        204
+    } else {
+        200
+    };
     if is_object {
         put("accept-ranges", "bytes");
         let checksums = header(headers, "x-amz-checksum-mode").is_some();
@@ -265,6 +291,12 @@ fn success(
         if !head {
             *response.body_mut() = reply.body;
         }
+    } else if !reply.body.is_empty() {
+        put(
+            "content-type",
+            if operation == "GetBucketPolicy" { "application/json" } else { "application/xml" },
+        );
+        *response.body_mut() = reply.body;
     } else if let Some(body) = document(operation, value) {
         put("content-type", "application/xml");
         *response.body_mut() = Bytes::from(body);
@@ -311,6 +343,8 @@ fn document(operation: &str, value: &Value) -> Option<String> {
         "ListBuckets" => "ListAllMyBucketsResult",
         "ListObjectsV2" => "ListBucketResult",
         "ListObjectVersions" => "ListVersionsResult",
+        "DeleteObjects" => "DeleteResult",
+        "CopyObject" => "CopyObjectResult",
         "GetBucketVersioning" => "VersioningConfiguration",
         "GetBucketLocation" => "LocationConstraint",
         "CreateMultipartUpload" => "InitiateMultipartUploadResult",
@@ -330,7 +364,7 @@ fn document(operation: &str, value: &Value) -> Option<String> {
 
 /// S3 repeats the element of a list where the query protocol wraps it.
 fn write(out: &mut String, value: &Value) {
-    for (name, member) in value.as_object().into_iter().flatten() {
+    for (name, member) in value.as_object().into_iter().flatten().filter(|(_, it)| !it.is_null()) {
         let items = member.as_array().map_or(std::slice::from_ref(member), Vec::as_slice);
         for item in items {
             out.push_str(&format!("<{name}>"));

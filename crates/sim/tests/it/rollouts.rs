@@ -365,3 +365,56 @@ fn how_time_is_cut_does_not_matter() {
     };
     assert_eq!(run(1), run(240));
 }
+
+#[test]
+fn tasks_flap_crash_later_and_turn_unhealthy() {
+    let it = Account::new();
+    it.ecs("CreateService", it.balanced_service());
+    it.wait(200);
+    let roll = |tag: &str, seconds: u64| {
+        it.ecs("RegisterTaskDefinition", task_definition("app", &format!("app:{tag}")));
+        it.ecs("UpdateService", json!({"cluster": "main", "service": "app", "taskDefinition": "app"}));
+        it.wait(seconds);
+        it.described("app")
+    };
+    let later = roll("crash-300", 500);
+    let events = later["events"].as_array().unwrap();
+    let started = events.iter().filter(|it| it["message"].as_str().unwrap().contains("has started 2 tasks"));
+    assert_eq!(started.count(), 3, "those that crashed were replaced");
+    assert!(it.health().len() <= 4, "a crashed task is no target any more");
+    let bad = roll("unhealthy-60", 600);
+    assert!(says(&bad, "is unhealthy in (target-group"));
+    let flaky = roll("flaky", 1_200);
+    assert_eq!(flaky["runningCount"], 2);
+    let full = roll("no-capacity", 300);
+    assert!(says(&full, "was unable to place a task. Reason: Capacity is unavailable"));
+    assert_eq!((&full["runningCount"], &full["deployments"][0]["pendingCount"]), (&json!(2), &json!(0)));
+}
+
+#[test]
+fn a_deleted_revision_vanishes_once_nothing_refers_to_it() {
+    let it = Account::new();
+    it.ecs("CreateService", service("app", "app"));
+    it.ecs("DeregisterTaskDefinition", json!({"taskDefinition": "app:1"}));
+    it.ecs("DeleteTaskDefinitions", json!({"taskDefinitions": ["app:1"]}));
+    it.wait(1_000);
+    let input = json!({"taskDefinition": "app:1"});
+    let found = it.ecs("DescribeTaskDefinition", input.clone());
+    assert_eq!(found["taskDefinition"]["status"], "DELETE_IN_PROGRESS");
+    it.ecs("DeleteService", json!({"cluster": "main", "service": "app", "force": true}));
+    it.wait(300);
+    assert_eq!(it.refused("DescribeTaskDefinition", input).code, "ClientException");
+}
+
+#[test]
+fn older_defaults_can_be_described() {
+    let it = Account::new();
+    it.ecs("CreateService", service("app", "app"));
+    let names = |epoch: i64| {
+        it.sim.control("defaults", json!({"epoch": epoch})).unwrap();
+        let configuration = it.described("app")["deploymentConfiguration"].clone();
+        let breaker = configuration["deploymentCircuitBreaker"].as_object().unwrap().len();
+        (configuration.as_object().unwrap().len(), breaker)
+    };
+    assert_eq!([names(2026), names(2025), names(2024)], [(5, 4), (5, 2), (3, 2)]);
+}

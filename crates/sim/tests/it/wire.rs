@@ -101,7 +101,7 @@ fn what_does_not_exist_is_said_in_the_right_protocol_and_remembered() {
     let query = send(&sim, "POST", "/", &form(), b"Action=DescribeAccountLimits&Version=2015-12-01");
     assert!(String::from_utf8(query.body().to_vec()).unwrap().contains("<Code>InvalidAction</Code>"));
     sim.put_bucket("desired", false);
-    let s3 = send(&sim, "GET", "/desired?lifecycle", &[SIGNED], b"");
+    let s3 = send(&sim, "GET", "/desired?analytics", &[SIGNED], b"");
     assert_eq!(s3.status(), 501);
     assert_eq!(sim.unknown_operations(), ["ecs:RunTask", "elbv2:DescribeAccountLimits", "s3:Unsupported"]);
 }

@@ -1,0 +1,333 @@
+//! SQS: standard queues with visibility time-outs, and what AWS's services send to them.
+
+use crate::sim::{Answer, ApiError, Sim};
+use crate::table::{Operation, TagStyle, TagVerb, read, write};
+use crate::value::{self, Paging, hex, int, list, page, paged, set, text};
+use md5::{Digest, Md5};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Everything SQS keeps: queues by name.
+#[derive(Clone, Default)]
+pub struct Sqs {
+    queues: BTreeMap<String, Queue>,
+}
+
+#[derive(Clone)]
+struct Queue {
+    attributes: BTreeMap<String, String>,
+    messages: Vec<Message>,
+    receipts: u64,
+}
+
+#[derive(Clone)]
+struct Message {
+    id: String,
+    body: String,
+    sent: i64,
+    /// When it can be received again.
+    visible: i64,
+    received: i64,
+    first_received: i64,
+    receipt: String,
+}
+
+/// How long what a service sends is on its way, in milliseconds.
+const DELIVERY: i64 = 500;
+
+/// Attributes a queue can be given, with their defaults.
+const ATTRIBUTES: &[(&str, &str)] = &[
+    ("DelaySeconds", "0"),
+    ("MaximumMessageSize", "1048576"),
+    ("MessageRetentionPeriod", "345600"),
+    ("ReceiveMessageWaitTimeSeconds", "0"),
+    ("VisibilityTimeout", "30"),
+    ("SqsManagedSseEnabled", "true"),
+];
+/// Attributes that are absent until they are given.
+const OPTIONAL: &[&str] =
+    &["Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds"];
+
+/// SQS's rows of the table. Receiving and deleting count as reads: they change nothing but the queue.
+pub const OPERATIONS: &[Operation] = &[
+    write(SERVICE, "CreateQueue", create),
+    write(SERVICE, "DeleteQueue", delete_queue),
+    read(SERVICE, "GetQueueUrl", get_url),
+    read(SERVICE, "ListQueues", list_queues),
+    read(SERVICE, "GetQueueAttributes", get_attributes),
+    write(SERVICE, "SetQueueAttributes", set_attributes),
+    write(SERVICE, "SendMessage", send),
+    read(SERVICE, "ReceiveMessage", receive),
+    read(SERVICE, "DeleteMessage", delete),
+    read(SERVICE, "DeleteMessageBatch", delete_batch),
+    read(SERVICE, "ChangeMessageVisibility", change_visibility),
+    write(SERVICE, "PurgeQueue", purge),
+    write(SERVICE, "TagQueue", |sim, input| TAGS.run(TagVerb::Add, sim, input)),
+    write(SERVICE, "UntagQueue", |sim, input| TAGS.run(TagVerb::Remove, sim, input)),
+    read(SERVICE, "ListQueueTags", |sim, input| TAGS.run(TagVerb::List, sim, input)),
+];
+
+const SERVICE: &str = "sqs";
+
+const TAGS: TagStyle = TagStyle {
+    tags: "Tags",
+    key: "",
+    value: "",
+    invalid: "InvalidParameterValue",
+    too_many: "InvalidParameterValue",
+    keys: "TagKeys",
+    find: |sim, input| Ok(vec![sim.arn(SERVICE, name(sim, input)?)]),
+};
+
+const PAGING: Paging = Paging {
+    limit: "MaxResults",
+    token: "NextToken",
+    next: "NextToken",
+    default: 1000,
+    max: 1000,
+    code: "InvalidParameterValue",
+};
+
+/// The code that the query protocol had for an error, where it was another.
+pub fn query_code(code: &str) -> &str {
+    match code {
+        "QueueDoesNotExist" => "AWS.SimpleQueueService.NonExistentQueue",
+        "QueueNameExists" => "QueueAlreadyExists",
+        "UnknownOperationException" => "InvalidAction",
+        code => code,
+    }
+}
+
+fn missing() -> ApiError {
+    ApiError::new("QueueDoesNotExist", "The specified queue does not exist.")
+}
+
+fn url(sim: &Sim, name: &str) -> Value {
+    json!(format!("https://sqs.{}.amazonaws.com/{}/{name}", sim.config.region, sim.config.account))
+}
+
+/// The name of the queue that a request means, which must be there.
+fn name<'a>(sim: &Sim, input: &'a Value) -> Result<&'a str, ApiError> {
+    let named = text(input, "QueueUrl").or(text(input, "QueueName")).unwrap_or_default();
+    let name = named.rsplit('/').next().unwrap_or_default();
+    sim.sqs.queues.contains_key(name).then_some(name).ok_or_else(missing)
+}
+
+fn queue<'a>(sim: &'a mut Sim, input: &Value) -> Result<&'a mut Queue, ApiError> {
+    let name = name(sim, input)?.to_owned();
+    sim.sqs.queues.get_mut(&name).ok_or_else(missing)
+}
+
+impl Queue {
+    fn seconds(&self, name: &str) -> i64 {
+        self.attributes.get(name).and_then(|it| it.parse().ok()).unwrap_or(0)
+    }
+
+    fn push(&mut self, id: String, body: String, now: i64, delay: i64) {
+        let kept = now - self.seconds("MessageRetentionPeriod") * 1000;
+        self.messages.retain(|it| it.sent > kept);
+        let visible = now + delay;
+        self.messages.push(Message {
+            id,
+            body,
+            sent: now,
+            visible,
+            received: 0,
+            first_received: 0,
+            receipt: String::new(),
+        });
+    }
+}
+
+/// Whether a receive would get something now; no queue has nothing.
+pub fn has_message(sim: &Sim, input: &Value) -> bool {
+    name(sim, input).is_ok_and(|name| {
+        sim.sqs.queues.get(name).is_some_and(|it| it.messages.iter().any(|it| it.visible <= sim.now))
+    })
+}
+
+/// Sends what a service has to say to the queue with this ARN; answers whether there is one.
+pub fn notify(sim: &mut Sim, arn: &str, body: &Value) -> bool {
+    let name = arn.rsplit(':').next().unwrap_or_default();
+    if !sim.sqs.queues.contains_key(name) {
+        return false;
+    }
+    let (id, now) = (sim.uuid(), sim.now);
+    if let Some(queue) = sim.sqs.queues.get_mut(name) {
+        queue.push(id, body.to_string(), now, DELIVERY);
+    }
+    true
+}
+
+fn attributes_in(input: &Value) -> Result<BTreeMap<String, String>, ApiError> {
+    let mut found = BTreeMap::new();
+    for (name, value) in input.get("Attributes").and_then(Value::as_object).into_iter().flatten() {
+        let known = ATTRIBUTES.iter().any(|(known, _)| known == name) || OPTIONAL.contains(&name.as_str());
+        refuse! {
+            !known => ApiError::new("InvalidAttributeName", format!("Unknown Attribute {name}."));
+        }
+        found.insert(name.clone(), value.as_str().unwrap_or_default().to_owned());
+    }
+    Ok(found)
+}
+
+fn create(sim: &mut Sim, input: &Value) -> Answer {
+    let name = value::required(input, "QueueName", "MissingParameter")?.to_owned();
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    refuse! {
+        name.len() > 80 || !name.chars().all(allowed) => ApiError::new("InvalidParameterValue", "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length");
+    }
+    let given = attributes_in(input)?;
+    let answer = json!({"QueueUrl": url(sim, &name)});
+    if let Some(queue) = sim.sqs.queues.get(&name) {
+        let differs = given.iter().any(|(name, value)| queue.attributes.get(name) != Some(value));
+        refuse! {
+            differs => ApiError::new("QueueNameExists", "A queue already exists with the same name and a different value for attributes");
+        }
+        return Ok(answer);
+    }
+    let arn = sim.arn(SERVICE, &name);
+    let tags = json!({"Tags": input.get("tags").or(input.get("Tags")).cloned().unwrap_or_default()});
+    TAGS.add(sim, &arn, &tags)?;
+    let mut attributes: BTreeMap<String, String> =
+        ATTRIBUTES.iter().map(|(name, default)| ((*name).to_owned(), (*default).to_owned())).collect();
+    attributes.extend(given);
+    attributes.insert("QueueArn".to_owned(), arn);
+    for stamp in ["CreatedTimestamp", "LastModifiedTimestamp"] {
+        attributes.insert(stamp.to_owned(), (sim.now / 1000).to_string());
+    }
+    sim.sqs.queues.insert(name, Queue { attributes, messages: Vec::new(), receipts: 0 });
+    Ok(answer)
+}
+
+fn delete_queue(sim: &mut Sim, input: &Value) -> Answer {
+    let name = name(sim, input)?;
+    sim.sqs.queues.remove(name);
+    sim.tags.remove(&sim.arn(SERVICE, name));
+    Ok(json!({}))
+}
+
+fn get_url(sim: &mut Sim, input: &Value) -> Answer {
+    Ok(json!({"QueueUrl": url(sim, name(sim, input)?)}))
+}
+
+fn list_queues(sim: &mut Sim, input: &Value) -> Answer {
+    let prefix = text(input, "QueueNamePrefix").unwrap_or_default();
+    let names = sim.sqs.queues.keys().filter(|name| name.starts_with(prefix));
+    let items = names.map(|name| (name.clone(), url(sim, name))).collect();
+    let (page, next) = page(items, input, &PAGING)?;
+    Ok(paged("QueueUrls", page, next, &PAGING))
+}
+
+fn get_attributes(sim: &mut Sim, input: &Value) -> Answer {
+    let now = sim.now;
+    let queue = queue(sim, input)?;
+    let mut all = queue.attributes.clone();
+    let count = |of: &dyn Fn(&&Message) -> bool| queue.messages.iter().filter(of).count().to_string();
+    for (name, count) in [
+        ("ApproximateNumberOfMessages", count(&|it| it.visible <= now)),
+        ("ApproximateNumberOfMessagesNotVisible", count(&|it| it.visible > now && it.received > 0)),
+        ("ApproximateNumberOfMessagesDelayed", count(&|it| it.visible > now && it.received == 0)),
+    ] {
+        all.insert(name.to_owned(), count);
+    }
+    let wanted = value::texts(input, "AttributeNames");
+    all.retain(|name, _| wanted.contains(&"All") || wanted.contains(&name.as_str()));
+    Ok(if all.is_empty() { json!({}) } else { json!({"Attributes": all}) })
+}
+
+fn set_attributes(sim: &mut Sim, input: &Value) -> Answer {
+    let given = attributes_in(input)?;
+    let attributes = &mut queue(sim, input)?.attributes;
+    attributes.extend(given);
+    // An empty text takes an attribute away.
+    attributes.retain(|_, value| !value.is_empty());
+    Ok(json!({}))
+}
+
+fn send(sim: &mut Sim, input: &Value) -> Answer {
+    let body = value::required(input, "MessageBody", "MissingParameter")?.to_owned();
+    let (id, now) = (sim.uuid(), sim.now);
+    let answer = json!({"MessageId": id, "MD5OfMessageBody": hex(&Md5::digest(&body))});
+    let queue = queue(sim, input)?;
+    let delay = int(input, "DelaySeconds").unwrap_or_else(|| queue.seconds("DelaySeconds"));
+    queue.push(id, body, now, delay * 1000);
+    Ok(answer)
+}
+
+fn receive(sim: &mut Sim, input: &Value) -> Answer {
+    let most = int(input, "MaxNumberOfMessages").unwrap_or(1);
+    let now = sim.now;
+    let queue = queue(sim, input)?;
+    refuse! {
+        !(1..=10).contains(&most) => ApiError::new("InvalidParameterValue", format!("Value {most} for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided."));
+    }
+    let hidden = int(input, "VisibilityTimeout").unwrap_or_else(|| queue.seconds("VisibilityTimeout"));
+    let mut messages = Vec::new();
+    for it in queue.messages.iter_mut().filter(|it| it.visible <= now).take(most as usize) {
+        queue.receipts += 1;
+        it.visible = now + hidden * 1000;
+        it.received += 1;
+        it.first_received = if it.received == 1 { now } else { it.first_received };
+        it.receipt = format!("{}-{}", it.id, queue.receipts);
+        let mut out = json!({
+            "MessageId": it.id, "ReceiptHandle": it.receipt, "Body": it.body, "MD5OfBody": hex(&Md5::digest(&it.body)),
+        });
+        let mut wanted = value::texts(input, "AttributeNames");
+        wanted.extend(value::texts(input, "MessageSystemAttributeNames"));
+        let all = wanted.contains(&"All");
+        let attributes: BTreeMap<&str, String> = [
+            ("ApproximateReceiveCount", it.received),
+            ("ApproximateFirstReceiveTimestamp", it.first_received),
+            ("SentTimestamp", it.sent),
+        ]
+        .into_iter()
+        .filter(|(name, _)| all || wanted.contains(name))
+        .map(|(name, value)| (name, value.to_string()))
+        .collect();
+        if !attributes.is_empty() {
+            set(&mut out, "Attributes", json!(attributes));
+        }
+        messages.push(out);
+    }
+    Ok(if messages.is_empty() { json!({}) } else { json!({"Messages": messages}) })
+}
+
+/// The message of a receipt, if it is the newest for it.
+fn position(queue: &Queue, input: &Value) -> Option<usize> {
+    let receipt = text(input, "ReceiptHandle")?;
+    queue.messages.iter().position(|it| it.receipt == receipt)
+}
+
+fn delete(sim: &mut Sim, input: &Value) -> Answer {
+    let queue = queue(sim, input)?;
+    // Deleting what is gone, or with an old receipt, succeeds and does nothing.
+    if let Some(at) = position(queue, input) {
+        queue.messages.remove(at);
+    }
+    Ok(json!({}))
+}
+
+fn delete_batch(sim: &mut Sim, input: &Value) -> Answer {
+    let mut done = Vec::new();
+    for entry in list(input, "Entries") {
+        delete(sim, &json!({"QueueUrl": input["QueueUrl"], "ReceiptHandle": entry["ReceiptHandle"]}))?;
+        done.push(json!({"Id": entry["Id"]}));
+    }
+    Ok(json!({"Successful": done, "Failed": []}))
+}
+
+fn change_visibility(sim: &mut Sim, input: &Value) -> Answer {
+    let now = sim.now;
+    let queue = queue(sim, input)?;
+    let at = position(queue, input).ok_or_else(|| {
+        ApiError::new("ReceiptHandleIsInvalid", "The input receipt handle is not a valid receipt handle.")
+    })?;
+    queue.messages[at].visible = now + int(input, "VisibilityTimeout").unwrap_or(0) * 1000;
+    Ok(json!({}))
+}
+
+fn purge(sim: &mut Sim, input: &Value) -> Answer {
+    queue(sim, input)?.messages.clear();
+    Ok(json!({}))
+}
