@@ -80,11 +80,11 @@ pub(crate) enum Segment<'p> {
     Root,
     Member(&'p str),
     Index(usize),
-    /// An element of a set: the list it is in, and how many equal keys stand before that list.
+    /// An element of a set: the list it is in, and how many of its key come before it where that is known.
     Element {
         elements: Elements<'p>,
         index: usize,
-        before: usize,
+        before: Option<usize>,
     },
 }
 
@@ -378,7 +378,7 @@ impl<'a> Walk<'a> {
             && (0..wants.items.len()).all(|i| wants.same_key(i, &lives, i))
         {
             for (index, (want, live)) in wants.items.iter().zip(lives.items).enumerate() {
-                let at = at.below(Segment::Element { elements: wants, index, before: 0 });
+                let at = at.below(Segment::Element { elements: wants, index, before: None });
                 self.both(wants.element, at, want, live);
             }
             if self.found.len() == mark || !wants.has_twins() {
@@ -386,31 +386,13 @@ impl<'a> Walk<'a> {
             }
             self.found.truncate(mark);
         }
-        let mut taken = set::Marks::default();
-        let mut open = set::Marks::default();
-        let find = set::Finder::of(&lives, wants.items.len());
-        for (index, want) in wants.items.iter().enumerate().filter(|(_, t)| !hollow(t)) {
-            // Of elements with one key, those that are equal belong together.
-            let at = at.below(Segment::Element { elements: wants, index, before: 0 });
-            let mark = self.found.len();
-            let equal = find.each(&wants, index, &lives).find(|&other| {
-                if taken.has(other) || lives.items.get(other).is_none_or(hollow) {
-                    return false;
-                }
-                self.found.truncate(mark);
-                if let Some(live) = lives.items.get(other) {
-                    self.both(wants.element, at, want, live);
-                }
-                self.found.len() == mark
-            });
-            self.found.truncate(mark);
-            match equal {
-                Some(other) => taken.set(other),
-                None => open.set(index),
-            }
+        let find = set::Finder::of(&lives);
+        let (mut taken, mut open) = self.pair(at, wants, lives, &find, false);
+        if open.any() && wants.has_twins() {
+            (taken, open) = self.pair(at, wants, lives, &find, true);
         }
         for (index, want) in wants.items.iter().enumerate().filter(|(i, _)| open.has(*i)) {
-            let at = at.below(Segment::Element { elements: wants, index, before: 0 });
+            let at = at.below(Segment::Element { elements: wants, index, before: None });
             let partner = find
                 .each(&wants, index, &lives)
                 .find(|&other| !taken.has(other) && lives.items.get(other).is_some_and(|t| !hollow(t)));
@@ -423,12 +405,55 @@ impl<'a> Walk<'a> {
             }
         }
         for (index, live) in lives.items.iter().enumerate().filter(|(i, t)| !taken.has(*i) && !hollow(t)) {
-            // Numbered after all of that key on the other side, so that no two paths are one.
-            let twins = wants.count_key(&lives, index);
-            let paired = (0..index).filter(|i| taken.has(*i) && lives.same_key(*i, &lives, index)).count();
-            let at =
-                at.below(Segment::Element { elements: lives, index, before: twins.saturating_sub(paired) });
+            // Numbered after all that read the same on the other side, so that no two paths are one.
+            let key = lives.key(index);
+            let others = (0..index).filter(|i| !taken.has(*i) && lives.key(*i) == key).count();
+            let before = Some(wants.count(&key) + others);
+            let at = at.below(Segment::Element { elements: lives, index, before });
             self.differ(at, None, Some(live));
         }
+    }
+
+    /// Pairs the elements of two sets of which nothing differs; marks the live ones that are taken and the
+    /// wanted ones that are left. Of several with one key, the `same` go together first.
+    fn pair(
+        &mut self,
+        at: At<'_>,
+        wants: Elements<'a>,
+        lives: Elements<'a>,
+        find: &set::Finder<'a>,
+        same: bool,
+    ) -> (set::Marks, set::Marks) {
+        let (mut taken, mut open, mut done) =
+            (set::Marks::default(), set::Marks::default(), set::Marks::default());
+        let wanted = || wants.items.iter().enumerate().filter(|(_, t)| !hollow(t));
+        for (index, want) in wanted().filter(|_| same) {
+            let twin = |other: &usize| !taken.has(*other) && lives.items.get(*other) == Some(want);
+            if let Some(other) = find.each(&wants, index, &lives).find(twin) {
+                taken.set(other);
+                done.set(index);
+            }
+        }
+        for (index, want) in wanted() {
+            if done.has(index) {
+                continue;
+            }
+            let at = at.below(Segment::Element { elements: wants, index, before: None });
+            let mark = self.found.len();
+            let equal = find.each(&wants, index, &lives).find(|&other| {
+                let Some(live) = lives.items.get(other).filter(|t| !taken.has(other) && !hollow(t)) else {
+                    return false;
+                };
+                self.found.truncate(mark);
+                self.both(wants.element, at, want, live);
+                self.found.len() == mark
+            });
+            self.found.truncate(mark);
+            match equal {
+                Some(other) => taken.set(other),
+                None => open.set(index),
+            }
+        }
+        (taken, open)
     }
 }

@@ -17,6 +17,12 @@ pub(crate) struct Elements<'a> {
 
 /// A key member of an element, with its default where it is absent.
 fn part<'a>(element: &Node, item: &'a Tree, key: &str) -> Option<Scalar<'a>> {
+    // Most keys are texts that are there.
+    if let Some(Tree::Str(text)) = item.get(key)
+        && !text.is_empty()
+    {
+        return Some(Scalar::Str(text));
+    }
     let (node, value) = key.split('/').fold((Some(element), Some(item)), |(node, tree), segment| {
         (node.and_then(|n| n.child(segment)), tree.and_then(|t| t.get(segment)))
     });
@@ -48,9 +54,20 @@ impl<'a> Elements<'a> {
         })
     }
 
-    /// How many of these have the key of an element of `other`.
-    pub(crate) fn count_key(&self, other: &Elements<'_>, at: usize) -> usize {
-        (0..self.items.len()).filter(|i| self.same_key(*i, other, at)).count()
+    /// The first of what makes up an element's key; for a word, the word.
+    fn first_part(&self, item: &'a Tree) -> Option<Scalar<'a>> {
+        match self.keys.first() {
+            Some(key) => part(self.element, item, key),
+            None => Scalar::of(item),
+        }
+    }
+
+    /// True where an element's key is no more than its first part.
+    fn one_part(&self, index: usize) -> bool {
+        match self.keys {
+            [] => self.items.get(index).is_some_and(|item| Scalar::of(item).is_some()),
+            keys => keys.len() == 1,
+        }
     }
 
     /// True where two elements have one key.
@@ -85,19 +102,25 @@ impl<'a> Elements<'a> {
         out
     }
 
-    /// The key with a number where others before it have the same, `before` of them not in this list.
-    pub(crate) fn name(&self, index: usize, before: usize) -> String {
+    /// How many of these read as this key.
+    pub(crate) fn count(&self, key: &str) -> usize {
+        (0..self.items.len()).filter(|i| self.key(*i) == key).count()
+    }
+
+    /// The key of an element, with a number where others before it read the same. `before` is how many do;
+    /// without it they are counted here.
+    pub(crate) fn name(&self, index: usize, before: Option<usize>) -> String {
         let mut name = self.key(index);
-        let number = before + (0..=index).filter(|i| self.same_key(*i, self, index)).count();
-        if number > 1 {
-            let _ = write!(name, "#{number}");
+        let before = before.unwrap_or_else(|| (0..index).filter(|i| self.key(*i) == name).count());
+        if before > 0 {
+            let _ = write!(name, "#{}", before + 1);
         }
         name
     }
 
     /// The element of this name.
     pub(crate) fn find(&self, name: &str) -> Option<usize> {
-        (0..self.items.len()).find(|i| self.name(*i, 0) == name)
+        (0..self.items.len()).find(|i| self.name(*i, None) == name)
     }
 
     /// The elements in an order that does not depend on theirs.
@@ -135,6 +158,10 @@ impl Marks {
         word >> (index % 64) & 1 == 1
     }
 
+    pub(crate) fn any(&self) -> bool {
+        self.first != 0 || self.more.iter().any(|w| *w != 0)
+    }
+
     pub(crate) fn set(&mut self, index: usize) {
         let bit = 1 << (index % 64);
         match index / 64 {
@@ -152,16 +179,26 @@ impl Marks {
 }
 
 /// Finds elements by key: by looking at each of a short list, in an index of a long one.
-pub(crate) enum Finder {
-    Short,
+pub(crate) enum Finder<'a> {
+    /// The first part of each key, looked up once.
+    Short {
+        parts: [Option<Scalar<'a>>; SHORT],
+    },
     Long(Vec<(String, usize)>),
 }
 
-impl Finder {
-    /// For so many searches in these elements.
-    pub(crate) fn of(elements: &Elements<'_>, searches: usize) -> Finder {
-        if elements.items.len().saturating_mul(searches) <= 64 * 64 {
-            return Finder::Short;
+/// Most lists have no more elements.
+const SHORT: usize = 64;
+
+impl<'a> Finder<'a> {
+    /// In these elements.
+    pub(crate) fn of(elements: &Elements<'a>) -> Finder<'a> {
+        if elements.items.len() <= SHORT {
+            let mut parts = [None; SHORT];
+            for (part, item) in parts.iter_mut().zip(elements.items) {
+                *part = elements.first_part(item);
+            }
+            return Finder::Short { parts };
         }
         let mut index: Vec<(String, usize)> =
             (0..elements.items.len()).map(|i| (elements.key(i), i)).collect();
@@ -175,20 +212,27 @@ impl Finder {
         of: &Elements<'f>,
         index: usize,
         all: &Elements<'f>,
-    ) -> impl Iterator<Item = usize> + use<'f> {
+    ) -> impl Iterator<Item = usize> + use<'f, 'a> {
         let (of, all) = (*of, *all);
         let (short, long) = match self {
-            Finder::Short => (0..all.items.len(), [].iter()),
+            Finder::Short { parts } => (parts.get(..all.items.len()).unwrap_or_default(), [].iter()),
             Finder::Long(sorted) => {
                 let key = of.key(index);
                 let start = sorted.partition_point(|(k, _)| *k < key);
                 let end = sorted.partition_point(|(k, _)| *k <= key);
-                (0..0, sorted.get(start..end).unwrap_or_default().iter())
+                ([].as_slice(), sorted.get(start..end).unwrap_or_default().iter())
             }
         };
-        // Neighbours first: most lists keep most of their order.
-        let start = index.min(short.end);
-        let short = (start..short.end).chain(0..start);
-        short.filter(move |at| of.same_key(index, &all, *at)).chain(long.map(|(_, at)| *at))
+        let first = of.items.get(index).and_then(|item| of.first_part(item));
+        short
+            .iter()
+            .enumerate()
+            .filter(move |(_, part)| match (first, part) {
+                (Some(a), Some(b)) => a.same(*b),
+                (a, b) => a.is_none() && b.is_none(),
+            })
+            .map(|(at, _)| at)
+            .filter(move |at| of.one_part(index) || of.same_key(index, &all, *at))
+            .chain(long.map(|(_, at)| *at))
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{Kind, compare, lift};
 
+mod any;
 mod balancing;
 mod places;
 mod properties;

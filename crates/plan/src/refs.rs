@@ -135,7 +135,10 @@ fn text(tree: &Tree, member: &str, subject: Subject) -> Found<String> {
 
 /// Our rule of that key among the rules of a listener.
 pub(crate) fn find_rule<'t>(document: &Document, rules: &'t Tree, key: &str) -> Option<&'t Tree> {
-    rules.items().iter().find(|r| {
-        ownership::tag(r, TAG_KEY) == Some(key) && ownership::tag(r, TAG_DOCUMENT) == Some(&document.name)
-    })
+    rules.items().iter().find(|rule| is_ours(document, rule, key))
+}
+
+/// True where a rule's tags say that it is ours of that key.
+pub(crate) fn is_ours(document: &Document, rule: &Tree, key: &str) -> bool {
+    ownership::tag(rule, TAG_KEY) == Some(key) && ownership::tag(rule, TAG_DOCUMENT) == Some(&document.name)
 }

@@ -9,7 +9,7 @@ use evenkeel_model::shapes::Op;
 use evenkeel_model::world::Seen;
 
 use crate::ownership;
-use crate::refs::{Lookup, find_rule};
+use crate::refs::{Lookup, find_rule, is_ours};
 use crate::report::{Drift, Owner, Refusal, WaitingOn};
 use crate::unit::Draft;
 use crate::{Because, Need, StepId};
@@ -47,12 +47,13 @@ pub(crate) fn rule(draft: &mut Draft<'_>, lookup: Lookup<'_>, wanted: &Rule, key
         }
     };
     let groups = groups(lookup, &wanted.input);
-    let live = find_rule(lookup.document, rules, key);
-    let mine = live.and_then(|r| r.str("ruleArn"));
     let priority = wanted.priority.to_string();
-    let taken =
-        rules.items().iter().any(|r| r.str("priority") == Some(&priority) && r.str("ruleArn") != mine);
-    if taken {
+    // Most often ours is where it belongs, and the others need not be looked at.
+    let there = rules.items().iter().find(|r| r.str("priority") == Some(&priority));
+    let live = there.filter(|r| is_ours(lookup.document, r, key));
+    let live = live.or_else(|| find_rule(lookup.document, rules, key));
+    let mine = live.and_then(|r| r.str("ruleArn"));
+    if there.is_some_and(|r| r.str("ruleArn") != mine) {
         draft.refuse(
             Refusal::new(format!("rule {key}: priority {priority} on {listener} belongs to another rule"))
                 .or("choose a priority that is free on this listener"),

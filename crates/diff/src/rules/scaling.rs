@@ -64,8 +64,8 @@ pub(super) const POLICY: &[Row] = &[
     text("stepScalingPolicyConfiguration/metricAggregationType", "Average", "D"),
     set(
         "stepScalingPolicyConfiguration/stepAdjustments",
-        &["metricIntervalLowerBound", "metricIntervalUpperBound"],
-        "B: ordered by their bounds",
+        &["metricIntervalLowerBound"],
+        "B: steps do not overlap, and one may have no lower bound",
     ),
     text("predictiveScalingPolicyConfiguration/mode", "ForecastOnly", "B"),
     text("predictiveScalingPolicyConfiguration/maxCapacityBreachBehavior", "HonorMaxCapacity", "B"),
