@@ -11,6 +11,8 @@ mod examples;
 mod generated;
 mod layers;
 mod scenarios;
+mod schema;
+mod shapes_vs_sdk;
 mod stage;
 mod tidy;
 

@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::book::Book;
+use crate::metrics::Metrics;
 use crate::status::{Event, Fault, Lease as LeaseShown, MAX_EVENTS, Status};
 use crate::{document, leading, observing, pass};
 
@@ -101,6 +102,7 @@ pub(crate) struct Shared {
     pub interest: watch::Sender<Arc<BTreeSet<Subject>>>,
     /// Counts the ends of runs: what they wrote is to be looked at.
     pub dirty: watch::Sender<u64>,
+    pub metrics: Metrics,
     board: Mutex<Board>,
 }
 
@@ -171,6 +173,7 @@ pub async fn run(
         });
     }
     let metrics = CallMetrics::register(registry).map_err(StartError::Metrics)?;
+    let passes = Metrics::register(registry).map_err(StartError::Metrics)?;
     let options = CallsOptions { seed: settings.seed, pace: settings.pace, ..CallsOptions::new(metrics) };
     let calls = Calls::new(sdk, options);
     let s3 = S3::new(sdk, settings.seed, settings.pace);
@@ -192,6 +195,7 @@ pub async fn run(
         wake: tokio::sync::Notify::new(),
         interest: watch::Sender::new(Arc::default()),
         dirty: watch::Sender::new(0),
+        metrics: passes,
         board: Mutex::default(),
         settings,
     });

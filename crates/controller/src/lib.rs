@@ -7,6 +7,7 @@ mod book;
 mod daemon;
 mod document;
 mod leading;
+mod metrics;
 mod observing;
 mod once;
 mod pass;

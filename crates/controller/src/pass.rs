@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::daemon::{Current, Shared};
+use crate::metrics::Came;
 use crate::queue::Queue;
 use crate::runs::{self, Ended};
 use crate::status::{InForce, Lease, Status};
@@ -66,7 +67,14 @@ pub(crate) async fn turn(
     };
     let mut runs: JoinSet<(UnitKey, Ended)> = JoinSet::new();
     loop {
+        let begun = tokio::time::Instant::now();
         wheel.pass().await;
+        let came = match &wheel.status.document {
+            None => Came::Idle,
+            Some(_) if wheel.status.is_settled() => Came::Settled,
+            Some(_) => Came::Unsettled,
+        };
+        shared.metrics.passed(came, begun.elapsed());
         status.send_replace(Arc::new(wheel.status.clone()));
         while let Some((key, run)) = wheel.queue.take() {
             let (shared, stop) = (shared.clone(), shutdown.clone());

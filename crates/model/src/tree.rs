@@ -104,6 +104,12 @@ impl Map {
         self.0.get_mut(at).map(|(_, v)| v)
     }
 
+    /// The value under `name`, and how many entries stand before it.
+    pub fn place(&self, name: &str) -> Option<(usize, &Tree)> {
+        let at = self.0.binary_search_by(|(n, _)| (**n).cmp(name)).ok()?;
+        self.0.get(at).map(|(_, v)| (at, v))
+    }
+
     /// True where `name` has a value, be it null.
     pub fn contains(&self, name: &str) -> bool {
         self.get(name).is_some()

@@ -69,6 +69,7 @@ impl Planner<'_> {
     ) {
         let lookup = self.lookup();
         let (input, waits) = lookup.resolve(&listener.input);
+        let input = input.into_owned();
         let item = format!("{}/{key}", lb.item);
         let tags = ownership::wanted(self.document(), &listener.input, &item);
         draft.applies(&format!("listener {key}"), &lift::declared(Kind::Listener, input.clone()));
@@ -201,6 +202,7 @@ impl Planner<'_> {
             return;
         }
         let (input, waits) = lookup.resolve(&listener.input);
+        let input = input.into_owned();
         if !waits.is_empty() {
             rules::wait_all(draft, waits);
             return;

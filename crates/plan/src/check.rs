@@ -8,7 +8,7 @@ use evenkeel_model::key::{Subject, UnitKey};
 use evenkeel_model::shapes::{self, Op, Problem};
 
 use crate::ownership::{self, TAG_DOCUMENT};
-use crate::service::DEPLOYING;
+use crate::service::deploys;
 use crate::{Because, Guard, Input, Need, Planned, Step, StepId, Unit};
 
 /// Something a plan must never have.
@@ -158,7 +158,7 @@ fn update(input: &Input<'_>, key: &UnitKey, step: &Step, held: bool, find: &mut 
     let deploys = sent.get("taskDefinition").is_some()
         || sent.get("forceNewDeployment").is_some()
         || !step.action.fills.is_empty()
-        || DEPLOYING.iter().any(|m| sent.get(m).is_some());
+        || sent.entries().any(|(m, _)| deploys(m));
     if held && deploys {
         find(format!("step {} starts a deployment that is held", step.id));
     }

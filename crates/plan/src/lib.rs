@@ -90,6 +90,8 @@ pub struct Unit {
     pub steps: Vec<Step>,
     /// What the unit remembers of the document once all its steps are done.
     pub applied: BTreeMap<String, Tree>,
+    /// It has nothing to do, and what it would remember is what it remembers: `applied` is left empty.
+    remembered: bool,
     /// The value of `restart` that is applied with it.
     pub restart: Option<String>,
     /// The task definition revision that the unit settles on, where it need not be registered.
@@ -263,7 +265,7 @@ fn remember(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &Unit
         .is_some_and(|report| matches!(report.state, State::Synced | State::Rolling));
     let before = input.memory.unit(key);
     let observing = input.mode == Mode::Observe || input.document.settings.mode == Mode::Observe;
-    if !settled || observing || before.applied == unit.applied {
+    if !settled || observing || unit.remembered || before.applied == unit.applied {
         return;
     }
     let remembered = planned.remember.entry(key.clone()).or_insert_with(|| before.clone());

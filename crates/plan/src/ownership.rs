@@ -26,6 +26,16 @@ pub(crate) fn tags(tree: &Tree) -> BTreeMap<String, String> {
     list.chain(map).filter(|(k, _)| !k.to_ascii_lowercase().starts_with("aws:")).collect()
 }
 
+/// One tag's value, whatever the casing of the service's list.
+pub(crate) fn tag<'t>(tree: &'t Tree, key: &str) -> Option<&'t str> {
+    let tags = tree.get("tags")?;
+    let named = |t: &&Tree| t.str("key").or_else(|| t.str("Key")) == Some(key);
+    match tags.items().iter().rfind(named) {
+        Some(found) => Some(found.str("value").or_else(|| found.str("Value")).unwrap_or_default()),
+        None => tags.str(key),
+    }
+}
+
 /// The tags an item is to carry: the document's, the item's own over them, and ours.
 pub(crate) fn wanted(document: &Document, input: &Tree, key: &str) -> BTreeMap<String, String> {
     let mut all = document.tags.clone();

@@ -1,5 +1,7 @@
 //! What references stand for, as far as the world has been seen.
 
+use std::borrow::Cow;
+
 use evenkeel_model::Tree;
 use evenkeel_model::document::refs::{self, Ref};
 use evenkeel_model::document::{Document, Rule};
@@ -31,7 +33,10 @@ fn present(world: &World, subject: Subject) -> Found<&Tree> {
 
 impl<'a> Lookup<'a> {
     /// The tree with references replaced, and what has to be seen or made first for the rest.
-    pub fn resolve(&self, tree: &Tree) -> (Tree, Vec<WaitingOn>) {
+    pub fn resolve<'t>(&self, tree: &'t Tree) -> (Cow<'t, Tree>, Vec<WaitingOn>) {
+        if !mentions(tree) {
+            return (Cow::Borrowed(tree), Vec::new());
+        }
         let (tree, open) = refs::substitute(tree, &|reference| self.value(reference).ok());
         let mut waits = Vec::new();
         for reference in open {
@@ -41,12 +46,15 @@ impl<'a> Lookup<'a> {
                 waits.push(wait);
             }
         }
-        (tree, waits)
+        (Cow::Owned(tree), waits)
     }
 
     /// The subject that a text of one reference stands for, where it is a target group.
     pub fn target_group_of(&self, text: &str) -> Option<Subject> {
         let mut named = None;
+        if !text.contains("${") {
+            return None;
+        }
         refs::find(&Tree::from(text), &mut |_, r| {
             if let Ok(Ref::TargetGroup(item)) = r {
                 named = self.document.target_group_named(self.service, &item).map(str::to_owned);
@@ -102,11 +110,22 @@ impl<'a> Lookup<'a> {
 
     /// The ARN of the listener a rule stands on.
     pub fn listener_of(&self, rule: &Rule) -> Found<String> {
-        let (tree, waits) = self.resolve(&Tree::from(rule.listener.as_str()));
+        let listener = Tree::from(rule.listener.as_str());
+        let (tree, waits) = self.resolve(&listener);
         match waits.into_iter().next() {
             Some(wait) => Err(wait),
             None => Ok(tree.as_str().unwrap_or_default().to_owned()),
         }
+    }
+}
+
+/// True where a text could hold a reference: most trees need no copy.
+fn mentions(tree: &Tree) -> bool {
+    match tree {
+        Tree::Str(text) => text.contains("${"),
+        Tree::List(items) => items.iter().any(mentions),
+        Tree::Map(map) => map.iter().any(|(_, value)| mentions(value)),
+        _ => false,
     }
 }
 
@@ -117,7 +136,6 @@ fn text(tree: &Tree, member: &str, subject: Subject) -> Found<String> {
 /// Our rule of that key among the rules of a listener.
 pub(crate) fn find_rule<'t>(document: &Document, rules: &'t Tree, key: &str) -> Option<&'t Tree> {
     rules.items().iter().find(|r| {
-        let tags = ownership::tags(r);
-        tags.get(TAG_DOCUMENT) == Some(&document.name) && tags.get(TAG_KEY).is_some_and(|k| k == key)
+        ownership::tag(r, TAG_KEY) == Some(key) && ownership::tag(r, TAG_DOCUMENT) == Some(&document.name)
     })
 }

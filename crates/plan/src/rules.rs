@@ -27,6 +27,7 @@ pub(crate) fn steps(draft: &mut Draft<'_>, lookup: Lookup<'_>, service: &Service
 pub(crate) fn rule(draft: &mut Draft<'_>, lookup: Lookup<'_>, wanted: &Rule, key: &str) -> Option<StepId> {
     let part = format!("rule {key}");
     let (input, waits) = lookup.resolve(&wanted.input);
+    let input = input.into_owned();
     let listener = match lookup.listener_of(wanted) {
         Ok(listener) => listener,
         Err(wait) => {
@@ -84,7 +85,7 @@ pub(crate) fn rule(draft: &mut Draft<'_>, lookup: Lookup<'_>, wanted: &Rule, key
     let mut want = lift::declared(Kind::Rule, input.clone());
     if lookup.service.is_some() {
         let name = key.rsplit('/').next().unwrap_or_default();
-        want = draft.carry(&Path::of(["listenerRules", name]), Kind::Rule, &want, &live);
+        want = draft.carry(&Path::of(["listenerRules", name]), Kind::Rule, &want, &live).into_owned();
     }
     let mut drifts = draft.drifts(&part, Kind::Rule, &want, &live);
     applied(draft, &part, wanted, &input);

@@ -63,6 +63,7 @@ pub(crate) fn steps(
     let mut policies = BTreeMap::new();
     for (name, policy) in &scaling.policies {
         let (policy, waits) = lookup.resolve(policy);
+        let policy = policy.into_owned();
         if waits.is_empty() {
             policies.insert(name.clone(), policy);
         } else {

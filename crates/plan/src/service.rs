@@ -1,6 +1,8 @@
 //! A service with its task definition, listener rules and scaling: one unit, in the order AWS demands.
 
-use evenkeel_diff::{Kind, lift};
+use std::borrow::Cow;
+
+use evenkeel_diff::{Kind, change};
 use evenkeel_model::Tree;
 use evenkeel_model::document::Service;
 use evenkeel_model::key::{ServiceKey, Subject, UnitKey};
@@ -16,28 +18,19 @@ use crate::turn::ordered;
 use crate::unit::Draft;
 use crate::{Because, Need, Planner, StepId, hash, ownership, rollout, rules as listener_rules, scaling};
 
-/// Members of UpdateService that make ECS start a new deployment. Source: the API reference; a changed
-/// capacity provider strategy needs one forced.
-pub(crate) const DEPLOYING: [&str; 9] = [
-    "networkConfiguration",
-    "platformVersion",
-    "loadBalancers",
-    "serviceRegistries",
-    "serviceConnectConfiguration",
-    "volumeConfigurations",
-    "vpcLatticeConfigurations",
-    "capacityProviderStrategy",
-    "launchType",
-];
+/// True where a change of this member of a service makes ECS start a new deployment.
+pub(crate) fn deploys(member: &str) -> bool {
+    change(Kind::Service, [member]).deploys()
+}
 
 /// What stands for a service all through its planning.
 pub(crate) struct Wanted<'a> {
     pub key: &'a ServiceKey,
     pub service: &'a Service,
     /// RegisterTaskDefinition input, references resolved.
-    pub task: Tree,
+    pub task: Cow<'a, Tree>,
     /// CreateService input, references resolved.
-    pub input: Tree,
+    pub input: Cow<'a, Tree>,
     /// What references still have to be seen or made.
     pub waits: Vec<WaitingOn>,
 }
@@ -46,8 +39,9 @@ impl Wanted<'_> {
     /// The hash of everything that would start this very deployment again.
     pub fn deployment_key(&self) -> String {
         let mut text = hash::task_definition(&self.task);
-        for member in DEPLOYING {
-            if let Some(value) = self.input.get(member) {
+        for (member, value) in self.input.entries() {
+            // The revision is in the hash by its content.
+            if deploys(member) && &**member != "taskDefinition" {
                 text.push_str(member);
                 text.push_str(&value.to_json());
             }
@@ -150,7 +144,7 @@ impl Planner<'_> {
             step.needs(needs.clone());
         }
 
-        let mut input = wanted.input.clone();
+        let mut input = wanted.input.clone().into_owned();
         input.set("cluster", Tree::from(key.cluster.as_str()));
         input.set("serviceName", Tree::from(key.name.as_str()));
         if input.str("schedulingStrategy") != Some("DAEMON") {
@@ -210,8 +204,7 @@ impl Planner<'_> {
             return;
         }
         let held = self.hold(draft, wanted, live);
-        let lifted = lift::described(Kind::Service, live.clone());
-        self.update(draft, wanted, lookup, &lifted, held.is_some());
+        self.update(draft, wanted, lookup, live, held.is_some());
         if draft.memory().intent.is_some() && held.is_none() {
             // A run was cut off: what it started is known by this key from now on.
             draft.unit.deployment_key.get_or_insert_with(|| wanted.deployment_key());

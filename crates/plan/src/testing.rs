@@ -284,6 +284,7 @@ impl Scene {
                 let (input, waits) =
                     Lookup { document, world: &self.world, service: None }.resolve(&listener.input);
                 assert_eq!(waits, []);
+                let input = input.into_owned();
                 let tags = self.tags(&listener.input, &format!("{}/{key}", lb.item));
                 let tree = input
                     .with("listenerArn", elb("listener/app", &format!("{name}/{key}")))
@@ -304,6 +305,7 @@ impl Scene {
         let lookup = Lookup { document, world: &self.world, service: Some(key) };
         let (task, _) = lookup.resolve(&service.task_definition);
         let (input, _) = lookup.resolve(&service.input);
+        let (task, input) = (task.into_owned(), input.into_owned());
         let family = task.str("family").unwrap().to_owned();
         let arn = revision(&family, 1);
         let tags = self.tags(&task, &service.item);
@@ -330,6 +332,7 @@ impl Scene {
         for (name, rule) in &service.rules {
             let lookup = Lookup { document, world: &self.world, service: Some(key) };
             let (input, _) = lookup.resolve(&rule.input);
+            let input = input.into_owned();
             let listener = lookup.listener_of(rule).unwrap();
             let item = format!("{}/{name}", service.item);
             let live = input
@@ -350,7 +353,7 @@ impl Scene {
             let policies: Vec<Tree> = scaling
                 .policies
                 .iter()
-                .map(|(n, p)| lookup.resolve(p).0.with("policyName", n.as_str()))
+                .map(|(n, p)| lookup.resolve(p).0.into_owned().with("policyName", n.as_str()))
                 .collect();
             self.observe(Subject::Policies(key.clone()), Tree::from(policies));
             let actions = scaling.scheduled_actions.iter();

@@ -1,8 +1,9 @@
 //! A unit in the making, and what its guards watch.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
-use evenkeel_diff::{FieldDiff, Kind, compare, lift, ordered, put};
+use evenkeel_diff::{FieldDiff, Kind, compare, compare_described, lift, ordered, put};
 use evenkeel_model::Tree;
 use evenkeel_model::document::{Ignore, Mode};
 use evenkeel_model::key::{Subject, UnitKey};
@@ -20,6 +21,9 @@ pub(crate) struct Draft<'a> {
     pub key: UnitKey,
     pub unit: Unit,
     pub report: UnitReport,
+    /// What the unit will remember of each part; `None` where that is what it remembers now, so that a
+    /// fleet at rest copies nothing.
+    applied: BTreeMap<String, Option<Tree>>,
     ignores: &'a [Ignore],
     mode: Mode,
 }
@@ -35,7 +39,8 @@ impl<'a> Draft<'a> {
         let service = key.service().and_then(|k| input.document.services.get(k));
         let mode = service.map_or(mode, |s| mode.min(s.mode));
         let ignores = service.map_or(&[][..], |s| &s.ignore);
-        Draft { input, key, unit: Unit::default(), report: UnitReport::default(), ignores, mode }
+        let (unit, report) = (Unit::default(), UnitReport::default());
+        Draft { input, key, unit, report, applied: BTreeMap::new(), ignores, mode }
     }
 
     pub fn memory(&self) -> &'a Remembered {
@@ -75,7 +80,8 @@ impl<'a> Draft<'a> {
 
     /// Remembers what a part wants, so that the next pass can tell who made a difference.
     pub fn applies(&mut self, part: &str, want: &Tree) {
-        self.unit.applied.insert(part.to_owned(), want.clone());
+        let same = self.memory().applied.get(part) == Some(want);
+        self.applied.insert(part.to_owned(), (!same).then(|| want.clone()));
     }
 
     /// Who is behind something that is to be made: a human who deleted it, where we made it before.
@@ -105,7 +111,7 @@ impl<'a> Draft<'a> {
     /// The differences of one part, each with its owner: the document where it has changed since it was
     /// last applied or nothing is remembered, else a human.
     pub fn drifts(&self, part: &str, kind: Kind, want: &Tree, live: &Tree) -> Vec<Drift> {
-        let diffs = compare(kind, want, live);
+        let diffs = differences(kind, want, live);
         if diffs.is_empty() {
             return Vec::new();
         }
@@ -158,17 +164,17 @@ impl<'a> Draft<'a> {
     /// What is wanted with the live values wherever the document says that nobody minds a difference:
     /// they neither differ nor are undone by a write that sends what is around them. `base` is where the
     /// part stands in its service.
-    pub fn carry(&mut self, base: &Path, kind: Kind, want: &Tree, live: &Tree) -> Tree {
-        let mut carried = want.clone();
+    pub fn carry<'t>(&mut self, base: &Path, kind: Kind, want: &'t Tree, live: &Tree) -> Cow<'t, Tree> {
         if self.ignores.is_empty() {
-            return carried;
+            return Cow::Borrowed(want);
         }
-        for diff in compare(kind, want, live) {
+        let mut carried = want.clone();
+        for diff in differences(kind, want, live) {
             if self.ignored(&base.join(&diff.path)) {
                 put(kind, &mut carried, &diff.path, diff.live);
             }
         }
-        carried
+        Cow::Owned(carried)
     }
 
     /// True where the document says that nobody minds a difference there.
@@ -237,7 +243,7 @@ impl<'a> Draft<'a> {
                 }
             }
         }
-        self.keep_what_was_applied();
+        self.take_what_is_applied();
         (self.key, self.unit, self.report)
     }
 
@@ -271,6 +277,22 @@ impl<'a> Draft<'a> {
         self.report.drift.iter_mut().for_each(|d| d.acted_on = false);
     }
 
+    /// What the unit remembers once its steps are done; for one at rest, that it is what it was.
+    fn take_what_is_applied(&mut self) {
+        let before = &self.input.memory.unit(&self.key).applied;
+        let same = self.applied.len() == before.len() && self.applied.values().all(Option::is_none);
+        self.unit.remembered = same && self.unit.steps.is_empty();
+        if self.unit.remembered {
+            return;
+        }
+        for (part, tree) in std::mem::take(&mut self.applied) {
+            if let Some(tree) = tree.or_else(|| before.get(&part).cloned()) {
+                self.unit.applied.insert(part, tree);
+            }
+        }
+        self.keep_what_was_applied();
+    }
+
     /// What a run of these steps leaves undone is not remembered as applied: what was before stays.
     fn keep_what_was_applied(&mut self) {
         let before = &self.input.memory.unit(&self.key).applied;
@@ -290,6 +312,15 @@ impl<'a> Draft<'a> {
                 self.unit.applied.entry(part.clone()).or_insert_with(|| tree.clone());
             }
         }
+    }
+}
+
+/// What differs from a described resource. Those whose described form is more than a matter of where things
+/// stand come lifted already.
+fn differences(kind: Kind, want: &Tree, live: &Tree) -> Vec<FieldDiff> {
+    match kind {
+        Kind::Listener | Kind::Rule | Kind::LoadBalancer => compare(kind, want, live),
+        _ => compare_described(kind, want, live),
     }
 }
 

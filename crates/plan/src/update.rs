@@ -1,6 +1,8 @@
 //! What a service that exists is sent: UpdateService with whole members, and only those that differ.
 
-use evenkeel_diff::{Kind, compare, fill, put, rules};
+use std::borrow::Cow;
+
+use evenkeel_diff::{Clearing, Kind, clearing, compare_described, fill, put, rules};
 use evenkeel_model::Tree;
 use evenkeel_model::key::{Subject, short_name};
 use evenkeel_model::path::Path;
@@ -9,7 +11,7 @@ use evenkeel_model::world::Seen;
 
 use crate::refs::Lookup;
 use crate::report::{Drift, Owner, Refusal};
-use crate::service::{Chosen, DEPLOYING, Wanted, attached};
+use crate::service::{Chosen, Wanted, attached, deploys};
 use crate::unit::Draft;
 use crate::{Because, Planner, dotted, rules as listener_rules, task_definition};
 
@@ -17,8 +19,16 @@ fn member(drift: &Drift) -> &str {
     drift.path.segments().next().unwrap_or_default()
 }
 
+/// Why what differs cannot be put right: the document has it no longer, and no call takes it away.
+fn lasting(want: &Tree, drift: &Drift) -> Option<&'static str> {
+    match clearing(Kind::Service, member(drift)) {
+        Clearing::CannotBeCleared(why) if want.get(member(drift)).is_none() => Some(why),
+        _ => None,
+    }
+}
+
 impl Planner<'_> {
-    /// Adds the steps that bring a service's revision and fields to what is wanted. `live` is lifted.
+    /// Adds the steps that bring a service's revision and fields to what is wanted.
     pub(crate) fn update(
         &mut self,
         draft: &mut Draft<'_>,
@@ -45,6 +55,14 @@ impl Planner<'_> {
             let why = format!("`{}` of a service cannot be changed", dotted(&drift.path));
             draft.cannot(drift, Refusal::new(why).or("delete the service and let Evenkeel create it anew"));
         }
+        mutable.retain(|drift| match lasting(&input, drift) {
+            Some(why) => {
+                let what = format!("`{}` of a service cannot be taken away: {why}", member(drift));
+                draft.cannot(drift.clone(), Refusal::new(what).or("declare it as it is in AWS"));
+                false
+            }
+            None => true,
+        });
 
         let current = live.str("taskDefinition");
         let Some((task, mut task_drift)) = self.task_drift(draft, wanted, current) else { return };
@@ -53,8 +71,8 @@ impl Planner<'_> {
             && wanted.service.restart != draft.memory().restart
             && !draft.memory().applied.is_empty();
         if held {
-            let deploys = |d: &&mut Drift| DEPLOYING.contains(&member(d));
-            for drift in task_drift.iter_mut().chain(mutable.iter_mut().filter(deploys)) {
+            let deployed = |d: &&mut Drift| deploys(member(d));
+            for drift in task_drift.iter_mut().chain(mutable.iter_mut().filter(deployed)) {
                 drift.owner = Owner::Rollout;
                 drift.acted_on = false;
             }
@@ -66,7 +84,8 @@ impl Planner<'_> {
         let mut chosen = None;
         if !task_drift.is_empty() {
             let fields: Vec<Because> = task_drift.iter().cloned().map(Because::Field).collect();
-            let carried = Wanted { task, input: Tree::Null, waits: Vec::new(), ..*wanted };
+            let input = Cow::Owned(Tree::Null);
+            let carried = Wanted { task, input, waits: Vec::new(), ..*wanted };
             let Some(found) = self.choose(draft, &carried, current, fields) else { return };
             let to = match &found {
                 Chosen::Revision(arn) => short_name(arn).to_owned(),
@@ -90,7 +109,7 @@ impl Planner<'_> {
 
         let mut sent = update_members(&input, live, &service_drift);
         let forced = (restart && !held) || sent.get("capacityProviderStrategy").is_some();
-        let deploys = chosen.is_some() || forced || DEPLOYING.iter().any(|m| sent.get(m).is_some());
+        let deployed = chosen.is_some() || forced || sent.entries().any(|(m, _)| deploys(m));
         let balanced = sent.get("loadBalancers").is_some();
         sent.set("cluster", Tree::from(key.cluster.as_str()));
         sent.set("service", Tree::from(key.name.as_str()));
@@ -106,7 +125,7 @@ impl Planner<'_> {
         let mut needs =
             if balanced { attached(draft, lookup, &wanted.service.input, &rules) } else { Vec::new() };
         // A service without a task waits for nobody's rollout.
-        if deploys && live.int("runningCount") != Some(0) {
+        if deployed && live.int("runningCount") != Some(0) {
             let by_document = task_drift.iter().chain(&service_drift).any(|d| d.owner == Owner::Document)
                 || (restart && !held);
             if by_document {
@@ -117,7 +136,7 @@ impl Planner<'_> {
                 needs.extend(self.turn(blocked));
             }
         }
-        if deploys {
+        if deployed {
             draft.unit.deployment_key = Some(wanted.deployment_key());
         }
         because.splice(0..0, service_drift.into_iter().map(Because::Field));
@@ -138,12 +157,12 @@ impl Planner<'_> {
 
     /// What the task definition is to be, and its differences from the service's revision; `None` where that
     /// has not been seen.
-    fn task_drift(
+    fn task_drift<'w>(
         &self,
         draft: &mut Draft<'_>,
-        wanted: &Wanted<'_>,
+        wanted: &'w Wanted<'_>,
         current: Option<&str>,
-    ) -> Option<(Tree, Vec<Drift>)> {
+    ) -> Option<(Cow<'w, Tree>, Vec<Drift>)> {
         let arn = current.unwrap_or_default();
         let Seen::Present { tree, .. } = draft.seen(&Subject::TaskDefinition(arn.to_owned()))? else {
             // Deregistered and gone: nothing to compare with, so all of it is to be put right.
@@ -211,15 +230,10 @@ fn update_members(want: &Tree, live: &Tree, drifts: &[Drift]) -> Tree {
             members.set(name, deployment_configuration(want, live));
             continue;
         }
-        let value = filled.get(name).cloned().unwrap_or_else(|| match name {
-            "serviceConnectConfiguration" => Tree::map().with("enabled", false),
-            "healthCheckGracePeriodSeconds" => Tree::Int(0),
-            "enableExecuteCommand" | "enableECSManagedTags" => Tree::Bool(false),
-            "propagateTags" => Tree::from("NONE"),
-            "deploymentController" => Tree::map().with("type", "ECS"),
-            _ => Tree::list([]),
-        });
-        members.set(name, value);
+        let value = filled.get(name).cloned().or_else(|| clearing(Kind::Service, name).value());
+        if let Some(value) = value {
+            members.set(name, value);
+        }
     }
     members
 }
@@ -229,7 +243,7 @@ fn update_members(want: &Tree, live: &Tree, drifts: &[Drift]) -> Tree {
 fn deployment_configuration(want: &Tree, live: &Tree) -> Tree {
     let name = "deploymentConfiguration";
     let mut sent = Tree::map().with(name, want.get(name).cloned().unwrap_or_else(Tree::map));
-    for diff in compare(Kind::Service, want, live) {
+    for diff in compare_described(Kind::Service, want, live) {
         let mut segments = diff.path.segments();
         if segments.next() != Some(name) {
             continue;
@@ -242,22 +256,12 @@ fn deployment_configuration(want: &Tree, live: &Tree) -> Tree {
             }
             continue;
         }
-        let off = Tree::map().with("enable", false);
-        match block {
-            "deploymentCircuitBreaker" => {
-                put(Kind::Service, &mut sent, &Path::of([name, block]), Some(off.with("rollback", false)));
-            }
-            "alarms" => {
-                let off = off.with("rollback", false).with("alarmNames", Tree::list([]));
-                put(Kind::Service, &mut sent, &Path::of([name, block]), Some(off));
-            }
-            "earlySuccessCriteria" => {
-                put(Kind::Service, &mut sent, &Path::of([name, block]), Some(off));
-            }
-            _ => {
-                let value = diff.want.unwrap_or_else(|| Tree::list([]));
-                put(Kind::Service, &mut sent, &Path::of([name, block]), Some(value));
-            }
+        // What is not sent stays as it is, so off is said.
+        let path = Path::of([name, block]);
+        let off = clearing(Kind::Service, &format!("{name}/{block}")).value();
+        match off.or(diff.want) {
+            Some(value) => put(Kind::Service, &mut sent, &path, Some(value)),
+            None => put(Kind::Service, &mut sent, &path, Some(Tree::list([]))),
         }
     }
     sent.take(name).unwrap_or_else(Tree::map)

@@ -3,13 +3,15 @@
 //! [`read`] turns a parsed text into a [`Document`] and everything that is wrong with it; [`schema`]
 //! holds which members a document has; [`refs`] knows the references between its parts.
 
+mod conform;
+mod json_schema;
 mod read;
 pub mod refs;
 mod schema;
 mod semantics;
-
 use std::collections::BTreeMap;
 
+pub use json_schema::json_schema;
 pub use read::read;
 
 use crate::key::ServiceKey;
@@ -49,6 +51,8 @@ pub struct Document {
     pub repositories: BTreeMap<String, Tree>,
     /// Log groups by name.
     pub log_groups: BTreeMap<String, Tree>,
+    /// What stands under which key.
+    items: refs::Items,
 }
 
 /// How to behave.

@@ -2,33 +2,58 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::conform::{self, Moved, Walk};
 use super::refs::{self, Malformed};
-use super::schema::{self, Field};
+use super::schema;
 use super::semantics;
 use super::{Document, Ignore, Listener, LoadBalancer, Mode, Rule, Scaling, Service, Settings, TargetGroup};
 use crate::diagnostic::{self, Diagnostic};
 use crate::key::ServiceKey;
 use crate::path::Path;
-use crate::text::Parsed;
-use crate::tree::{Map, Name, Tree};
+use crate::text::{self, Marks, Parsed};
+use crate::tree::{Map, Name, Tree, is_masked};
 
 /// The document in a parsed text with everything found in it, in the order of the text; no document
 /// where anything found is an error.
 pub fn read(parsed: Parsed) -> (Option<Document>, Vec<Diagnostic>) {
     let Parsed { tree, marks, mut diagnostics } = parsed;
-    let checked =
-        schema::check(&Field::Object(schema::DOCUMENT), tree.clone(), &Path::root(), &mut diagnostics);
-    let document = build(&checked, &mut diagnostics);
+    let mut walk = Walk::new(&mut diagnostics);
+    let checked = walk.field(&schema::ROOT, tree);
+    let moved = walk.moved;
+    let document = build(checked, &mut diagnostics);
     semantics::check(&document, &mut diagnostics);
     dangling(&document, &mut diagnostics);
-    marks.place(&tree, &mut diagnostics);
+    place(&marks, &moved, &mut diagnostics);
     diagnostic::sort(&mut diagnostics);
     diagnostics.dedup();
     let refused = diagnostic::any_error(&diagnostics);
     ((!refused).then_some(document), diagnostics)
 }
 
-fn text(tree: &Tree, name: &str) -> String {
+/// Gives findings their positions. The tree as it was read has become the document by now: a document
+/// without findings is not copied, for one with findings the text is read once more.
+fn place(marks: &Marks, moved: &[Moved], diagnostics: &mut [Diagnostic]) {
+    if diagnostics.iter().all(|d| d.at.is_some()) {
+        return;
+    }
+    let text = marks.text();
+    let Ok(Parsed { tree, .. }) = text::parse(text.source().as_bytes(), Some(text.format())) else { return };
+    let mut places = marks.places(&tree);
+    for d in diagnostics.iter_mut().filter(|d| d.at.is_none()) {
+        // What was taken out of an envelope stands in the text where it was.
+        let via = moved.iter().find(|m| d.path.starts_with(&m.now) && d.code != "envelope");
+        d.at = match via {
+            Some(via) => {
+                let rest = d.path.segments().skip(via.now.segments().len());
+                let place = via.now.segments().chain(via.through.iter().map(String::as_str)).chain(rest);
+                places.locate(&Path::of(place), d.key)
+            }
+            None => places.locate(&d.path, d.key),
+        };
+    }
+}
+
+fn string(tree: &Tree, name: &str) -> String {
     tree.str(name).unwrap_or_default().to_owned()
 }
 
@@ -46,12 +71,14 @@ fn mode(tree: &Tree) -> Mode {
     }
 }
 
-fn build(tree: &Tree, out: &mut Vec<Diagnostic>) -> Document {
+fn build(mut tree: Tree, out: &mut Vec<Diagnostic>) -> Document {
+    let services = tree.take("services").unwrap_or_default();
+    let tree = &tree;
     let settings = tree.get("settings").cloned().unwrap_or_default();
     let mut document = Document {
-        name: text(tree, "name"),
-        account: text(tree, "account"),
-        region: text(tree, "region"),
+        name: string(tree, "name"),
+        account: string(tree, "account"),
+        region: string(tree, "region"),
         tags: text_map(tree.get("tags")),
         settings: Settings {
             mode: mode(&settings),
@@ -69,6 +96,7 @@ fn build(tree: &Tree, out: &mut Vec<Diagnostic>) -> Document {
         clusters: BTreeMap::new(),
         repositories: BTreeMap::new(),
         log_groups: BTreeMap::new(),
+        items: refs::Items::default(),
     };
     let path = Path::root();
     for (item, group) in section(tree, "targetGroups") {
@@ -78,7 +106,7 @@ fn build(tree: &Tree, out: &mut Vec<Diagnostic>) -> Document {
         load_balancer(&mut document, item, value, &path.child("loadBalancers").child(item), out);
     }
     type Items = fn(&mut Document) -> &mut BTreeMap<String, Tree>;
-    let named: [(&str, &str, Items); 4] = [
+    let named: [(&'static str, &str, Items); 4] = [
         ("taskDefinitions", "family", |d| &mut d.task_definitions),
         ("clusters", "clusterName", |d| &mut d.clusters),
         ("repositories", "repositoryName", |d| &mut d.repositories),
@@ -92,13 +120,19 @@ fn build(tree: &Tree, out: &mut Vec<Diagnostic>) -> Document {
             if of == "taskDefinitions" {
                 value.set("family", Tree::from(name.as_str()));
             }
+            document.items.other(of, item, &name);
             insert(map(&mut document), name, value, &path.child(of).child(item), out);
         }
     }
-    for (item, value) in section(tree, "services") {
-        service(&mut document, tree, item, value, &path.child("services").child(item), out);
+    let mut waits = Vec::new();
+    if let Tree::Map(services) = services {
+        for (item, mut value) in services {
+            let depends = value.take("dependsOn").unwrap_or_default();
+            let key = service(&mut document, tree, &item, value, &path.child("services").child(&item), out);
+            waits.push((key, item, depends));
+        }
     }
-    depends_on(&mut document, tree, out);
+    depends_on(&mut document, waits, out);
     document
 }
 
@@ -143,16 +177,38 @@ fn target_group(
     input.take("deletion");
     let name = take_name(&mut input, &["name"], item);
     input.set("name", Tree::from(name.as_str()));
+    document.items.target_group(service, item, &name);
     let group = TargetGroup { item: item.to_owned(), service: service.cloned(), input, attributes };
     insert(&mut document.target_groups, name, group, path, out);
 }
 
-fn rule(value: &Tree, listener: Option<&str>) -> Rule {
+fn rule(value: &Tree, listener: Option<&str>, path: &Path, out: &mut Vec<Diagnostic>) -> Rule {
     let mut input = value.clone();
+    drop_mirrors(&mut input, path, out);
     let own = input.take("listenerArn").and_then(|l| l.as_str().map(str::to_owned));
     let priority = input.take("priority").and_then(|p| p.as_int()).unwrap_or_default();
     let listener = listener.map(str::to_owned).or(own).unwrap_or_default();
     Rule { listener, priority, input }
+}
+
+/// AWS's answers show the values of a condition twice: where they belong, and as the condition's own
+/// `values`, which a call must not have beside them.
+fn drop_mirrors(rule: &mut Tree, path: &Path, out: &mut Vec<Diagnostic>) {
+    let Some(Tree::List(conditions)) = rule.as_map_mut().and_then(|r| r.get_mut("conditions")) else {
+        return;
+    };
+    for (i, condition) in conditions.iter_mut().enumerate() {
+        let Some(values) = condition.get("values") else { continue };
+        let configured = condition.entries().any(|(name, config)| {
+            name.ends_with("Config") && (values.is_empty() || config.get("values") == Some(values))
+        });
+        if configured {
+            condition.take("values");
+            let at = path.child("conditions").child(i.to_string()).child("values");
+            let message = "`values` is left out: it repeats what the condition's configuration says";
+            out.push(Diagnostic::note("dropped", at, message).at_key());
+        }
+    }
 }
 
 fn load_balancer(document: &mut Document, item: &str, value: &Tree, path: &Path, out: &mut Vec<Diagnostic>) {
@@ -167,29 +223,34 @@ fn load_balancer(document: &mut Document, item: &str, value: &Tree, path: &Path,
             let mut input = value.clone();
             let at = format!("${{listener:{item}/{key}}}");
             let rules = input.take("rules").unwrap_or_default();
-            let rules = rules.entries().map(|(k, v)| (k.to_string(), rule(v, Some(&at)))).collect();
+            let below = path.child("listeners").child(key).child("rules");
+            let rules = rules
+                .entries()
+                .map(|(k, v)| (k.to_string(), rule(v, Some(&at), &below.child(k), out)))
+                .collect();
             (key.to_string(), Listener { input, rules })
         })
         .collect();
+    document.items.load_balancer(item, &name);
     let value = LoadBalancer { item: item.to_owned(), input, listeners };
     insert(&mut document.load_balancers, name, value, path, out);
 }
 
 /// `over` laid over `base`, member by member; lists are taken as a whole.
-fn merge(base: &Tree, over: &Tree) -> Tree {
+fn merge(base: &Tree, over: Tree) -> Tree {
     match (base, over) {
         (Tree::Map(base), Tree::Map(over)) => {
             let mut merged: Map = base.clone();
-            for (name, value) in over.iter() {
-                let value = match base.get(name) {
+            for (name, value) in over {
+                let value = match base.get(&name) {
                     Some(below) => merge(below, value),
-                    None => value.clone(),
+                    None => value,
                 };
-                merged.insert(name.clone(), value);
+                merged.insert(name, value);
             }
             Tree::Map(merged)
         }
-        _ => over.clone(),
+        (_, over) => over,
     }
 }
 
@@ -197,16 +258,21 @@ fn service(
     document: &mut Document,
     root: &Tree,
     item: &str,
-    value: &Tree,
+    mut value: Tree,
     path: &Path,
     out: &mut Vec<Diagnostic>,
-) {
-    let merged = |member: &str| {
-        let base = root.get("defaults").and_then(|d| d.get(member)).cloned().unwrap_or_default();
-        merge(&base, value.get(member).unwrap_or(&Tree::map()))
+) -> ServiceKey {
+    let given = ["taskDefinition", "service"].map(|member| value.get(member).is_some());
+    let mut merged = |member: &str| {
+        let over = value.take(member).unwrap_or_else(Tree::map);
+        match root.get("defaults").and_then(|d| d.get(member)) {
+            Some(base) => merge(base, over),
+            None => over,
+        }
     };
     let mut task_definition = merged("taskDefinition");
     let mut input = merged("service");
+    let value = &value;
     let cluster = input
         .take("cluster")
         .and_then(|c| c.as_str().map(str::to_owned))
@@ -221,19 +287,25 @@ fn service(
     });
     let cluster = crate::key::short_name(&cluster).to_owned();
     let name = take_name(&mut input, &["serviceName"], item);
+    if input.str("schedulingStrategy") == Some("DAEMON") && input.take("desiredCount").is_some() {
+        let message = "`desiredCount` is left out: a DAEMON service runs one task on each instance";
+        let at = path.child("service").child("desiredCount");
+        out.push(Diagnostic::warning("dropped", at, message).at_key());
+    }
     if task_definition.str("family").is_none() {
         task_definition.set("family", Tree::from(item));
     }
     let key = ServiceKey::new(cluster, name);
-    for (member, tree, aws) in [
+    // What stands in the service itself was checked there; what is missing can only be told now.
+    for ((member, tree, aws), given) in [
         ("taskDefinition", &task_definition, schema::WHOLE_TASK_DEFINITION),
         ("service", &input, schema::WHOLE_SERVICE),
-    ] {
-        // What stands in the service itself was checked there; what is missing can only be told now.
-        if value.get(member).is_some() {
-            let mut found = Vec::new();
-            schema::shape_problems(aws, tree, &path.child(member), &mut found);
-            out.extend(found.into_iter().filter(|d| d.code == "missing-required"));
+    ]
+    .into_iter()
+    .zip(given)
+    {
+        if given {
+            conform::still_missing(aws, tree, &path.child(member), out);
         }
     }
     for (item, group) in section(value, "targetGroups") {
@@ -241,7 +313,7 @@ fn service(
     }
     let rules = section(value, "listenerRules")
         .map(|(name, value)| {
-            let rule = rule(value, None);
+            let rule = rule(value, None, &path.child("listenerRules").child(name), out);
             if rule.listener.is_empty() {
                 out.push(
                     Diagnostic::error(
@@ -269,6 +341,12 @@ fn service(
         ignore: ignores(value, path, out),
     };
     for (container, how) in section(value, "images") {
+        let containers = service.task_definition.list_of("containerDefinitions");
+        if !containers.iter().any(|c| c.str("name") == Some(container)) {
+            let message = format!("the task definition has no container `{container}`");
+            let at = path.child("images").child(container);
+            out.push(Diagnostic::error("no-such-container", at, message).at_key());
+        }
         if how.as_str() != Some("asWritten") {
             out.push(
                 Diagnostic::warning(
@@ -280,7 +358,9 @@ fn service(
             );
         }
     }
-    insert(&mut document.services, key, service, path, out);
+    document.items.service(item, &key);
+    insert(&mut document.services, key.clone(), service, path, out);
+    key
 }
 
 fn scaling(value: &Tree) -> Scaling {
@@ -301,7 +381,7 @@ fn ignores(value: &Tree, path: &Path, out: &mut Vec<Diagnostic>) -> Vec<Ignore> 
     let mut ignores = Vec::new();
     for (i, item) in value.list_of("ignore").iter().enumerate() {
         let at = path.child("ignore").child(i.to_string());
-        let ignored = match text(item, "path").parse::<Path>() {
+        let ignored = match string(item, "path").parse::<Path>() {
             Ok(ignored) if ignored.segments().next().is_some_and(|s| IGNORABLE.contains(&s)) => ignored,
             Ok(ignored) if !ignored.is_root() => {
                 out.push(
@@ -332,30 +412,29 @@ fn ignores(value: &Tree, path: &Path, out: &mut Vec<Diagnostic>) -> Vec<Ignore> 
                 continue;
             }
         };
-        ignores.push(Ignore { path: ignored, reason: text(item, "reason"), until });
+        ignores.push(Ignore { path: ignored, reason: string(item, "reason"), until });
     }
     ignores
 }
 
-fn depends_on(document: &mut Document, root: &Tree, out: &mut Vec<Diagnostic>) {
+fn depends_on(document: &mut Document, waits: Vec<(ServiceKey, Name, Tree)>, out: &mut Vec<Diagnostic>) {
     let mut found: BTreeMap<ServiceKey, Vec<ServiceKey>> = BTreeMap::new();
-    for (item, value) in section(root, "services") {
-        let Some(key) = document.service_named(item).cloned() else { continue };
-        for (i, other) in value.list_of("dependsOn").iter().enumerate() {
-            let at = Path::of(["services", item, "dependsOn"]).child(i.to_string());
+    for (key, item, depends) in waits {
+        for (i, other) in depends.items().iter().enumerate() {
             let Some(other) = other.as_str() else { continue };
             match document.service_named(other).cloned() {
                 Some(other) => found.entry(key.clone()).or_default().push(other),
                 None => out.push(Diagnostic::error(
                     "dangling-reference",
-                    at,
+                    Path::of(["services", &item, "dependsOn"]).child(i.to_string()),
                     format!("the document has no service `{other}`"),
                 )),
             }
         }
     }
     // A service that can be reached from itself would wait for itself.
-    for start in found.keys() {
+    let suspects = waiting_forever(&found);
+    for start in &suspects {
         let mut seen = BTreeSet::new();
         let mut open: Vec<&ServiceKey> = found.get(start).into_iter().flatten().collect();
         while let Some(next) = open.pop() {
@@ -383,6 +462,35 @@ fn depends_on(document: &mut Document, root: &Tree, out: &mut Vec<Diagnostic>) {
     }
 }
 
+/// The services whose turn never comes when each waits for those it depends on: on a cycle, or behind one.
+fn waiting_forever(depends: &BTreeMap<ServiceKey, Vec<ServiceKey>>) -> Vec<ServiceKey> {
+    let mut open: BTreeMap<&ServiceKey, usize> = depends.iter().map(|(k, v)| (k, v.len())).collect();
+    let mut behind: BTreeMap<&ServiceKey, Vec<&ServiceKey>> = BTreeMap::new();
+    let mut ready = Vec::new();
+    for (key, others) in depends {
+        for other in others {
+            behind.entry(other).or_default().push(key);
+            if !depends.contains_key(other) {
+                ready.push(other);
+            }
+        }
+    }
+    ready.sort();
+    ready.dedup();
+    while let Some(done) = ready.pop() {
+        for waiting in behind.remove(done).unwrap_or_default() {
+            if let Some(left) = open.get_mut(waiting) {
+                *left -= 1;
+                if *left == 0 {
+                    open.remove(waiting);
+                    ready.push(waiting);
+                }
+            }
+        }
+    }
+    open.into_keys().cloned().collect()
+}
+
 /// References to what the document does not have.
 fn dangling(document: &Document, out: &mut Vec<Diagnostic>) {
     let mut look = |service: Option<&ServiceKey>, at: Path, tree: &Tree| {
@@ -390,13 +498,13 @@ fn dangling(document: &Document, out: &mut Vec<Diagnostic>) {
             let here = at.join(path);
             match reference {
                 Ok(reference) if document.has(service, &reference) => {}
-                Ok(reference) => out.push(Diagnostic::error(
-                    "dangling-reference",
-                    here,
-                    format!("`{reference}` names nothing in this document"),
-                )),
-                Err(Malformed(written)) => out.push(
-                    Diagnostic::error("bad-reference", here, format!("`{written}` has not the form of a reference"))
+                Ok(reference) => {
+                    let what = if is_masked(&here) { "this reference".to_owned() } else { format!("`{reference}`") };
+                    let message = format!("{what} names nothing in this document");
+                    out.push(Diagnostic::error("dangling-reference", here, message));
+                }
+                Err(Malformed(_)) => out.push(
+                    Diagnostic::error("bad-reference", here, "this has not the form of a reference")
                         .with_hint("`${targetGroup:NAME}`, `${loadBalancer:NAME}`, `${listener:LOAD-BALANCER/NAME}`, `${listenerRule:SERVICE/NAME}`, `${repository:NAME}`"),
                 ),
             }
@@ -426,7 +534,7 @@ fn dangling(document: &Document, out: &mut Vec<Diagnostic>) {
         }
     }
     for (family, tree) in &document.task_definitions {
-        look(None, Path::of(["taskDefinitions", family]), tree);
+        look(None, document.items.place("taskDefinitions", family), tree);
     }
     misplaced(document, out);
 }
@@ -435,27 +543,21 @@ fn dangling(document: &Document, out: &mut Vec<Diagnostic>) {
 fn misplaced(document: &Document, out: &mut Vec<Diagnostic>) {
     let mut look = |at: Path, tree: &Tree| {
         refs::find(tree, &mut |path, _| {
-            out.push(Diagnostic::error(
-                "misplaced-reference",
-                at.join(path),
-                "a reference cannot stand here",
-            ));
+            let message = "a reference cannot stand here";
+            out.push(Diagnostic::error("misplaced-reference", at.join(path), message));
         });
     };
-    let named: [(&str, &BTreeMap<String, Tree>); 3] = [
+    for (section, items) in [
         ("clusters", &document.clusters),
         ("repositories", &document.repositories),
         ("logGroups", &document.log_groups),
-    ];
-    for (section, items) in named {
+    ] {
         for (name, tree) in items {
-            look(Path::of([section, name]), tree);
+            look(document.items.place(section, name), tree);
         }
     }
     for group in document.target_groups.values() {
-        let service = group.service.as_ref().and_then(|k| document.services.get(k));
-        let at = service.map_or_else(Path::root, |s| Path::of(["services", &s.item]));
-        look(at.child("targetGroups").child(&group.item), &group.input);
+        look(semantics::place_of_target_group(document, group), &group.input);
     }
     for lb in document.load_balancers.values() {
         look(Path::of(["loadBalancers", &lb.item]), &lb.input);

@@ -3,6 +3,7 @@
 //! An unknown scheme is left alone, because shell commands in containers contain `${…}`; `$${` is a
 //! literal `${`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::Document;
@@ -152,29 +153,66 @@ pub fn substitute(tree: &Tree, value: &dyn Fn(&Ref) -> Option<String>) -> (Tree,
     (tree, open)
 }
 
+/// What stands under which key in the document, so that a reference is one look-up however many items
+/// there are. Made by [`super::read`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Items {
+    services: BTreeMap<String, ServiceKey>,
+    load_balancers: BTreeMap<String, String>,
+    /// By key: the AWS name of the group beside the services, then those inside services.
+    target_groups: BTreeMap<String, (Option<String>, BTreeMap<ServiceKey, String>)>,
+    /// Keys that differ from the AWS name, by section and AWS name.
+    others: BTreeMap<(&'static str, String), String>,
+}
+
+impl Items {
+    pub(super) fn service(&mut self, item: &str, key: &ServiceKey) {
+        self.services.insert(item.to_owned(), key.clone());
+    }
+
+    pub(super) fn load_balancer(&mut self, item: &str, name: &str) {
+        self.load_balancers.insert(item.to_owned(), name.to_owned());
+    }
+
+    pub(super) fn other(&mut self, section: &'static str, item: &str, name: &str) {
+        if item != name {
+            self.others.insert((section, name.to_owned()), item.to_owned());
+        }
+    }
+
+    /// Where in the document the thing of that AWS name stands.
+    pub(super) fn place(&self, section: &'static str, name: &str) -> Path {
+        let item = self.others.get(&(section, name.to_owned())).map_or(name, String::as_str);
+        Path::of([section, item])
+    }
+
+    pub(super) fn target_group(&mut self, service: Option<&ServiceKey>, item: &str, name: &str) {
+        let (shared, inside) = self.target_groups.entry(item.to_owned()).or_default();
+        match service {
+            Some(service) => drop(inside.insert(service.clone(), name.to_owned())),
+            None => *shared = Some(name.to_owned()),
+        }
+    }
+}
+
 impl Document {
     /// The AWS name of the target group that a reference from inside `service` names: the service's own
     /// first, then the document's, then the only one of that key in any service.
     pub fn target_group_named(&self, service: Option<&ServiceKey>, item: &str) -> Option<&str> {
-        let named = || self.target_groups.iter().filter(|(_, g)| g.item == item);
-        let own = named().find(|(_, g)| service.is_some() && g.service.as_ref() == service);
-        let shared = named().find(|(_, g)| g.service.is_none());
-        let mut elsewhere = named();
-        let only = match (elsewhere.next(), elsewhere.next()) {
-            (Some(only), None) => Some(only),
-            _ => None,
-        };
-        own.or(shared).or(only).map(|(name, _)| name.as_str())
+        let (shared, inside) = self.items.target_groups.get(item)?;
+        let own = service.and_then(|key| inside.get(key));
+        let only = || inside.values().next().filter(|_| inside.len() == 1);
+        own.or(shared.as_ref()).or_else(only).map(String::as_str)
     }
 
     /// The AWS name of the load balancer with that key.
     pub fn load_balancer_named(&self, item: &str) -> Option<&str> {
-        self.load_balancers.iter().find(|(_, lb)| lb.item == item).map(|(name, _)| name.as_str())
+        self.items.load_balancers.get(item).map(String::as_str)
     }
 
     /// The key of the service with that key in the document.
     pub fn service_named(&self, item: &str) -> Option<&ServiceKey> {
-        self.services.iter().find(|(_, s)| s.item == item).map(|(key, _)| key)
+        self.items.services.get(item)
     }
 
     /// True where the document has what the reference names.

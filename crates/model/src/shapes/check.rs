@@ -95,32 +95,40 @@ pub fn check(tree: &Tree, shape: ShapeId, report: &mut dyn FnMut(&Path, Problem)
 }
 
 fn walk(tree: &Tree, shape: ShapeId, path: &mut Path, report: &mut dyn FnMut(&Path, Problem)) {
+    check_value(tree, shape, &mut |problem| report(path, problem));
     match (shape.kind(), tree) {
-        (_, Tree::Null) | (Kind::Document, _) => {}
         (Kind::Structure { .. }, Tree::Map(map)) => structure(map, shape, path, report),
-        (Kind::List { item, min, max }, Tree::List(items)) => {
-            length(items.len(), min, max, path, report);
+        (Kind::List { item, .. }, Tree::List(items)) => {
             for (i, value) in items.iter().enumerate() {
                 below(i.to_string(), value, item, path, report);
             }
         }
-        (Kind::Map { key, value, min, max }, Tree::Map(map)) => {
-            length(map.len(), min, max, path, report);
+        (Kind::Map { key, value, .. }, Tree::Map(map)) => {
             for (name, entry) in map.iter() {
                 path.push(name);
-                text(name, key, path, report);
+                check_text(name, key, &mut |problem| report(path, problem));
                 path.pop();
                 below(name, entry, value, path, report);
             }
         }
-        (Kind::String { .. }, Tree::Str(found)) => text(found, shape, path, report),
+        _ => {}
+    }
+}
+
+/// Reports what does not fit about one value and nothing of what it holds: its type, its limits, its enum.
+pub fn check_value(tree: &Tree, shape: ShapeId, report: &mut dyn FnMut(Problem)) {
+    match (shape.kind(), tree) {
+        (_, Tree::Null) | (Kind::Document, _) | (Kind::Structure { .. }, Tree::Map(_)) => {}
+        (Kind::List { min, max, .. }, Tree::List(items)) => length(items.len(), min, max, report),
+        (Kind::Map { min, max, .. }, Tree::Map(map)) => length(map.len(), min, max, report),
+        (Kind::String { .. }, Tree::Str(found)) => check_text(found, shape, report),
         (Kind::Integer { min, max } | Kind::Long { min, max }, Tree::Int(_) | Tree::Num(_))
             if tree.as_int().is_some() =>
         {
             let found = tree.as_int().unwrap_or_default();
             if min.is_some_and(|m| found < m) || max.is_some_and(|m| found > m) {
                 let [min, max] = [min, max].map(|m| m.map(|m| m as f64));
-                report(path, Problem::OutOfRange { min, max, found: found as f64 });
+                report(Problem::OutOfRange { min, max, found: found as f64 });
             }
         }
         (Kind::Float { min, max } | Kind::Double { min, max }, Tree::Int(_) | Tree::Num(_)) => {
@@ -129,20 +137,17 @@ fn walk(tree: &Tree, shape: ShapeId, path: &mut Path, report: &mut dyn FnMut(&Pa
                 _ => tree.as_int().unwrap_or_default() as f64,
             };
             if min.is_some_and(|m| found < m) || max.is_some_and(|m| found > m) {
-                report(path, Problem::OutOfRange { min, max, found });
+                report(Problem::OutOfRange { min, max, found });
             }
         }
         (Kind::Boolean, Tree::Bool(_)) => {}
         (Kind::Timestamp, Tree::Int(_) | Tree::Num(_)) | (Kind::Blob, Tree::Str(_)) => {}
         (Kind::Timestamp, Tree::Str(found)) if found.parse::<jiff::Timestamp>().is_ok() => {}
-        _ => report(
-            path,
-            Problem::WrongType {
-                expected: shape.words(),
-                found: tree.kind(),
-                coercible: coerce(tree, shape).is_some(),
-            },
-        ),
+        _ => report(Problem::WrongType {
+            expected: shape.words(),
+            found: tree.kind(),
+            coercible: coerce(tree, shape).is_some(),
+        }),
     }
 }
 
@@ -179,30 +184,27 @@ fn structure(map: &Map, shape: ShapeId, path: &mut Path, report: &mut dyn FnMut(
     }
 }
 
-fn text(found: &str, shape: ShapeId, path: &Path, report: &mut dyn FnMut(&Path, Problem)) {
+/// Reports where text (a value or a map's key) is outside its shape's enum or limits.
+pub fn check_text(found: &str, shape: ShapeId, report: &mut dyn FnMut(Problem)) {
     let Kind::String { enums, min, max, .. } = shape.kind() else {
         return;
     };
     if !enums.is_empty() && !enums.contains(&found) {
         let nearest = nearest(found, enums.iter().copied());
-        report(path, Problem::NotInEnum { found: found.to_owned(), values: enums, nearest });
+        report(Problem::NotInEnum { found: found.to_owned(), values: enums, nearest });
     }
-    length(found.chars().count(), min, max, path, report);
+    if min.is_some() || max.is_some() {
+        length(found.chars().count(), min, max, report);
+    }
 }
 
-fn length(
-    found: usize,
-    min: Option<u64>,
-    max: Option<u64>,
-    path: &Path,
-    report: &mut dyn FnMut(&Path, Problem),
-) {
+fn length(found: usize, min: Option<u64>, max: Option<u64>, report: &mut dyn FnMut(Problem)) {
     let found = found as u64;
     if let Some(min) = min.filter(|m| found < *m) {
-        report(path, Problem::TooShort { min, found });
+        report(Problem::TooShort { min, found });
     }
     if let Some(max) = max.filter(|m| found > *m) {
-        report(path, Problem::TooLong { max, found });
+        report(Problem::TooLong { max, found });
     }
 }
 

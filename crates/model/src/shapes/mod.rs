@@ -12,7 +12,7 @@ mod check;
 mod generated;
 mod grow;
 
-pub use check::{Problem, check, coerce};
+pub use check::{Problem, check, check_text, check_value, coerce};
 pub use generated::{BOTOCORE_VERSION, Op, ShapeId};
 pub use grow::grow;
 

@@ -1,5 +1,7 @@
 //! Where each value of a tree stood in its text.
 
+use std::collections::BTreeMap;
+
 use super::Text;
 use super::literal::key_length;
 use crate::diagnostic::{Diagnostic, Position};
@@ -77,71 +79,20 @@ impl Marks {
     /// Where there is nothing at `path`, the answer is the nearest value around it: its key if it has one,
     /// or else where it begins.
     pub fn locate(&self, tree: &Tree, path: &Path, key: bool) -> Option<Position> {
-        let mut here = (tree, 0_usize);
-        let mut missing = false;
-        for segment in path.segments() {
-            match self.child(here.0, here.1, segment) {
-                Some(found) => here = found,
-                None => {
-                    missing = true;
-                    break;
-                }
-            }
-        }
-        let (tree, at) = here;
-        let mark = self.nodes.get(at)?;
-        if (key || missing) && mark.key != NO_KEY {
-            return Some(self.text.position(mark.key, self.key_length(mark.key)));
-        }
-        let length = match tree {
-            Tree::List(_) | Tree::Map(_) => self.opening_length(mark.offset),
-            _ => mark.extent,
-        };
-        Some(self.text.position(mark.offset, length))
+        self.places(tree).locate(path, key)
+    }
+
+    /// For looking up many places of `tree`, the tree these marks were made with.
+    pub fn places<'p>(&'p self, tree: &'p Tree) -> Places<'p> {
+        Places { marks: self, tree, children: BTreeMap::new() }
     }
 
     /// Gives every finding without a position the one of its path.
     pub fn place(&self, tree: &Tree, diagnostics: &mut [Diagnostic]) {
+        let mut places = self.places(tree);
         for diagnostic in diagnostics.iter_mut().filter(|d| d.at.is_none()) {
-            diagnostic.at = self.locate(tree, &diagnostic.path, diagnostic.key);
+            diagnostic.at = places.locate(&diagnostic.path, diagnostic.key);
         }
-    }
-
-    /// The value that `segment` names below `tree`, whose mark is at `at`.
-    fn child<'t>(&self, tree: &'t Tree, at: usize, segment: &str) -> Option<(&'t Tree, usize)> {
-        match tree {
-            Tree::Map(map) => {
-                let name = if map.contains(segment) { segment.into() } else { other_case(segment)? };
-                let mut children = map.iter().map(|(_, value)| value);
-                let index = map.names().position(|n| **n == *name)?;
-                self.nth(&mut children, at, index)
-            }
-            Tree::List(items) => {
-                let by_key =
-                    || SET_KEYS.iter().find_map(|k| items.iter().position(|i| is_keyed(i, k, segment)));
-                let index = segment
-                    .parse::<usize>()
-                    .ok()
-                    .filter(|i| *i < items.len())
-                    .or_else(by_key)
-                    .or_else(|| items.iter().position(|i| is_text(i, segment)))?;
-                self.nth(&mut items.iter(), at, index)
-            }
-            _ => None,
-        }
-    }
-
-    fn nth<'t>(
-        &self,
-        children: &mut dyn Iterator<Item = &'t Tree>,
-        parent: usize,
-        index: usize,
-    ) -> Option<(&'t Tree, usize)> {
-        let mut at = parent + 1;
-        for child in children.take(index) {
-            at += size(self.nodes.get(at)?, child);
-        }
-        Some((children.next()?, at))
     }
 
     /// How long the key is that begins at `offset`.
@@ -156,6 +107,95 @@ impl Marks {
             None | Some(b'{' | b'[' | b'-' | b'*') => 1,
             Some(_) => self.key_length(offset),
         }
+    }
+}
+
+/// Look-ups in one tree. Where the children of a large map or list stand is counted once.
+#[derive(Debug)]
+pub struct Places<'p> {
+    marks: &'p Marks,
+    tree: &'p Tree,
+    /// By the mark of a map or list: the marks of its children.
+    children: BTreeMap<usize, Box<[u32]>>,
+}
+
+/// With fewer children counting is as cheap as remembering.
+const MANY: usize = 16;
+
+impl<'p> Places<'p> {
+    /// As [`Marks::locate`].
+    pub fn locate(&mut self, path: &Path, key: bool) -> Option<Position> {
+        let mut here = (self.tree, 0_usize);
+        let mut missing = false;
+        for segment in path.segments() {
+            match self.child(here.0, here.1, segment) {
+                Some(found) => here = found,
+                None => {
+                    missing = true;
+                    break;
+                }
+            }
+        }
+        let (tree, at) = here;
+        let marks = self.marks;
+        let mark = marks.nodes.get(at)?;
+        if (key || missing) && mark.key != NO_KEY {
+            return Some(marks.text.position(mark.key, marks.key_length(mark.key)));
+        }
+        let length = match tree {
+            Tree::List(_) | Tree::Map(_) => marks.opening_length(mark.offset),
+            _ => mark.extent,
+        };
+        Some(marks.text.position(mark.offset, length))
+    }
+
+    /// The value that `segment` names below `tree`, whose mark is at `at`.
+    fn child(&mut self, tree: &'p Tree, at: usize, segment: &str) -> Option<(&'p Tree, usize)> {
+        match tree {
+            Tree::Map(map) => {
+                let (index, value) = map.place(segment).or_else(|| map.place(&other_case(segment)?))?;
+                Some((value, self.nth(map.len(), &mut map.iter().map(|(_, v)| v), at, index)?))
+            }
+            Tree::List(items) => {
+                let by_key =
+                    || SET_KEYS.iter().find_map(|k| items.iter().position(|i| is_keyed(i, k, segment)));
+                let index = segment
+                    .parse::<usize>()
+                    .ok()
+                    .filter(|i| *i < items.len())
+                    .or_else(by_key)
+                    .or_else(|| items.iter().position(|i| is_text(i, segment)))?;
+                Some((items.get(index)?, self.nth(items.len(), &mut items.iter(), at, index)?))
+            }
+            _ => None,
+        }
+    }
+
+    /// The mark of the child at `index` of the map or list whose mark is at `parent`.
+    fn nth(
+        &mut self,
+        count: usize,
+        children: &mut dyn Iterator<Item = &'p Tree>,
+        parent: usize,
+        index: usize,
+    ) -> Option<usize> {
+        let nodes = &self.marks.nodes;
+        let mut at = parent + 1;
+        if count < MANY {
+            for child in children.take(index) {
+                at += size(nodes.get(at)?, child);
+            }
+            return Some(at);
+        }
+        let marks = self.children.entry(parent).or_insert_with(|| {
+            let mut marks = Vec::with_capacity(count);
+            for child in children {
+                marks.push(at as u32);
+                at += nodes.get(at).map_or(1, |mark| size(mark, child));
+            }
+            marks.into()
+        });
+        marks.get(index).map(|at| *at as usize)
     }
 }
 

@@ -22,6 +22,12 @@ pub fn looks_like_template(text: &str) -> bool {
     false
 }
 
+/// True where a whole text, but for the space around it, is one placeholder.
+pub fn is_placeholder(text: &str) -> bool {
+    let text = text.trim();
+    !text.is_empty() && placeholder(text) == Some(text.len())
+}
+
 /// A placeholder is no longer than this many bytes, so that looking for its end stays cheap.
 pub(super) const REACH: usize = 1024;
 
@@ -132,6 +138,15 @@ mod tests {
         ] {
             assert!(!looks_like_template(text), "{text}");
         }
+    }
+
+    #[test]
+    fn a_whole_text_may_be_a_placeholder() {
+        assert!(is_placeholder(" {{ x }} "));
+        assert!(is_placeholder("${IMAGE}"));
+        assert!(!is_placeholder("${A} ${B}"));
+        assert!(!is_placeholder("echo ${A}"));
+        assert!(!is_placeholder(""));
     }
 
     #[test]

@@ -71,8 +71,9 @@ fn a_service_that_aws_still_describes_as_inactive_is_absent() {
 #[test]
 fn a_scalable_target_that_still_shows_is_registered_without_tags_for_a_new_service() {
     let mut scene = Scene::settled(small_with(|d| {
-        d["services"]["api"]["scaling"] =
-            json!({"minCapacity": 2, "maxCapacity": 3, "policies": {"cpu": {"policyType": "StepScaling"}}});
+        d["services"]["api"]["scaling"] = json!({"minCapacity": 2, "maxCapacity": 3, "policies": {"cpu": {
+                "policyType": "StepScaling",
+                "stepScalingPolicyConfiguration": {"adjustmentType": "ExactCapacity", "stepAdjustments": [{"metricIntervalLowerBound": 0, "scalingAdjustment": 1}]}}}});
     }));
     scene.edit(service("api"), |s| s["status"] = json!("INACTIVE"));
     prints(

@@ -162,6 +162,13 @@ fn unknown_fields_at_every_level() {
     says(
         &with_shapes(r#"{"containerDefinitions": [{"name": "app", "image": "i", "enviroment": []}]}"#, "{}"),
         expect![[r#"
+            warning[no-memory]: outside Fargate a container needs `memory` or `memoryReservation`
+             --> doc.json:4:45
+              |
+            4 | "taskDefinition": {"containerDefinitions": [{"name": "app", "image": "i", "enviroment": []}]},
+              |                                             ^
+              = help: or `memory` for the whole task
+
             error[unknown-field]: AWS knows no field `enviroment` here
              --> doc.json:4:75
               |
@@ -169,32 +176,41 @@ fn unknown_fields_at_every_level() {
               |                                                                           ^^^^^^^^^^^^
               = help: did you mean `environment`?
 
-            1 error
+            1 error, 1 warning
         "#]],
     );
     says(
         &with_shapes(r#"{"containerDefinitions": [{"name": "app", "image": "i", "xyzzy": 1}]}"#, "{}"),
         expect![[r#"
+            warning[no-memory]: outside Fargate a container needs `memory` or `memoryReservation`
+             --> doc.json:4:45
+              |
+            4 | "taskDefinition": {"containerDefinitions": [{"name": "app", "image": "i", "xyzzy": 1}]},
+              |                                             ^
+              = help: or `memory` for the whole task
+
             error[unknown-field]: AWS knows no field `xyzzy` here
              --> doc.json:4:75
               |
             4 | "taskDefinition": {"containerDefinitions": [{"name": "app", "image": "i", "xyzzy": 1}]},
               |                                                                           ^^^^^^^
+              = help: if AWS has it since, `"allowUnknownFields": true` passes it through
 
-            1 error
+            1 error, 1 warning
         "#]],
     );
     says(
         &with_service(r#""scaling": {"minCapacity": 1, "maxCapacity": 2, "policy": {}}"#),
         expect![[r#"
-        error[unknown-field]: AWS knows no field `policy` here
-         --> doc.json:4:49
-          |
-        4 | "scaling": {"minCapacity": 1, "maxCapacity": 2, "policy": {}}
-          |                                                 ^^^^^^^^
+            error[unknown-field]: AWS knows no field `policy` here
+             --> doc.json:4:49
+              |
+            4 | "scaling": {"minCapacity": 1, "maxCapacity": 2, "policy": {}}
+              |                                                 ^^^^^^^^
+              = help: if AWS has it since, `"allowUnknownFields": true` passes it through
 
-        1 error
-    "#]],
+            1 error
+        "#]],
     );
 }
 
@@ -417,26 +433,33 @@ fn what_is_missing_is_missing_after_the_defaults_are_merged() {
     says(
         &with_shapes(TASK, missing),
         expect![[r#"
-        error[missing-required]: `containerName` is required
-         --> doc.json:5:31
-          |
-        5 | "service": {"loadBalancers": [{}], "networkConfiguration": {"awsvpcConfiguration": {"assignPublicIp": "DISABLED"}}}}}}
-          |                               ^
+            error[missing-required]: `containerName` is required
+             --> doc.json:5:31
+              |
+            5 | "service": {"loadBalancers": [{}], "networkConfiguration": {"awsvpcConfiguration": {"assignPublicIp": "DISABLED"}}}}}}
+              |                               ^
 
-        error[conflict]: `networkConfiguration` goes with network mode awsvpc only
-         --> doc.json:5:36
-          |
-        5 | "service": {"loadBalancers": [{}], "networkConfiguration": {"awsvpcConfiguration": {"assignPublicIp": "DISABLED"}}}}}}
-          |                                    ^^^^^^^^^^^^^^^^^^^^^^
+            warning[missing-required]: an entry names a target group, or a classic load balancer
+             --> doc.json:5:31
+              |
+            5 | "service": {"loadBalancers": [{}], "networkConfiguration": {"awsvpcConfiguration": {"assignPublicIp": "DISABLED"}}}}}}
+              |                               ^
 
-        error[missing-required]: `subnets` is required
-         --> doc.json:5:61
-          |
-        5 | "service": {"loadBalancers": [{}], "networkConfiguration": {"awsvpcConfiguration": {"assignPublicIp": "DISABLED"}}}}}}
-          |                                                             ^^^^^^^^^^^^^^^^^^^^^
+            error[conflict]: this goes with network mode awsvpc only
+             --> doc.json:5:36
+              |
+            5 | "service": {"loadBalancers": [{}], "networkConfiguration": {"awsvpcConfiguration": {"assignPublicIp": "DISABLED"}}}}}}
+              |                                    ^^^^^^^^^^^^^^^^^^^^^^
+              = help: set `networkMode` in the task definition
 
-        3 errors
-    "#]],
+            error[missing-required]: `subnets` is required
+             --> doc.json:5:61
+              |
+            5 | "service": {"loadBalancers": [{}], "networkConfiguration": {"awsvpcConfiguration": {"assignPublicIp": "DISABLED"}}}}}}
+              |                                                             ^^^^^^^^^^^^^^^^^^^^^
+
+            3 errors, 1 warning
+        "#]],
     );
     let text = around(
         r#""defaults": {"service": {"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["s"]}}}},
@@ -446,14 +469,15 @@ fn what_is_missing_is_missing_after_the_defaults_are_merged() {
     says(
         &text,
         expect![[r#"
-        error[missing-required]: `subnets` is required
-         --> doc.json:5:39
-          |
-        5 |  "service": {"networkConfiguration": {"awsvpcConfiguration": {"assignPublicIp": "DISABLED"}}}}}}
-          |                                       ^^^^^^^^^^^^^^^^^^^^^
+            warning[no-memory]: outside Fargate a container needs `memory` or `memoryReservation`
+             --> doc.json:4:91
+              |
+            4 | "services": {"api": {"taskDefinition": {"networkMode": "awsvpc", "containerDefinitions": [{"name": "a", "image": "i"}]},
+              |                                                                                           ^
+              = help: or `memory` for the whole task
 
-        1 error
-    "#]],
+            1 warning
+        "#]],
     );
 }
 
@@ -472,17 +496,26 @@ fn values_that_do_not_fit_their_shapes() {
               |                 ^^^^^^^^^
               = help: did you mean `awsvpc`?
 
-            note[coerced]: taken as a string, which is what AWS takes here
+            warning[coerced]: AWS takes a string here, so an integer is taken for one
              --> doc.json:4:53
               |
             4 | …"cpu": 256…
               |         ^^^
+              = help: put it in quotes
 
-            note[coerced]: taken as a boolean, which is what AWS takes here
+            warning[no-memory]: outside Fargate a container needs `memory` or `memoryReservation`
+             --> doc.json:4:83
+              |
+            4 | …{…
+              |  ^
+              = help: or `memory` for the whole task
+
+            warning[coerced]: AWS takes a boolean here, so a string is taken for one
              --> doc.json:4:126
               |
             4 | …"essential": "true"…
               |               ^^^^^^
+              = help: leave the quotes out
 
             error[wrong-type]: an integer belongs here, not a string
              --> doc.json:4:144
@@ -496,11 +529,12 @@ fn values_that_do_not_fit_their_shapes() {
             4 | …"environment": ……
               |                 ^
 
-            note[coerced]: taken as an integer, which is what AWS takes here
+            warning[coerced]: AWS takes an integer here, so a string is taken for one
              --> doc.json:5:29
               |
             5 | "service": {"desiredCount": "2", "launchType": "FARGTE"}}}}
               |                             ^^^
+              = help: leave the quotes out
 
             error[not-in-enum]: `FARGTE` is not one of EC2, FARGATE, EXTERNAL, MANAGED_INSTANCES
              --> doc.json:5:48
@@ -509,7 +543,7 @@ fn values_that_do_not_fit_their_shapes() {
               |                                                ^^^^^^^^
               = help: did you mean `FARGATE`?
 
-            4 errors, 3 notes
+            4 errors, 4 warnings
         "#]],
     );
     says(
@@ -606,6 +640,13 @@ fn pasted_answers_lose_what_only_answers_have() {
             4 | …"compatibilities"…
               |  ^^^^^^^^^^^^^^^^^
 
+            warning[no-memory]: outside Fargate a container needs `memory` or `memoryReservation`
+             --> doc.json:4:162
+              |
+            4 | …{…
+              |  ^
+              = help: or `memory` for the whole task
+
             note[dropped]: `serviceArn` is left out: only AWS's answers have it
              --> doc.json:5:13
               |
@@ -630,7 +671,7 @@ fn pasted_answers_lose_what_only_answers_have() {
             5 | "service": {"serviceArn": "arn", "taskDefinition": "app:3", "events": [], "runningCount": 2}}}}
               |                                                                           ^^^^^^^^^^^^^^
 
-            9 notes
+            1 warning, 9 notes
         "#]],
     );
 }

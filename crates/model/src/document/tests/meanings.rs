@@ -18,7 +18,7 @@ fn references_to_nothing() {
             5 | "service": {"loadBalancers": [{"targetGroupArn": "${targetGroup:nope}", "containerName": "app", "containerPort": 80}], "role": "${listener:http}"}}}}
               |                                                  ^^^^^^^^^^^^^^^^^^^^^
 
-            error[bad-reference]: `${listener:http}` has not the form of a reference
+            error[bad-reference]: this has not the form of a reference
              --> doc.json:5:128
               |
             5 | "service": {"loadBalancers": [{"targetGroupArn": "${targetGroup:nope}", "containerName": "app", "containerPort": 80}], "role": "${listener:http}"}}}}
@@ -42,14 +42,14 @@ fn references_to_nothing() {
     );
     says(
         &with_service(
-            r#""listenerRules": {"r": {"listenerArn": "${listener:alb/http}", "priority": 1, "conditions": [], "actions": []}}"#,
+            r#""listenerRules": {"r": {"listenerArn": "${listener:alb/http}", "priority": 1, "conditions": [{"field": "host-header", "values": ["h"]}], "actions": [{"type": "forward", "targetGroupArn": "arn:t"}]}}"#,
         ),
         expect![[r#"
             error[dangling-reference]: `${listener:alb/http}` names nothing in this document
              --> doc.json:4:40
               |
-            4 | "listenerRules": {"r": {"listenerArn": "${listener:alb/http}", "priority": 1, "conditions": [], "actions": []}}
-              |                                        ^^^^^^^^^^^^^^^^^^^^^^
+            4 | …"listenerArn": "${listener:alb/http}"…
+              |                 ^^^^^^^^^^^^^^^^^^^^^^
 
             1 error
         "#]],
@@ -111,14 +111,14 @@ fn names_that_are_taken_or_impossible() {
     says(
         &with_service("\"restart\": \"1\"").replace("\"api\":", "\"a b\":"),
         expect![[r#"
-        error[bad-name]: a service name has 1 to 255 letters, digits, `-` and `_`
-         --> doc.json:3:14
-          |
-        3 | "services": {"a b": {"taskDefinition": {"containerDefinitions": [{"name": "app", "image": "app:1"}]}, "service": {},
-          |              ^^^^^
+            error[bad-name]: a service name has 1 to 255 letters, digits, `-` and `_`
+             --> doc.json:3:14
+              |
+            3 | "services": {"a b": {"taskDefinition": {"containerDefinitions": [{"name": "app", "image": "app:1", "memory": 64}]}, "service": {},
+              |              ^^^^^
 
-        1 error
-    "#]],
+            1 error
+        "#]],
     );
     says(
         &around("").replace("\"shop\"", "\"sh op\""),
@@ -144,11 +144,17 @@ fn listeners_without_a_port_or_with_one_port() {
 "c": {"protocol": "HTTP", "port": 80, "defaultActions": []}}}}"#,
         ),
         expect![[r#"
+            error[missing-required]: `subnets` is required, or `subnetMappings`
+             --> doc.json:3:19
+              |
+            3 | "loadBalancers": {"alb": {"listeners": {
+              |                   ^^^^^
+
             error[missing-required]: `port` is required: it tells the listeners of a load balancer apart
-             --> doc.json:4:6
+             --> doc.json:4:1
               |
             4 | "a": {"protocol": "HTTP", "defaultActions": []},
-              |      ^
+              | ^^^
 
             error[duplicate-port]: listener `b` has port 80 already
              --> doc.json:6:35
@@ -156,7 +162,7 @@ fn listeners_without_a_port_or_with_one_port() {
             6 | "c": {"protocol": "HTTP", "port": 80, "defaultActions": []}}}}}
               |                                   ^^
 
-            2 errors
+            3 errors
         "#]],
     );
 }
@@ -166,22 +172,22 @@ fn two_rules_of_one_priority() {
     says(
         &with_service(
             r#""listenerRules": {
-"a": {"listenerArn": "arn:x", "priority": 1, "conditions": [], "actions": []},
-"b": {"listenerArn": "arn:x", "priority": 1, "conditions": [], "actions": []},
-"c": {"priority": 2, "conditions": [], "actions": []}}"#,
+"a": {"listenerArn": "arn:x", "priority": 1, "conditions": [{"field": "host-header", "values": ["h"]}], "actions": [{"type": "forward", "targetGroupArn": "arn:t"}]},
+"b": {"listenerArn": "arn:x", "priority": 1, "conditions": [{"field": "host-header", "values": ["h"]}], "actions": [{"type": "forward", "targetGroupArn": "arn:t"}]},
+"c": {"priority": 2, "conditions": [{"field": "host-header", "values": ["h"]}], "actions": [{"type": "forward", "targetGroupArn": "arn:t"}]}}"#,
         ),
         expect![[r#"
             error[duplicate-priority]: the rule at `/services/api/listenerRules/a` has priority 1 on this listener already
              --> doc.json:6:43
               |
-            6 | "b": {"listenerArn": "arn:x", "priority": 1, "conditions": [], "actions": []},
-              |                                           ^
+            6 | …"priority": 1…
+              |              ^
               = help: priorities are unique on a listener
 
             error[missing-required]: `listenerArn` is required
              --> doc.json:7:1
               |
-            7 | "c": {"priority": 2, "conditions": [], "actions": []}}
+            7 | "c": {"priority": …, "conditions": [{"field": …, "values": […]}], "actions": [{"type": …, "targetGroupArn": …}]}}
               | ^^^
               = help: an ARN, or `${listener:LOAD-BALANCER/NAME}`
 
@@ -282,11 +288,25 @@ fn containers_that_cannot_run() {
             4 | "taskDefinition": {"containerDefinitions": [{"name": "a", "image": "i", "essential": false},
               |                                            ^
 
+            warning[no-memory]: outside Fargate a container needs `memory` or `memoryReservation`
+             --> doc.json:4:45
+              |
+            4 | "taskDefinition": {"containerDefinitions": [{"name": "a", "image": "i", "essential": false},
+              |                                             ^
+              = help: or `memory` for the whole task
+
             error[missing-required]: `image` is required
              --> doc.json:5:1
               |
             5 | {"name": "a", "image": "", "essential": false},
               | ^
+
+            warning[no-memory]: outside Fargate a container needs `memory` or `memoryReservation`
+             --> doc.json:5:1
+              |
+            5 | {"name": "a", "image": "", "essential": false},
+              | ^
+              = help: or `memory` for the whole task
 
             error[duplicate-name]: another container is called `a` too
              --> doc.json:5:10
@@ -300,7 +320,14 @@ fn containers_that_cannot_run() {
             6 | {"image": "i", "essential": false}]},
               | ^
 
-            4 errors
+            warning[no-memory]: outside Fargate a container needs `memory` or `memoryReservation`
+             --> doc.json:6:1
+              |
+            6 | {"image": "i", "essential": false}]},
+              | ^
+              = help: or `memory` for the whole task
+
+            4 errors, 3 warnings
         "#]],
     );
     says(
@@ -328,6 +355,13 @@ fn load_balancers_that_find_no_container() {
 {"targetGroupArn": "a", "containerName": "app"}]}"#,
         ),
         expect![[r#"
+            warning[no-memory]: outside Fargate a container needs `memory` or `memoryReservation`
+             --> doc.json:4:45
+              |
+            4 | "taskDefinition": {"containerDefinitions": [{"name": "app", "image": "i", "portMappings": [{"containerPort": 80}]}]},
+              |                                             ^
+              = help: or `memory` for the whole task
+
             error[no-such-container]: the task definition has no container `web`
              --> doc.json:6:42
               |
@@ -346,7 +380,7 @@ fn load_balancers_that_find_no_container() {
             8 | {"targetGroupArn": "a", "containerName": "app"}]}}}}
               | ^
 
-            3 errors
+            3 errors, 1 warning
         "#]],
     );
 }
@@ -359,13 +393,20 @@ fn network_and_launch_that_contradict_each_other() {
             "{}",
         ),
         expect![[r#"
+            warning[no-memory]: outside Fargate a container needs `memory` or `memoryReservation`
+             --> doc.json:4:70
+              |
+            4 | "taskDefinition": {"networkMode": "awsvpc", "containerDefinitions": [{"name": "a", "image": "i"}]},
+              |                                                                      ^
+              = help: or `memory` for the whole task
+
             error[missing-required]: `networkConfiguration` is required with network mode awsvpc
              --> doc.json:5:1
               |
             5 | "service": {}}}}
               | ^^^^^^^^^
 
-            1 error
+            1 error, 1 warning
         "#]],
     );
     says(
@@ -382,11 +423,12 @@ fn network_and_launch_that_contradict_each_other() {
             5 | "service": {"launchType": "EC2", "capacityProviderStrategy": [{"capacityProvider": "x"}],
               |             ^^^^^^^^^^^^
 
-            error[conflict]: `networkConfiguration` goes with network mode awsvpc only
+            error[conflict]: this goes with network mode awsvpc only
              --> doc.json:6:1
               |
             6 | "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["s"]}},
               | ^^^^^^^^^^^^^^^^^^^^^^
+              = help: set `networkMode` in the task definition
 
             error[blocked-deployment]: with 100 % at least and 100 % at most no deployment could ever replace a task
              --> doc.json:7:28
@@ -403,7 +445,7 @@ fn network_and_launch_that_contradict_each_other() {
 fn sizes_that_fargate_does_not_have_and_a_role_that_it_needs() {
     let fargate = |cpu: &str, memory: &str, more: &str| {
         let task = format!(
-            "{{\"requiresCompatibilities\": [\"FARGATE\"], \"cpu\": {cpu}, \"memory\": {memory}, \"containerDefinitions\": [{{\"name\": \"a\", \"image\": \"i\"{more}}}]}}"
+            "{{\"requiresCompatibilities\": [\"FARGATE\"], \"networkMode\": \"awsvpc\", \"cpu\": {cpu}, \"memory\": {memory}, \"containerDefinitions\": [{{\"name\": \"a\", \"image\": \"i\"{more}}}]}}"
         );
         with_shapes(&task, r#"{"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["s"]}}}"#)
     };
@@ -413,68 +455,74 @@ fn sizes_that_fargate_does_not_have_and_a_role_that_it_needs() {
     says(
         &fargate("\"256\"", "\"1536\"", ""),
         expect![[r#"
-        error[fargate-size]: Fargate has no size of 256 CPU units with 1536 MiB
-         --> doc.json:4:84
-          |
-        4 | "taskDefinition": {"requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "1536", "containerDefinitions": [{"name": "a", "image": "i"}]},
-          |                                                                                    ^^^^^^
-          = help: 512, 1024 or 2048 MiB
+            error[fargate-size]: Fargate has no size of 256 CPU units with 1536 MiB
+             --> doc.json:4:109
+              |
+            4 | …"memory": "1536"…
+              |            ^^^^^^
+              = help: with 256 units memory is 512, 1024 or 2048
 
-        1 error
-    "#]],
+            1 error
+        "#]],
     );
     says(
         &fargate("\"1 vCPU\"", "\"16 GB\"", ""),
         expect![[r#"
-        error[fargate-size]: Fargate has no size of 1024 CPU units with 16384 MiB
-         --> doc.json:4:87
-          |
-        4 | "taskDefinition": {"requiresCompatibilities": ["FARGATE"], "cpu": "1 vCPU", "memory": "16 GB", "containerDefinitions": [{"name": "a", "image": "i"}]},
-          |                                                                                       ^^^^^^^
-          = help: 2048 to 8192 MiB in steps of 1024
+            error[fargate-size]: Fargate has no size of 1024 CPU units with 16384 MiB
+             --> doc.json:4:112
+              |
+            4 | …"memory": "16 GB"…
+              |            ^^^^^^^
+              = help: with 1024 units memory is 2048 to 8192 in steps of 1024
 
-        1 error
-    "#]],
+            1 error
+        "#]],
     );
     says(
         &fargate("\"300\"", "\"512\"", ""),
         expect![[r#"
-        error[fargate-size]: Fargate has no size of 300 CPU units
-         --> doc.json:4:67
-          |
-        4 | "taskDefinition": {"requiresCompatibilities": ["FARGATE"], "cpu": "300", "memory": "512", "containerDefinitions": [{"name": "a", "image": "i"}]},
-          |                                                                   ^^^^^
-          = help: one of 256, 512, 1024, 2048, 4096, 8192, 16384
+            error[fargate-size]: Fargate has no size of 300 CPU units
+             --> doc.json:4:92
+              |
+            4 | …"cpu": "300"…
+              |         ^^^^^
+              = help: CPU is one of 256, 512, 1024, 2048, 4096, 8192, 16384
 
-        1 error
-    "#]],
+            1 error
+        "#]],
     );
     says(
         &fargate("null", "null", ""),
         expect![[r#"
-        error[missing-required]: `cpu` is required for Fargate
-         --> doc.json:4:1
-          |
-        4 | "taskDefinition": {"requiresCompatibilities": ["FARGATE"], "cpu": null, "memory": null, "containerDefinitions": [{"name": "a", "image": "i"}]},
-          | ^^^^^^^^^^^^^^^^
-
-        error[missing-required]: `memory` is required for Fargate
-         --> doc.json:4:1
-          |
-        4 | "taskDefinition": {"requiresCompatibilities": ["FARGATE"], "cpu": null, "memory": null, "containerDefinitions": [{"name": "a", "image": "i"}]},
-          | ^^^^^^^^^^^^^^^^
-
-        2 errors
-    "#]],
-    );
-    says(
-        &fargate("\"256\"", "\"512\"", ", \"secrets\": [{\"name\": \"A\", \"valueFrom\": \"arn\"}]"),
-        expect![[r#"
-            error[missing-required]: `executionRoleArn` is required for secrets and for the log driver awslogs on Fargate
+            error[missing-required]: `cpu` is required on Fargate
              --> doc.json:4:1
               |
             4 | …"taskDefinition"…
               |  ^^^^^^^^^^^^^^^^
+
+            error[missing-required]: `memory` is required on Fargate
+             --> doc.json:4:1
+              |
+            4 | …"taskDefinition"…
+              |  ^^^^^^^^^^^^^^^^
+
+            note[null]: null is taken as absent, here and in 1 more places
+             --> doc.json:4:92
+              |
+            4 | …"cpu": null…
+              |         ^^^^
+
+            2 errors, 1 note
+        "#]],
+    );
+    says(
+        &fargate("\"256\"", "\"512\"", ", \"secrets\": [{\"name\": \"A\", \"valueFrom\": \"arn\"}]"),
+        expect![[r#"
+            error[no-execution-role]: `secrets` needs `executionRoleArn` in the task definition
+             --> doc.json:4:169
+              |
+            4 | …"secrets"…
+              |  ^^^^^^^^^
 
             1 error
         "#]],
@@ -498,24 +546,24 @@ fn bounds_the_wrong_way_round() {
     says(
         &with_service(r#""scaling": {"minCapacity": 3}"#),
         expect![[r#"
-        error[missing-required]: `minCapacity` and `maxCapacity` are required
-         --> doc.json:4:1
-          |
-        4 | "scaling": {"minCapacity": 3}
-          | ^^^^^^^^^
+            error[missing-required]: `maxCapacity` is required
+             --> doc.json:4:1
+              |
+            4 | "scaling": {"minCapacity": 3}
+              | ^^^^^^^^^
 
-        1 error
-    "#]],
+            1 error
+        "#]],
     );
     says(
         &with_service(r#""scaling": {"minCapacity": 3, "maxCapacity": 4}"#)
             .replace("\"service\": {}", "\"service\": {\"desiredCount\": 1}"),
         expect![[r#"
             warning[bounds]: the service starts with a count between 3 and 4, as `scaling` says
-             --> doc.json:3:131
+             --> doc.json:3:145
               |
-            3 | "services": {"api": {"taskDefinition": {"containerDefinitions": [{"name": "app", "image": "app:1"}]}, "service": {"desiredCount": 1},
-              |                                                                                                                                   ^
+            3 | "services": {"api": {"taskDefinition": {"containerDefinitions": [{"name": "app", "image": "app:1", "memory": 64}]}, "service": {"desiredCount": 1},
+              |                                                                                                                                                 ^
 
             1 warning
         "#]],
@@ -530,6 +578,13 @@ fn placeholders_that_nobody_replaced() {
             r#"{"role": "arn:aws:iam::<account>:role/x"}"#,
         ),
         expect![[r#"
+            warning[no-memory]: outside Fargate a container needs `memory` or `memoryReservation`
+             --> doc.json:4:45
+              |
+            4 | "taskDefinition": {"containerDefinitions": [{"name": "app", "image": "repo:{{ TAG }}", "command": ["sh", "-c", "echo ${HOME}"]}]},
+              |                                             ^
+              = help: or `memory` for the whole task
+
             warning[unrendered-template]: this looks like an unrendered template
              --> doc.json:4:70
               |
@@ -544,7 +599,7 @@ fn placeholders_that_nobody_replaced() {
               |                     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
               = help: render it first; `$${` stands for `${`
 
-            2 warnings
+            3 warnings
         "#]],
     );
 }

@@ -30,6 +30,7 @@ services:
       containerDefinitions:
         - name: app
           image: app:1
+          memory: 64
     service: {}
     restart: 1
     scaling: {minCapacity: 1, maxCapacity: 2}
@@ -101,7 +102,7 @@ fn settings_have_defaults_and_yaml_words_for_on_and_off() {
 fn a_service_has_its_own_rules_groups_and_ignored_paths() {
     let text = with_service(
         r#""targetGroups": {"tg": {"name": "api-tg", "protocol": "HTTP", "port": 80, "vpcId": "v", "attributes": {"stickiness.enabled": true}}},
-"listenerRules": {"main": {"listenerArn": "arn:x", "priority": "7", "conditions": [], "actions": [{"type": "forward", "targetGroupArn": "${targetGroup:tg}"}]}},
+"listenerRules": {"main": {"listenerArn": "arn:x", "priority": "7", "conditions": [{"field": "host-header", "values": ["h"]}], "actions": [{"type": "forward", "targetGroupArn": "${targetGroup:tg}"}]}},
 "ignore": [{"path": "/service/desiredCount", "reason": "by hand", "until": "2027-01-31"}],
 "mode": "observe", "suspend": true"#,
     );

@@ -1,0 +1,614 @@
+//! From what was written to what AWS takes: one walk that gives every value of an AWS shape its canonical
+//! form and reports all that does not fit.
+
+use super::schema::{ALLOW_UNKNOWN, Aws, Entry, Field};
+use crate::diagnostic::Diagnostic;
+use crate::path::Path;
+use crate::shapes::{self, Kind, Problem, ShapeId};
+use crate::text::{is_placeholder, looks_like_template};
+use crate::tree::{MASKED, Map, Name, Tree};
+
+/// Members whose texts are written in languages of their own, where `${X}` and `<x>` mean something: only
+/// a text that is a placeholder as a whole is taken for one.
+const OTHER_LANGUAGES: [&str; 7] =
+    ["command", "entryPoint", "environment", "dockerLabels", "options", "messageBody", "hookDetails"];
+
+/// Members for which AWS takes `""` as absent, beside those whose values are words of a list.
+const EMPTY_IS_ABSENT: [&str; 8] = [
+    "taskRoleArn",
+    "executionRoleArn",
+    "cpu",
+    "memory",
+    "role",
+    "platformVersion",
+    "user",
+    "workingDirectory",
+];
+
+/// What stands beside the thing itself in answers, whatever the operation.
+const BESIDE_ANSWERS: [&str; 4] = ["failures", "nextToken", "nextMarker", "responseMetadata"];
+
+/// A part of the document that was pasted in an envelope.
+pub(super) struct Moved {
+    /// Where it stands now.
+    pub now: Path,
+    /// What lay between there and the part, from the outside.
+    pub through: Vec<String>,
+}
+
+/// A step of the way down: no text is made of it before something is found.
+enum Segment {
+    Name(Name),
+    Index(usize),
+}
+
+impl From<&Name> for Segment {
+    fn from(name: &Name) -> Self {
+        Segment::Name(name.clone())
+    }
+}
+impl From<usize> for Segment {
+    fn from(index: usize) -> Self {
+        Segment::Index(index)
+    }
+}
+
+/// The walk over a document.
+pub(super) struct Walk<'o> {
+    out: &'o mut Vec<Diagnostic>,
+    at: Vec<Segment>,
+    allow_unknown: bool,
+    /// Below a member whose values may be secret.
+    masked: bool,
+    /// Below one of [`OTHER_LANGUAGES`].
+    other_language: bool,
+    /// The nulls of one AWS shape: the first, and how many.
+    nulls: Option<(Path, usize)>,
+    /// Parts that were taken out of envelopes.
+    pub moved: Vec<Moved>,
+}
+
+impl<'o> Walk<'o> {
+    /// A walk that begins at the root.
+    pub fn new(out: &'o mut Vec<Diagnostic>) -> Self {
+        Walk {
+            out,
+            at: Vec::new(),
+            allow_unknown: false,
+            masked: false,
+            other_language: false,
+            nulls: None,
+            moved: Vec::new(),
+        }
+    }
+
+    fn below<T>(&mut self, segment: impl Into<Segment>, what: impl FnOnce(&mut Self) -> T) -> T {
+        self.at.push(segment.into());
+        let result = what(self);
+        self.at.pop();
+        result
+    }
+
+    /// Where the walk is.
+    fn path(&self) -> Path {
+        let mut path = Path::root();
+        for segment in &self.at {
+            match segment {
+                Segment::Name(name) => path.push(name),
+                Segment::Index(index) => path.push(index.to_string()),
+            }
+        }
+        path
+    }
+
+    fn error(&mut self, code: &'static str, message: impl Into<String>) {
+        self.out.push(Diagnostic::error(code, self.path(), message));
+    }
+
+    fn wrong(&mut self, expected: &str, found: &Tree) {
+        self.error("wrong-type", format!("{expected} belongs here, not {}", found.kind()));
+    }
+
+    /// Checks a value of the document against its field and brings it into canonical form. `Null` where
+    /// nothing is left.
+    pub fn field(&mut self, field: &'static Field, tree: Tree) -> Tree {
+        match (field, tree) {
+            (_, Tree::Null) => Tree::Null,
+            (Field::Text, Tree::Str(text)) => {
+                if text.trim().is_empty() {
+                    self.error("empty", "this text must not be empty");
+                }
+                self.template(&text);
+                Tree::Str(text)
+            }
+            // An account id or a date that was written without quotes, in YAML for instance.
+            (Field::Text, Tree::Int(n)) => Tree::from(n.to_string()),
+            (Field::Flag, Tree::Bool(b)) => Tree::Bool(b),
+            (Field::Count, tree) => match tree.as_int() {
+                Some(n) if n >= 1 => Tree::Int(n),
+                Some(_) => {
+                    self.error("limit", "this number must be at least 1");
+                    Tree::Null
+                }
+                None => {
+                    self.wrong("a whole number", &tree);
+                    Tree::Null
+                }
+            },
+            (Field::Word(words), Tree::Str(text)) => {
+                if !words.contains(&&*text) {
+                    let near = shapes::nearest(&text, words.iter().copied());
+                    self.not_in_enum(&text, words, near);
+                }
+                Tree::Str(text)
+            }
+            // YAML's and people's own on and off.
+            (Field::Word(words), Tree::Bool(b)) if words.contains(&"on") => {
+                Tree::from(if b { "on" } else { "off" })
+            }
+            (Field::Texts, Tree::List(items)) => self.list(items, |walk, item| match item {
+                Tree::Null => walk.error("wrong-type", "a string belongs here, not null"),
+                item => *item = walk.field(&Field::Text, std::mem::take(item)),
+            }),
+            (Field::TextMap, Tree::Map(map)) => self.texts(map),
+            (Field::Later(what), _) => {
+                self.out.push(Diagnostic::warning("not-yet", self.path(), *what).at_key());
+                Tree::Null
+            }
+            (Field::Object(entries), Tree::Map(map)) => self.object(entries, map),
+            (Field::Each(item), Tree::Map(map)) => Tree::Map(
+                map.into_iter()
+                    .filter(|(_, value)| *value != Tree::Null)
+                    .map(|(name, value)| {
+                        let value = self.below(&name, |walk| walk.field(item, value));
+                        (name, value)
+                    })
+                    .collect(),
+            ),
+            (Field::List(item), Tree::List(items)) => {
+                self.list(items, |walk, value| *value = walk.field(item, std::mem::take(value)))
+            }
+            (Field::Aws(aws), Tree::Map(map)) => self.aws(aws, map),
+            (field, tree) => {
+                match field {
+                    Field::Text => self.wrong("a string", &tree),
+                    Field::Flag => self.wrong("true or false", &tree),
+                    Field::Word(words) => self.wrong(&format!("one of {}", words.join(", ")), &tree),
+                    Field::Texts => self.wrong("a list of strings", &tree),
+                    Field::TextMap => self.wrong("an object of strings", &tree),
+                    Field::List(_) => self.wrong("a list", &tree),
+                    _ => self.wrong("an object", &tree),
+                }
+                Tree::Null
+            }
+        }
+    }
+
+    fn list(&mut self, mut items: Box<[Tree]>, mut each: impl FnMut(&mut Self, &mut Tree)) -> Tree {
+        for (i, item) in items.iter_mut().enumerate() {
+            self.below(i, |walk| each(walk, item));
+        }
+        Tree::List(items)
+    }
+
+    fn texts(&mut self, map: Map) -> Tree {
+        let mut texts = Vec::with_capacity(map.len());
+        for (name, value) in map {
+            let value = self.below(&name, |walk| match value {
+                Tree::Str(text) => {
+                    walk.template(&text);
+                    Tree::Str(text)
+                }
+                Tree::Int(_) | Tree::Num(_) | Tree::Bool(_) => Tree::from(value.to_json()),
+                other => {
+                    walk.wrong("a string", &other);
+                    Tree::from("")
+                }
+            });
+            texts.push((name, value));
+        }
+        Tree::Map(texts.into_iter().collect())
+    }
+
+    fn object(&mut self, entries: &'static [Entry], map: Map) -> Tree {
+        let outside = self.allow_unknown;
+        if map.get(ALLOW_UNKNOWN) == Some(&Tree::Bool(true))
+            && entries.iter().any(|e| e.name == ALLOW_UNKNOWN)
+        {
+            self.allow_unknown = true;
+        }
+        let mut given = Vec::with_capacity(map.len());
+        for (name, value) in map {
+            let Some(entry) = entries.iter().find(|e| e.name == &*name) else {
+                self.unknown(&name, shapes::nearest(&name, entries.iter().map(|e| e.name)), false);
+                continue;
+            };
+            if value != Tree::Null {
+                let value = self.below(&name, |walk| walk.field(&entry.field, value));
+                given.push((name, value));
+            }
+        }
+        for entry in entries.iter().filter(|e| e.required && !given.iter().any(|(n, _)| **n == *e.name)) {
+            self.missing(entry.name);
+        }
+        self.allow_unknown = outside;
+        Tree::Map(given.into_iter().filter(|(_, v)| *v != Tree::Null).collect())
+    }
+
+    fn missing(&mut self, name: &str) {
+        self.out.push(missing(name, &self.path()));
+    }
+
+    fn unknown(&mut self, name: &str, nearest: Option<&str>, of_aws: bool) {
+        let message = match of_aws {
+            true => format!("AWS knows no field `{name}` here"),
+            false => format!("there is no field `{name}` here"),
+        };
+        let d = Diagnostic::error("unknown-field", self.path().child(name), message).at_key();
+        self.out.push(match nearest {
+            Some(near) => d.with_hint(format!("did you mean `{near}`?")),
+            None if !of_aws => d,
+            None => d.with_hint("if AWS has it since, `\"allowUnknownFields\": true` passes it through"),
+        });
+    }
+
+    fn not_in_enum(&mut self, found: &str, values: &[&str], nearest: Option<&str>) {
+        let what = if self.masked { "this".to_owned() } else { format!("`{found}`") };
+        let message = match values {
+            [only] => format!("only `{only}` can stand here"),
+            _ => format!("{what} is not one of {}", values.join(", ")),
+        };
+        let d = Diagnostic::error("not-in-enum", self.path(), message);
+        self.out.push(match nearest {
+            Some(near) if values.len() > 1 => d.with_hint(format!("did you mean `{near}`?")),
+            _ => d,
+        });
+    }
+
+    fn dropped(&mut self, name: &str, why: &str) {
+        let message = format!("`{name}` is left out: {why}");
+        self.out.push(Diagnostic::note("dropped", self.path().child(name), message).at_key());
+    }
+
+    /// Warns of what looks like a template that nobody rendered. True where it does.
+    fn template(&mut self, text: &str) -> bool {
+        if !text.bytes().any(|b| matches!(b, b'{' | b'<' | b'$')) {
+            return false;
+        }
+        let found = if self.other_language { is_placeholder(text) } else { looks_like_template(text) };
+        if found {
+            let message = "this looks like an unrendered template";
+            self.out.push(
+                Diagnostic::warning("unrendered-template", self.path(), message)
+                    .with_hint("render it first; `$${` stands for `${`"),
+            );
+        }
+        found
+    }
+
+    /// An AWS shape at its root: ours beside AWS's members, pasted descriptions, then AWS's own members.
+    fn aws(&mut self, aws: &'static Aws, map: Map) -> Tree {
+        let unwrapped = self.moved.len();
+        let Some(map) = self.unwrapped(aws, map) else { return Tree::Null };
+        self.nulls = None;
+        let described = aws.description();
+        let input = aws.op.input();
+        let only_answered =
+            |name: &Name| input.member(name).is_none() && described.is_some_and(|d| d.member(name).is_some());
+        let pasted = self.moved.len() > unwrapped || map.names().any(only_answered);
+        let mut given = Vec::with_capacity(map.len());
+        for (name, value) in map {
+            if let Some(entry) = aws.plus.iter().find(|e| e.name == &*name) {
+                let outer = self.nulls.take();
+                let value = self.below(&name, |walk| walk.field(&entry.field, value));
+                self.nulls = outer;
+                if value != Tree::Null {
+                    given.push((name, value));
+                }
+                continue;
+            }
+            let renamed = aws.renamed.iter().find(|(theirs, _)| same_member(theirs, &name));
+            let name = renamed.map_or(name, |(_, ours)| Name::from(*ours));
+            self.member(input, described, Some(aws), name, value, !aws.whole, &mut given);
+        }
+        if let Some((first, count)) = self.nulls.take() {
+            let message = match count {
+                1 => "null is taken as absent".to_owned(),
+                more => format!("null is taken as absent, here and in {} more places", more - 1),
+            };
+            self.out.push(Diagnostic::note("null", first, message));
+        }
+        let mut tree = self.finish(input, Some(aws), !aws.whole, given);
+        if pasted {
+            self.drop_reserved_tags(&mut tree);
+        }
+        tree
+    }
+
+    /// Answers have tags that nobody may send: AWS's own, and Evenkeel's.
+    fn drop_reserved_tags(&mut self, tree: &mut Tree) {
+        let reserved = |tag: &Tree| {
+            tag.str("key").is_some_and(|key| key.starts_with("aws:") || key.starts_with("evenkeel:"))
+        };
+        let Some(Tree::List(tags)) = tree.as_map_mut().and_then(|map| map.get_mut("tags")) else { return };
+        if !tags.iter().any(reserved) {
+            return;
+        }
+        let kept = tags.iter().filter(|tag| !reserved(tag)).cloned();
+        *tags = kept.collect();
+        let message = "tags of AWS and of Evenkeel are left out: only answers have them";
+        self.out.push(Diagnostic::note("dropped", self.path().child("tags"), message).at_key());
+    }
+
+    /// What an answer of AWS holds, where it was pasted whole.
+    fn unwrapped(&mut self, aws: &'static Aws, map: Map) -> Option<Map> {
+        let mut map = map;
+        let mut through = Vec::new();
+        // Recorded answers have one more around them.
+        if map.contains("status_code") && matches!(map.get("data"), Some(Tree::Map(_))) {
+            let Some(Tree::Map(inner)) = map.remove("data") else { return Some(map) };
+            through.push("data".to_owned());
+            map = inner;
+        }
+        let held = map.iter().find(|(name, value)| {
+            matches!(value, Tree::Map(_) | Tree::List(_))
+                && aws.envelopes.iter().any(|e| same_member(e, name))
+                && !aws.plus.iter().any(|e| e.name == &***name)
+        });
+        let Some(name) = held.map(|(name, _)| name.clone()) else { return Some(map) };
+        through.push(name.to_string());
+        let inner = match map.remove(&name) {
+            Some(Tree::List(items)) => {
+                let at = self.path().join(&Path::of(&through));
+                through.push("0".to_owned());
+                let count = items.len();
+                if count > 1 {
+                    let message = format!("the first of {count} is taken");
+                    let hint = "paste each of them under a name of its own";
+                    self.out.push(Diagnostic::warning("envelope", at, message).at_key().with_hint(hint));
+                } else if count == 0 {
+                    self.out.push(Diagnostic::error("empty", at, "this list holds nothing to take").at_key());
+                    return None;
+                }
+                items.into_vec().into_iter().next()
+            }
+            other => other,
+        };
+        let Some(Tree::Map(mut inner)) = inner else {
+            self.error("wrong-type", format!("an object belongs in `{name}`"));
+            return None;
+        };
+        let answer = aws.described.0.output();
+        for (beside, value) in map {
+            if same_member("tags", &beside) {
+                if !inner.contains("tags") && !inner.contains("Tags") {
+                    inner.insert("tags", value);
+                }
+            } else if answer.is_none_or(|a| a.member(&beside).is_none())
+                && !BESIDE_ANSWERS.iter().any(|b| same_member(b, &beside))
+            {
+                inner.insert(beside, value);
+            }
+        }
+        let message =
+            format!("what `{name}` holds is taken: this looks like an answer of {}", aws.described.0);
+        self.out.push(Diagnostic::note("envelope", self.path().join(&Path::of(&through)), message).at_key());
+        self.moved.push(Moved { now: self.path(), through });
+        Some(inner)
+    }
+
+    /// One member of a structure, put into `given` in canonical form where it is to be kept.
+    #[allow(clippy::too_many_arguments)]
+    fn member(
+        &mut self,
+        shape: ShapeId,
+        described: Option<ShapeId>,
+        aws: Option<&'static Aws>,
+        name: Name,
+        value: Tree,
+        fragment: bool,
+        given: &mut Vec<(Name, Tree)>,
+    ) {
+        let answered = described.and_then(|d| d.member(&name));
+        let Some(member) = shape.member(&name) else {
+            if answered.is_some() {
+                self.dropped(&name, "only AWS's answers have it");
+            } else if self.allow_unknown {
+                let message = format!("`{name}` is unknown here and passes through as it is");
+                self.out.push(Diagnostic::note("passed-through", self.path().child(&name), message).at_key());
+                given.push((name, value));
+            } else if value != Tree::Null {
+                let ours = aws.into_iter().flat_map(|a| a.plus.iter().map(|e| e.name));
+                let known = shape.members().iter().map(|m| m.name).chain(ours);
+                self.unknown(&name, shapes::nearest(&name, known), true);
+            }
+            return;
+        };
+        if value == Tree::Null {
+            let first = self.nulls.take();
+            let (at, count) = first.unwrap_or_else(|| (self.path().child(&name), 0));
+            self.nulls = Some((at, count + 1));
+            return;
+        }
+        if aws.is_some_and(|a| a.without.contains(&member.name)) {
+            self.dropped(&name, "it follows from where this stands in the document");
+            return;
+        }
+        if is_empty_text(&value) && !member.required && empty_is_absent(member.name, member.shape) {
+            let message = "empty text is taken as absent, as AWS does here";
+            self.out.push(Diagnostic::note("empty", self.path().child(&name), message));
+            return;
+        }
+        let (masked, other_language) = (self.masked, self.other_language);
+        self.masked |= MASKED.contains(&member.name);
+        self.other_language |= OTHER_LANGUAGES.contains(&member.name);
+        let described = answered.map(|m| m.shape);
+        let value = self.below(&name, |walk| walk.value(member.shape, described, value, fragment));
+        (self.masked, self.other_language) = (masked, other_language);
+        let name = if *name == *member.name { name } else { member.name.into() };
+        given.push((name, value));
+    }
+
+    /// A structure of what was given, once it is known whether all that is required is there.
+    fn finish(
+        &mut self,
+        shape: ShapeId,
+        aws: Option<&'static Aws>,
+        fragment: bool,
+        given: Vec<(Name, Tree)>,
+    ) -> Tree {
+        if !given.is_sorted_by(|(a, _), (b, _)| a < b) {
+            let mut names: Vec<&Name> = given.iter().map(|(n, _)| n).collect();
+            names.sort();
+            for twice in names.windows(2).filter(|pair| pair[0] == pair[1]) {
+                let name = twice[0];
+                let message = format!("`{name}` is given twice, with its first letter in both cases");
+                self.out.push(Diagnostic::error("duplicate-key", self.path().child(name), message).at_key());
+            }
+        }
+        // Upper case sorts first, so of a name in both cases the canonical spelling wins.
+        let map: Map = given.into_iter().collect();
+        if !fragment {
+            for member in shape.members().iter().filter(|m| m.required && !map.contains(m.name)) {
+                if !aws.is_some_and(|a| a.given_otherwise(member.name)) {
+                    self.missing(member.name);
+                }
+            }
+        }
+        Tree::Map(map)
+    }
+
+    /// A value of an AWS shape. `fragment`: members may be missing, because more is merged in later.
+    fn value(&mut self, shape: ShapeId, described: Option<ShapeId>, tree: Tree, fragment: bool) -> Tree {
+        match (shape.kind(), tree) {
+            (Kind::Structure { .. }, Tree::Map(map)) => {
+                let mut given = Vec::with_capacity(map.len());
+                for (name, value) in map {
+                    self.member(shape, described, None, name, value, fragment, &mut given);
+                }
+                self.finish(shape, None, fragment, given)
+            }
+            (Kind::List { item, .. }, Tree::List(items)) => {
+                let described = described.and_then(|d| match d.kind() {
+                    Kind::List { item, .. } => Some(item),
+                    _ => None,
+                });
+                let items = self.list(items, |walk, value| match value {
+                    Tree::Null => {
+                        walk.error("wrong-type", format!("{} belongs here, not null", item.words()))
+                    }
+                    value => *value = walk.value(item, described, std::mem::take(value), false),
+                });
+                self.fits(&items, shape);
+                items
+            }
+            (Kind::Map { key, value: item, .. }, Tree::Map(map)) => {
+                let mut given = Vec::with_capacity(map.len());
+                for (name, value) in map {
+                    let value = self.below(&name, |walk| {
+                        shapes::check_text(&name, key, &mut |problem| walk.problem(problem, true));
+                        match value {
+                            Tree::Null => Tree::Null,
+                            value => walk.value(item, None, value, false),
+                        }
+                    });
+                    match value {
+                        Tree::Null => {
+                            let (at, count) =
+                                self.nulls.take().unwrap_or_else(|| (self.path().child(&name), 0));
+                            self.nulls = Some((at, count + 1));
+                        }
+                        value => given.push((name, value)),
+                    }
+                }
+                let map = Tree::Map(given.into_iter().collect());
+                self.fits(&map, shape);
+                map
+            }
+            (Kind::Document, tree) => tree,
+            (_, tree) => self.scalar(shape, tree),
+        }
+    }
+
+    fn scalar(&mut self, shape: ShapeId, tree: Tree) -> Tree {
+        if let Some(value) = shapes::coerce(&tree, shape) {
+            let message = format!("AWS takes {} here, so {} is taken for one", shape.words(), tree.kind());
+            let hint = if matches!(tree, Tree::Str(_)) { "leave the quotes out" } else { "put it in quotes" };
+            self.out.push(Diagnostic::warning("coerced", self.path(), message).with_hint(hint));
+            self.fits(&value, shape);
+            return value;
+        }
+        let template = tree.as_str().is_some_and(|text| self.template(text));
+        // What a template becomes is not known, but a number it is not.
+        if !template || !matches!(shape.kind(), Kind::String { .. }) {
+            self.fits(&tree, shape);
+        }
+        match (shape.kind(), tree) {
+            (Kind::Integer { .. } | Kind::Long { .. }, Tree::Num(n)) => {
+                Tree::Num(n).as_int().map_or(Tree::Num(n), Tree::Int)
+            }
+            (Kind::Float { .. } | Kind::Double { .. }, Tree::Int(n)) => Tree::Num(n as f64),
+            (_, tree) => tree,
+        }
+    }
+
+    fn fits(&mut self, tree: &Tree, shape: ShapeId) {
+        shapes::check_value(tree, shape, &mut |problem| self.problem(problem, false));
+    }
+
+    fn problem(&mut self, problem: Problem, key: bool) {
+        let before = self.out.len();
+        match problem {
+            Problem::NotInEnum { found, values, nearest } => self.not_in_enum(&found, values, nearest),
+            Problem::WrongType { expected, found, .. } => {
+                self.error("wrong-type", format!("{expected} belongs here, not {found}"));
+            }
+            Problem::OutOfRange { .. } if self.masked => self.error("limit", "this number is out of range"),
+            limit => self.error("limit", limit.to_string()),
+        }
+        for d in self.out.iter_mut().skip(before) {
+            d.key = key;
+        }
+    }
+}
+
+fn missing(name: &str, path: &Path) -> Diagnostic {
+    Diagnostic::error("missing-required", path.clone(), format!("`{name}` is required")).at_key()
+}
+
+/// What is still missing in a shape once its fragments are merged: fragments end where a list begins.
+pub(super) fn still_missing(aws: &'static Aws, tree: &Tree, path: &Path, out: &mut Vec<Diagnostic>) {
+    fn spine(shape: ShapeId, aws: Option<&Aws>, tree: &Tree, path: &mut Path, out: &mut Vec<Diagnostic>) {
+        for member in shape.members() {
+            match tree.get(member.name) {
+                Some(value @ Tree::Map(_)) if matches!(member.shape.kind(), Kind::Structure { .. }) => {
+                    path.push(member.name);
+                    spine(member.shape, None, value, path, out);
+                    path.pop();
+                }
+                None if member.required && !aws.is_some_and(|a| a.given_otherwise(member.name)) => {
+                    out.push(missing(member.name, path));
+                }
+                _ => {}
+            }
+        }
+    }
+    spine(aws.op.input(), Some(aws), tree, &mut path.clone(), out);
+}
+
+/// Whether two spellings name one member: the first letter may stand in either case.
+fn same_member(a: &str, b: &str) -> bool {
+    let (mut a, mut b) = (a.bytes(), b.bytes());
+    a.next().map(|c| c.to_ascii_lowercase()) == b.next().map(|c| c.to_ascii_lowercase()) && a.eq(b)
+}
+
+fn is_empty_text(tree: &Tree) -> bool {
+    matches!(tree, Tree::Str(text) if text.is_empty())
+}
+
+fn empty_is_absent(member: &str, shape: ShapeId) -> bool {
+    match shape.kind() {
+        Kind::String { enums, .. } => !enums.is_empty() || EMPTY_IS_ABSENT.contains(&member),
+        _ => false,
+    }
+}

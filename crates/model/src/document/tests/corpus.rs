@@ -1,0 +1,307 @@
+//! Task definitions, services and scaling as people really write them, each wrapped into a document.
+//!
+//! The files lie beside the workspace; an index tells what is wrong with each. Where they are not there,
+//! the test says so and passes.
+
+use std::collections::BTreeMap;
+use std::path::{Path as FilePath, PathBuf};
+
+use super::{fargate_task, wrapped_json, wrapped_yaml};
+use crate::diagnostic::Diagnostic;
+use crate::document::read;
+use crate::text::{self, Format};
+use crate::tree::Tree;
+
+/// One file with what the index says of it.
+struct Sample {
+    file: String,
+    kind: String,
+    status: String,
+    notes: String,
+    source: String,
+}
+
+fn folder() -> Option<PathBuf> {
+    let folder = FilePath::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus");
+    if folder.join("INDEX.tsv").is_file() {
+        return Some(folder);
+    }
+    eprintln!("NOT TESTED: there is no corpus at {}, beside the workspace", folder.display());
+    None
+}
+
+fn samples(of: &str) -> Vec<Sample> {
+    let Some(folder) = folder() else { return Vec::new() };
+    let index = std::fs::read_to_string(folder.join("INDEX.tsv")).unwrap();
+    index
+        .lines()
+        .skip(1)
+        .filter(|line| line.starts_with(of))
+        .map(|line| {
+            let mut columns = line.split('\t').map(str::to_owned);
+            let file = columns.next().unwrap();
+            let source = std::fs::read_to_string(folder.join(&file)).unwrap();
+            let kind = columns.nth(3).unwrap();
+            let status = columns.next().unwrap();
+            Sample { file, kind, status, notes: columns.next().unwrap_or_default(), source }
+        })
+        .collect()
+}
+
+/// Whether a document was made of the text, and what was found.
+fn outcome(document: &str, format: Format) -> (bool, Vec<Diagnostic>) {
+    match text::parse(document.as_bytes(), Some(format)) {
+        Ok(parsed) => {
+            let (document, found) = read(parsed);
+            (document.is_some(), found)
+        }
+        Err(found) => (false, found),
+    }
+}
+
+/// What the index says beyond nulls, empty texts, envelopes and response-only fields, as the ends of paths
+/// with `*` for an index. What is told with a warning, not an error, is behind `true`.
+fn faults(sample: &Sample) -> Vec<(String, bool)> {
+    let mut faults = Vec::new();
+    let pointer =
+        |path: &str| path.replace("[]", "/*").replace("[0]", "/0").replace("[1]", "/1").replace('.', "/");
+    for part in sample.notes.split(" | ") {
+        let (what, rest) = part.split_once(": ").unwrap_or((part, ""));
+        match what {
+            "botocore" => {
+                for fault in rest.split("; ").filter(|f| f.contains(" where ") && !f.contains("NoneType")) {
+                    let (path, types) = fault.split_once(": ").unwrap();
+                    // A number that is written as text, or the other way round, is taken.
+                    let coerced = types.starts_with("int where str")
+                        || (types.starts_with("str where int") && !sample.notes.contains("placeholders"));
+                    faults.push((format!("/{}", pointer(path)), coerced));
+                }
+            }
+            "enum" => {
+                for fault in rest.split("; ") {
+                    let (path, value) = fault.split_once('=').unwrap();
+                    if !value.starts_with("''") {
+                        faults.push((format!("/{}", pointer(path)), value.contains("{{")));
+                    }
+                }
+            }
+            "extra/unknown" if sample.status == "unknown_fields" => {
+                faults.extend(rest.split(", ").map(|name| (format!("/{}", pointer(name)), false)));
+            }
+            "semantic" if rest.contains("no image") => {
+                faults.push(("/containerDefinitions/*".into(), false));
+            }
+            "semantic" if rest.contains("illegal characters") => faults.push(("/family".into(), false)),
+            "semantic" if rest.contains("hostPort") => {
+                faults.push(("/portMappings/*/hostPort".into(), false))
+            }
+            // A public image needs no role.
+            "semantic"
+                if rest.contains("w/o executionRoleArn") && !sample.source.contains("public.ecr.aws") =>
+            {
+                faults.push(("/containerDefinitions/*/logConfiguration".into(), false));
+            }
+            "semantic" if rest.contains("placementStrategy") => {
+                faults.push(("/placementStrategy".into(), false));
+            }
+            "semantic" if rest.contains("launchType and") => faults.push(("/launchType".into(), false)),
+            "duplicate key(s)" => faults.push((format!("/{rest}"), false)),
+            _ => {}
+        }
+    }
+    faults
+}
+
+fn ends_with(path: &str, pattern: &str) -> bool {
+    let (mut path, mut pattern) = (path.rsplit('/'), pattern.rsplit('/'));
+    let mut fits =
+        |segment: &str| segment.is_empty() || path.next().is_some_and(|p| segment == "*" || segment == p);
+    pattern.all(&mut fits)
+}
+
+/// Holds a sample against what the index says; what to complain about otherwise.
+fn judge(sample: &Sample, accepted: bool, found: &[Diagnostic]) -> Result<&'static str, String> {
+    let shown = |what: &str| {
+        let lines =
+            found.iter().map(|d| format!("  {} {} {}: {}", d.severity.word(), d.code, d.path, d.message));
+        Err(format!("{} ({}): {what}\n{}", sample.file, sample.notes, lines.collect::<Vec<_>>().join("\n")))
+    };
+    if let Some(lost) = found.iter().find(|d| d.at.is_none()) {
+        return shown(&format!("no position for {}", lost.path));
+    }
+    let faults = faults(sample);
+    for (fault, mild) in &faults {
+        if !found.iter().any(|d| (d.is_error() || *mild) && ends_with(&d.path.to_string(), fault)) {
+            return shown(&format!("nothing is told about {fault}"));
+        }
+    }
+    let refused = sample.status == "parse_error" || faults.iter().any(|(_, mild)| !mild);
+    match (accepted, refused) {
+        (true, false) if sample.status == "valid" => Ok("valid, accepted"),
+        (true, false) if found.is_empty() => shown("accepted without a word"),
+        (true, false) => Ok("accepted with notes"),
+        (false, true) => Ok("refused where it is wrong"),
+        (true, true) => shown("accepted"),
+        (false, false) => shown("refused"),
+    }
+}
+
+fn report(of: &str, results: Vec<Result<&'static str, String>>) {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for result in results {
+        match result {
+            Ok(what) => *counts.entry(what).or_default() += 1,
+            Err(what) => wrong.push(what),
+        }
+    }
+    println!("{of}: {counts:?}");
+    assert!(wrong.is_empty(), "{} of {of}\n{}", wrong.len(), wrong.join("\n"));
+}
+
+fn wrap(sample: &Sample, section: &str, beside: &str) -> (String, Format) {
+    let source = sample.source.trim_start_matches('\u{feff}');
+    match sample.file.ends_with("json") {
+        true => (wrapped_json(section, source, beside), Format::Json),
+        false => (wrapped_yaml(section, source, beside), Format::Yaml),
+    }
+}
+
+#[test]
+fn every_task_definition_of_the_corpus_is_judged_as_the_index_says() {
+    let results = samples("taskdefs/").into_iter().map(|sample| {
+        let (document, format) = wrap(&sample, "taskDefinitions/x", "");
+        let (accepted, found) = outcome(&document, format);
+        judge(&sample, accepted, &found)
+    });
+    report("task definitions", results.collect());
+}
+
+/// Every map below `tree` that has `member`.
+fn having<'t>(tree: &'t Tree, member: &str, found: &mut Vec<&'t Tree>) {
+    if tree.get(member).is_some() {
+        found.push(tree);
+    }
+    for (_, value) in tree.entries() {
+        having(value, member, found);
+    }
+    for item in tree.items() {
+        having(item, member, found);
+    }
+}
+
+/// A task definition that a service could run: with the containers, ports and volumes that it names.
+fn task_for(service: &Tree) -> Tree {
+    let mut containers: BTreeMap<String, Vec<Tree>> = BTreeMap::new();
+    let mut found = Vec::new();
+    having(service, "containerName", &mut found);
+    for entry in found {
+        let ports = containers.entry(entry.str("containerName").unwrap().to_owned()).or_default();
+        ports.extend(entry.int("containerPort").map(|p| Tree::map().with("containerPort", p)));
+    }
+    let mut found = Vec::new();
+    having(service, "portName", &mut found);
+    for (i, entry) in found.into_iter().enumerate() {
+        let port = Tree::map().with("containerPort", 9000 + i as i64);
+        let port = port.with("name", entry.str("portName").unwrap());
+        containers.entry("app".to_owned()).or_default().push(port);
+    }
+    if containers.is_empty() {
+        containers.insert("app".to_owned(), Vec::new());
+    }
+    let mut volumes = Vec::new();
+    having(service, "managedEBSVolume", &mut volumes);
+    let volumes = volumes
+        .iter()
+        .map(|v| Tree::map().with("name", v.str("name").unwrap()).with("configuredAtLaunch", true));
+    let containers = containers.into_iter().map(|(name, ports)| {
+        Tree::map().with("name", name).with("image", "x").with("memory", 128_i64).with("portMappings", ports)
+    });
+    let mut awsvpc = Vec::new();
+    having(service, "awsvpcConfiguration", &mut awsvpc);
+    let mut fargate = Vec::new();
+    having(service, "launchType", &mut fargate);
+    let fargate = fargate.iter().any(|s| s.str("launchType") == Some("FARGATE"))
+        || service.to_json().contains("\"capacityProvider\":\"FARGATE");
+    let task = match (fargate, awsvpc.is_empty()) {
+        (true, _) => fargate_task(),
+        (false, false) => Tree::map().with("networkMode", "awsvpc"),
+        (false, true) => Tree::map(),
+    };
+    task.with("containerDefinitions", Tree::list(containers)).with("volumes", Tree::list(volumes))
+}
+
+#[test]
+fn every_service_of_the_corpus_is_judged_as_the_index_says() {
+    let results = samples("services/").into_iter().filter(|s| s.kind == "service").map(|sample| {
+        let source = sample.source.trim_start_matches('\u{feff}');
+        let tree = text::parse(source.as_bytes(), None).map(|p| p.tree).unwrap_or_default();
+        let beside = format!("\"taskDefinition\": {}", task_for(&tree).to_json());
+        let (document, format) = wrap(&sample, "services/x/service", &beside);
+        let (accepted, found) = outcome(&document, format);
+        judge(&sample, accepted, &found)
+    });
+    report("services", results.collect());
+}
+
+#[test]
+fn every_scaling_and_balancing_file_of_the_corpus_is_judged_as_the_index_says() {
+    let service = format!("\"service\": {{}}, \"taskDefinition\": {}", task_for(&Tree::Null).to_json());
+    let mut results = Vec::new();
+    for sample in samples("scaling/") {
+        let source = sample.source.trim_start_matches('\u{feff}');
+        let tree = text::parse(source.as_bytes(), None).map(|p| p.tree).unwrap_or_default();
+        let lb = "|\"loadBalancers\": {\"lb\": {\"subnets\": [\"s\"], \"listeners\": {\"l\": {\"port\": 80, \"protocol\": \"HTTP\", \"defaultActions\": [{\"type\": \"forward\", \"targetGroupArn\": \"x\"}]}}}}";
+        let target = "\"minCapacity\": 1, \"maxCapacity\": 4";
+        let each = |member: &str| {
+            let mut found = Vec::new();
+            having(&tree, member, &mut found);
+            found.iter().map(|t| t.to_json()).collect::<Vec<_>>()
+        };
+        let documents: Vec<String> = match sample.kind.as_str() {
+            "tt-config" => vec![wrapped_json(
+                "services/x/scaling/policies/p/targetTrackingScalingPolicyConfiguration",
+                source,
+                &format!("\"policyType\": \"TargetTrackingScaling\"||{target}|{service}"),
+            )],
+            "scaling-policy" => {
+                vec![wrapped_json("services/x/scaling/policies/p", source, &format!("|{target}|{service}"))]
+            }
+            "scheduled-action-export" => each("ScheduledActionARN")
+                .iter()
+                .map(|action| {
+                    wrapped_json(
+                        "services/x/scaling/scheduledActions/a",
+                        action,
+                        &format!("|{target}|{service}"),
+                    )
+                })
+                .collect(),
+            "scalable-target-export" => vec![wrapped_json("services/x/scaling", source, &service)],
+            "listener" => vec![wrapped_json("loadBalancers/lb/listeners/l", source, "|\"subnets\": [\"s\"]")],
+            "listener-export" => each("DefaultActions")
+                .iter()
+                .map(|l| wrapped_json("loadBalancers/lb/listeners/l", l, "|\"subnets\": [\"s\"]"))
+                .collect(),
+            "listener-rule-export" => each("RuleArn")
+                .iter()
+                // The default rule is the listener's `defaultActions`.
+                .filter(|rule| !rule.contains("\"IsDefault\":true"))
+                .map(|rule| {
+                    let rule = rule.replacen('{', "{\"ListenerArn\": \"${listener:lb/l}\", ", 1);
+                    wrapped_json("services/x/listenerRules/r", &rule, &format!("|{service}|{lb}"))
+                })
+                .collect(),
+            "targetgroup-export" => {
+                each("TargetGroupArn").iter().map(|g| wrapped_json("targetGroups/g", g, "")).collect()
+            }
+            other => panic!("{}: what is {other}?", sample.file),
+        };
+        assert!(!documents.is_empty(), "{}", sample.file);
+        for document in documents {
+            let (accepted, found) = outcome(&document, Format::Json);
+            results.push(judge(&sample, accepted, &found));
+        }
+    }
+    report("scaling and balancing", results);
+}
