@@ -8,8 +8,9 @@ use crate::faults::Fault;
 use crate::front::respond;
 use crate::query;
 use crate::sim::Call;
+use crate::sqs::Mishaps;
 use crate::staleness::Staleness;
-use crate::value::{int, list, set, text};
+use crate::value::{int, list, number, set, text};
 use crate::violations::Violation;
 use bytes::Bytes;
 use http::{Method, Request, Response};
@@ -45,7 +46,8 @@ pub fn handle(endpoint: &mut Endpoint, request: &Request<Bytes>) -> Response<Byt
 ///   `staleness {seconds by service, replicas}`.
 /// - `load {resourceId, points [[seconds, load], …]}`: what target tracking sees: a service of `n` running
 ///   tasks has a metric of `load / n`, by the last point before now.
-/// - `events {queue}`: where ECS's events go.
+/// - `events {queue, drop, duplicate, late}`: where ECS's events go; how probable it is that what a service
+///   sends to a queue is lost or comes twice, and by how many seconds it is late at most.
 /// - `defaults {epoch, inactiveSeconds}`: the year whose defaults are described; how long INACTIVE services are.
 /// - `keep {rows}`: how much of the audit log is kept.
 /// - `snapshot {name}`, `restore {name}`; `image {repository, tag, digest}`; `deny` and `allow {bucket, prefix}`.
@@ -129,8 +131,14 @@ pub fn run(endpoint: &mut Endpoint, command: &str, input: &Value) -> Result<Valu
             endpoint.change(move |sim| sim.scaling.autoscaler.load(&id, points.clone(), sim.now));
         }
         "events" => {
-            let arn = endpoint.sim.arn("sqs", &of("queue"));
-            endpoint.change(move |sim| sim.ecs.events_to = Some(arn.clone()));
+            let queue = text(input, "queue").map(|name| endpoint.sim.arn("sqs", name));
+            let of = |name| number(input, name).unwrap_or(0.0).max(0.0);
+            let late = (of("late") * 1000.0) as u64;
+            let mishaps = Mishaps { drop: of("drop"), duplicate: of("duplicate"), late };
+            endpoint.change(move |sim| {
+                sim.sqs.mishaps = mishaps;
+                sim.ecs.events_to = queue.clone().or(sim.ecs.events_to.take());
+            });
         }
         "defaults" => {
             let (epoch, remembered) = (int(input, "epoch"), int(input, "inactiveSeconds"));

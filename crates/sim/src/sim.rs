@@ -188,6 +188,11 @@ impl Sim {
         next(&mut self.random)
     }
 
+    /// A number from 0 up to 1.
+    pub fn chance(&mut self) -> f64 {
+        (self.draw() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
     /// A duration in milliseconds between `from` and `to` seconds.
     pub fn draw_seconds(&mut self, from: i64, to: i64) -> i64 {
         from * 1000 + (self.draw() % ((to - from) as u64 * 1000 + 1)) as i64

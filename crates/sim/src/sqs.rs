@@ -11,6 +11,20 @@ use std::collections::BTreeMap;
 #[derive(Clone, Default)]
 pub struct Sqs {
     queues: BTreeMap<String, Queue>,
+    /// What befalls what services send.
+    pub(crate) mishaps: Mishaps,
+}
+
+/// Standard queues deliver at least once and in no order, and services send as best they can. Nothing of that
+/// happens unless a script asks for it.
+#[derive(Clone, Copy, Default)]
+pub struct Mishaps {
+    /// How probable it is that a message never comes, and that it comes twice.
+    pub drop: f64,
+    /// See `drop`.
+    pub duplicate: f64,
+    /// By how many milliseconds at most a message is late, so that others overtake it.
+    pub late: u64,
 }
 
 #[derive(Clone)]
@@ -152,9 +166,18 @@ pub fn notify(sim: &mut Sim, arn: &str, body: &Value) -> bool {
     if !sim.sqs.queues.contains_key(name) {
         return false;
     }
-    let (id, now) = (sim.uuid(), sim.now);
-    if let Some(queue) = sim.sqs.queues.get_mut(name) {
-        queue.push(id, body.to_string(), now, DELIVERY);
+    let mishaps = sim.sqs.mishaps;
+    let copies = match sim.chance() {
+        chance if chance < mishaps.drop => 0,
+        chance if chance < mishaps.drop + mishaps.duplicate => 2,
+        _ => 1,
+    };
+    for _ in 0..copies {
+        let (id, now) = (sim.uuid(), sim.now);
+        let late = sim.draw() % (mishaps.late + 1);
+        if let Some(queue) = sim.sqs.queues.get_mut(name) {
+            queue.push(id, body.to_string(), now, DELIVERY + late as i64);
+        }
     }
     true
 }
@@ -264,6 +287,7 @@ fn receive(sim: &mut Sim, input: &Value) -> Answer {
     }
     let hidden = int(input, "VisibilityTimeout").unwrap_or_else(|| queue.seconds("VisibilityTimeout"));
     let mut messages = Vec::new();
+    queue.messages.sort_by_key(|it| it.visible);
     for it in queue.messages.iter_mut().filter(|it| it.visible <= now).take(most as usize) {
         queue.receipts += 1;
         it.visible = now + hidden * 1000;

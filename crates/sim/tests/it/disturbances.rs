@@ -234,3 +234,36 @@ async fn answers_are_lost_and_cut_on_the_socket() {
     it.sim.control("faults", json!([{"fault": "late", "seconds": 3}])).unwrap();
     assert_eq!(it.sim.request(request).extensions().get(), Some(&Damage::Late(3_000)));
 }
+
+/// The same seed, script and calls give the same log, and another seed another.
+#[test]
+fn a_disturbed_run_can_be_run_again() {
+    let run = |seed: u64| {
+        let it = Account::new();
+        it.sim.control("reset", json!({"seed": seed, "start": 1_800_000_000})).unwrap();
+        let script = json!([
+            {"after": 0, "do": "staleness", "with": {"seconds": {"ecs": 2.0, "elbv2": 1.0}}},
+            {"after": 5, "do": "fault", "with": {"fault": "500-after", "probability": 0.3, "service": "ecs"}},
+            {"after": 9, "do": "throttle", "with": {"on": true, "load": {"ecs service read": 19.0}}},
+            {"after": 90, "do": "call", "with": {"service": "ecs", "operation": "UpdateService",
+                "input": {"cluster": "main", "service": "app", "desiredCount": 4}}},
+        ]);
+        it.sim.control("script", script).unwrap();
+        it.ecs("CreateCluster", json!({"clusterName": "main"}));
+        let register = crate::account::task_definition("app", "app:flaky");
+        it.ecs("RegisterTaskDefinition", register);
+        it.ecs("CreateService", service("app", "app"));
+        for _ in 0..400 {
+            it.wait(1);
+            let _ = it.sim.call(
+                "ctl",
+                "ecs",
+                "DescribeServices",
+                json!({"cluster": "main", "services": ["app"]}),
+            );
+        }
+        (it.sim.audit_hash(), it.sim.state()["services"].clone())
+    };
+    assert_eq!(run(1), run(1));
+    assert_ne!(run(1).0, run(2).0);
+}

@@ -127,6 +127,25 @@ fn ecs_says_what_it_does_to_a_queue() {
     assert_eq!(running.count(), 2);
 }
 
+#[test]
+fn messages_are_lost_doubled_and_overtaken_where_a_script_asks_for_it() {
+    let sim = empty();
+    sim.put_bucket("desired", true);
+    sim.call("ctl", "sqs", "CreateQueue", json!({"QueueName": "changes"})).unwrap();
+    s3(&sim, Method::PUT, "/desired?notification", NOTIFY);
+    bodies(&sim);
+    sim.control("events", json!({"drop": 0.3, "duplicate": 0.3, "late": 20})).unwrap();
+    for index in 0..100 {
+        sim.put_object("desired", &format!("teams/{index:03}"), b"{}");
+    }
+    sim.advance(Duration::from_secs(30));
+    let keys: Vec<String> =
+        bodies(&sim).iter().map(|it| it["Records"][0]["s3"]["object"]["key"].to_string()).collect();
+    let distinct: std::collections::BTreeSet<&String> = keys.iter().collect();
+    assert!((55..85).contains(&distinct.len()) && keys.len() > distinct.len() + 15, "{}", keys.len());
+    assert!(!keys.is_sorted());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_long_poll_ends_with_a_message_or_its_time() {
     let it = Account::new();
