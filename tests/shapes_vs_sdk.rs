@@ -38,7 +38,7 @@ fn crate_of(service: Service) -> &'static str {
 /// The sources of the SDK crates that this workspace is built with, and their versions, by name.
 fn sources() -> BTreeMap<String, (PathBuf, String)> {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+        .args(["metadata", "--format-version", "1", "--locked"])
         .current_dir(crate::root())
         .output()
         .unwrap();

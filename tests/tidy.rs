@@ -108,7 +108,9 @@ fn no_test_sleeps_or_is_ignored() {
     let never = [concat!("thread::", "sleep"), concat!("#[", "ignore")];
     let with_a_real_clock = [concat!("time::", "sleep")];
     let broken = rust().flat_map(|f| {
-        let paused = f.tests().contains("start_paused = true");
+        // The stage runs every scenario under a paused clock.
+        let staged = f.path == "tests/stage.rs" || f.path.starts_with("tests/scenarios/");
+        let paused = staged || f.tests().contains("start_paused = true");
         let mut broken = places(&f, f.tests(), &never);
         broken.extend(places(&f, f.tests(), if paused { &[] } else { &with_a_real_clock }));
         broken
@@ -144,7 +146,9 @@ fn no_file_is_forgotten() {
         let Some((folder, name)) = file.path.rsplit_once('/') else { continue };
         let stem = name.trim_end_matches(".rs");
         let root_of_a_target = ["main", "lib", "build"].contains(&stem)
-            || ["/examples", "/benches", "/src/bin"].iter().any(|targets| folder.ends_with(targets));
+            || ["/examples", "/benches", "/src/bin", "/fuzz_targets"]
+                .iter()
+                .any(|targets| folder.ends_with(targets));
         if root_of_a_target {
             continue;
         }
