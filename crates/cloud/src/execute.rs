@@ -16,7 +16,7 @@ use std::time::Duration;
 use evenkeel_model::Tree;
 use evenkeel_model::key::Subject;
 use evenkeel_model::shapes::Op;
-use evenkeel_model::world::{Expect, Moment, Seen, World};
+use evenkeel_model::world::{EXPECTATION, Expect, Moment, Seen, World};
 use evenkeel_plan::{Guard, Step, StepId, expectation, stable};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -205,6 +205,17 @@ impl Executor {
                 return Err(mismatch());
             }
         }
+        if let Some(subject) = revision(step) {
+            // Readings of what hardly ever changes are old; a revision may have been deregistered since.
+            let seen_at = self.world.lock().seen(&subject).seen_at();
+            if seen_at.is_none_or(|at| self.clock.now().since(at) > EXPECTATION) {
+                self.look(&BTreeSet::from([subject.clone()])).await;
+            }
+            let world = self.world.lock();
+            if world.tree(&subject).is_none_or(|t| t.str("status") == Some("INACTIVE")) {
+                return Err(Outcome::Mismatch { step: step.id.clone(), subject });
+            }
+        }
         Ok(Permit::new(step.subject.to_string(), self.deadline.clone()))
     }
 
@@ -241,6 +252,15 @@ impl Executor {
             _ => {}
         }
     }
+}
+
+/// The revision that a step gives a service, where it exists already.
+fn revision(step: &Step) -> Option<Subject> {
+    let arn = match step.action.op {
+        Op::EcsCreateService | Op::EcsUpdateService => step.action.input.str("taskDefinition")?,
+        _ => return None,
+    };
+    Some(Subject::TaskDefinition(arn.to_owned()))
 }
 
 fn is_fresh(seen: &Seen, now: Moment) -> bool {
