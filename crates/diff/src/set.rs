@@ -179,7 +179,10 @@ impl Marks {
 }
 
 /// Finds elements by key: by looking at each of a short list, in an index of a long one.
-#[allow(clippy::large_enum_variant, reason = "lives on the stack for one pairing; a box would cost the allocation it saves")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "lives on the stack for one pairing; a box would cost the allocation it saves"
+)]
 pub(crate) enum Finder<'a> {
     /// The first part of each key, looked up once.
     Short {
