@@ -130,8 +130,6 @@ pub const OPERATIONS: &[Operation] = &[
     read(SERVICE, "DescribeLoadBalancerAttributes", describe_attributes),
     write(SERVICE, "ModifyLoadBalancerAttributes", modify_attributes),
     read(SERVICE, "DescribeCapacityReservation", describe_capacity),
-    write(SERVICE, "SetSecurityGroups", set_security_groups),
-    write(SERVICE, "SetSubnets", set_subnets),
     write(SERVICE, "CreateTargetGroup", target_groups::create),
     write(SERVICE, "ModifyTargetGroup", target_groups::modify),
     read(SERVICE, "DescribeTargetGroups", target_groups::describe),
@@ -310,7 +308,8 @@ fn zones(sim: &Sim, subnets: &[&str]) -> Value {
 /// SetSecurityGroups, SetSubnets and SetIpAddressType: what is sent replaces what was there, and is answered.
 fn set_on_load_balancer(sim: &mut Sim, input: &Value) -> Answer {
     let arn = value::required(input, "LoadBalancerArn", "ValidationError")?;
-    let subnets = texts(input, "Subnets");
+    let mut subnets = texts(input, "Subnets");
+    subnets.extend(list(input, "SubnetMappings").iter().filter_map(|it| text(it, "SubnetId")));
     let zones = (!subnets.is_empty()).then(|| zones(sim, &subnets));
     let it = sim.elb.load_balancers.get_mut(arn).ok_or_else(no_load_balancer)?;
     for name in ["SecurityGroups", "IpAddressType"] {
@@ -390,27 +389,6 @@ fn describe_attributes(sim: &mut Sim, input: &Value) -> Answer {
     let arn = value::required(input, "LoadBalancerArn", "ValidationError")?;
     let it = sim.elb.load_balancers.get(arn).ok_or_else(no_load_balancer)?;
     Ok(json!({"Attributes": show_attributes(&it.attributes)}))
-}
-
-fn set_security_groups(sim: &mut Sim, input: &Value) -> Answer {
-    let arn = value::required(input, "LoadBalancerArn", "ValidationError")?;
-    let groups = input.get("SecurityGroups").cloned().unwrap_or_default();
-    let it = sim.elb.load_balancers.get_mut(arn).ok_or_else(no_load_balancer)?;
-    set(&mut it.config, "SecurityGroups", groups.clone());
-    Ok(json!({"SecurityGroupIds": groups}))
-}
-
-fn set_subnets(sim: &mut Sim, input: &Value) -> Answer {
-    let arn = value::required(input, "LoadBalancerArn", "ValidationError")?;
-    let mut subnets = texts(input, "Subnets");
-    subnets.extend(list(input, "SubnetMappings").iter().filter_map(|it| text(it, "SubnetId")));
-    refuse! {
-        subnets.len() < 2 => invalid("At least two subnets in two different Availability Zones must be specified");
-    }
-    let zones = zones(sim, &subnets);
-    let it = sim.elb.load_balancers.get_mut(arn).ok_or_else(no_load_balancer)?;
-    set(&mut it.config, "AvailabilityZones", zones.clone());
-    Ok(json!({"AvailabilityZones": zones}))
 }
 
 fn modify_attributes(sim: &mut Sim, input: &Value) -> Answer {
