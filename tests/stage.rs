@@ -21,6 +21,7 @@ use bytes::Bytes;
 use evenkeel_cloud::calls::Pace;
 use evenkeel_controller::{Settings, Status};
 use evenkeel_model::document::Mode;
+use evenkeel_plan::Ceilings;
 use evenkeel_sim::{AuditRow, Damage, SimConfig, SimHandle};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -228,7 +229,7 @@ impl Stage {
             let settings = Settings {
                 document: format!("s3://{BUCKET}/{key}").parse().unwrap(),
                 state: format!("s3://{BUCKET}/state/").parse().unwrap(),
-                mode,
+                ceilings: Ceilings { mode, prune: true, replace: true },
                 poll: Duration::from_secs(10),
                 pace: Pace::REAL,
                 seed: 1,

@@ -8,8 +8,10 @@ use aws_config::SdkConfig;
 use evenkeel_cloud::calls::{CallMetrics, Calls, CallsOptions, Pace};
 use evenkeel_cloud::execute::{Clock, Executor, SharedWorld};
 use evenkeel_cloud::store::{DocumentSource, Lease, Location, Records, S3, Store};
-use evenkeel_model::document::{Document, Mode};
+use evenkeel_model::document::Document;
 use evenkeel_model::key::{Subject, SubjectKind};
+use evenkeel_model::orders::Orders;
+use evenkeel_plan::Ceilings;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -26,8 +28,8 @@ pub struct Settings {
     pub document: Location,
     /// Where memory and the lease live: an S3 prefix of its own.
     pub state: Location,
-    /// The ceiling: a document can only be stricter.
-    pub mode: Mode,
+    /// The most it may do: a document can only be stricter.
+    pub ceilings: Ceilings,
     /// How often the document is polled.
     pub poll: Duration,
     /// How fast AWS's time passes: 1 but in a simulation.
@@ -79,6 +81,7 @@ pub(crate) struct Board {
     pub current: Option<Arc<Current>>,
     pub fault: Option<Fault>,
     pub lease: LeaseShown,
+    pub orders: Arc<Orders>,
     pub events: Vec<Event>,
     pub seq: u64,
     pub trouble: std::collections::BTreeMap<SubjectKind, String>,

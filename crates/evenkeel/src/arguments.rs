@@ -82,6 +82,15 @@ pub enum Mode {
     Observe,
 }
 
+/// What only a daemon that was told so does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Allow {
+    /// Delete what was removed from a document.
+    Prune,
+    /// Replace what AWS does not let change by another of its kind, without a gap.
+    Replace,
+}
+
 impl From<Mode> for document::Mode {
     fn from(mode: Mode) -> Self {
         match mode {
@@ -113,6 +122,9 @@ pub struct Run {
     /// The most the daemon may do; a document can only be stricter
     #[arg(long, env = "EVENKEEL_MODE", default_value = "enforce")]
     pub mode: Mode,
+    /// What a document may ask for besides: deleting what it no longer has, replacing what cannot be changed
+    #[arg(long, env = "EVENKEEL_ALLOW", value_delimiter = ',', value_name = "WHAT")]
+    pub allow: Vec<Allow>,
     /// How often to look for a new version of the document, such as 10s or 1m
     #[arg(long, env = "EVENKEEL_POLL", default_value = "10s", value_parser = interval, value_name = "TIME")]
     pub poll: Duration,

@@ -7,6 +7,7 @@ pub mod diagnostic;
 pub mod document;
 pub mod key;
 pub mod memory;
+pub mod orders;
 pub mod path;
 pub mod shapes;
 pub mod text;

@@ -109,7 +109,7 @@ fn sendable(step: &Step, find: &mut dyn FnMut(String)) {
 
 fn may_not_write(input: &Input<'_>, key: &UnitKey) -> bool {
     let service = key.service().and_then(|k| input.document.services.get(k));
-    input.mode == Mode::Observe
+    input.ceilings.mode == Mode::Observe
         || input.document.settings.mode == Mode::Observe
         || service.is_some_and(|s| s.suspend || s.mode == Mode::Observe)
 }

@@ -33,6 +33,7 @@ use evenkeel_model::Tree;
 use evenkeel_model::document::{Document, Mode};
 use evenkeel_model::key::{Subject, UnitKey, arn_tail};
 use evenkeel_model::memory::{Memory, Remembered};
+use evenkeel_model::orders::Orders;
 use evenkeel_model::path::Path;
 use evenkeel_model::shapes::Op;
 use evenkeel_model::world::{Expect, Moment, World};
@@ -57,10 +58,31 @@ pub struct Input<'a> {
     pub now: Moment,
     /// This time by AWS's clock, in Unix seconds.
     pub clock: i64,
-    /// The daemon's ceiling: a document can only be stricter.
-    pub mode: Mode,
+    /// What people asked for by hand.
+    pub orders: &'a Orders,
+    /// The daemon's ceilings: a document can only be stricter.
+    pub ceilings: Ceilings,
     /// Units whose run is under way.
     pub in_flight: &'a BTreeSet<UnitKey>,
+}
+
+/// The most that a daemon may do, whatever a document says: whoever writes to the bucket is not always who runs
+/// the daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ceilings {
+    /// Whether to write at all.
+    pub mode: Mode,
+    /// Whether what a document no longer has may be deleted.
+    pub prune: bool,
+    /// Whether what cannot be changed may be replaced by another of its kind.
+    pub replace: bool,
+}
+
+impl Ceilings {
+    /// Writes, and neither deletes nor replaces.
+    pub const fn of(mode: Mode) -> Ceilings {
+        Ceilings { mode, prune: false, replace: false }
+    }
 }
 
 /// A decision.
@@ -274,7 +296,7 @@ fn remember(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &Unit
         .get(key)
         .is_some_and(|report| matches!(report.state, State::Synced | State::Rolling));
     let before = input.memory.unit(key);
-    let observing = input.mode == Mode::Observe || input.document.settings.mode == Mode::Observe;
+    let observing = input.ceilings.mode == Mode::Observe || input.document.settings.mode == Mode::Observe;
     if !settled || observing || unit.remembered || before.applied == unit.applied {
         return;
     }

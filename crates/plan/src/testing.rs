@@ -9,12 +9,13 @@ use evenkeel_model::Tree;
 use evenkeel_model::document::{self, Document, Mode};
 use evenkeel_model::key::{ServiceKey, Subject, UnitKey};
 use evenkeel_model::memory::Memory;
+use evenkeel_model::orders::Orders;
 use evenkeel_model::text::{self, Format};
 use evenkeel_model::world::{Moment, Seen, World};
 use serde_json::{Value, json};
 
 use crate::refs::Lookup;
-use crate::{Input, Planned, check, ownership, plan, print};
+use crate::{Ceilings, Input, Planned, check, ownership, plan, print};
 
 /// The time of every pass: 2027-01-15T08:00:00Z.
 pub(crate) const CLOCK: i64 = 1_800_000_000;
@@ -25,7 +26,8 @@ pub(crate) struct Scene {
     pub world: World,
     pub memory: Memory,
     pub clock: i64,
-    pub mode: Mode,
+    pub ceilings: Ceilings,
+    pub orders: Orders,
     pub in_flight: BTreeSet<UnitKey>,
     /// The document as it was read last.
     json: Value,
@@ -97,7 +99,8 @@ impl Scene {
             world: World::default(),
             memory: Memory::default(),
             clock: CLOCK,
-            mode: Mode::Enforce,
+            ceilings: Ceilings { mode: Mode::Enforce, prune: true, replace: true },
+            orders: Orders::default(),
             in_flight: BTreeSet::new(),
             json,
             version: "v1".into(),
@@ -192,7 +195,8 @@ impl Scene {
             memory: &self.memory,
             now: Moment(self.moment),
             clock: self.clock,
-            mode: self.mode,
+            ceilings: self.ceilings,
+            orders: &self.orders,
             in_flight: &self.in_flight,
         }
     }

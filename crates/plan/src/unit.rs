@@ -35,7 +35,7 @@ fn back_off(failures: u32) -> i64 {
 
 impl<'a> Draft<'a> {
     pub fn new(input: &'a Input<'a>, key: UnitKey) -> Self {
-        let mode = input.mode.min(input.document.settings.mode);
+        let mode = input.ceilings.mode.min(input.document.settings.mode);
         let service = key.service().and_then(|k| input.document.services.get(k));
         let mode = service.map_or(mode, |s| mode.min(s.mode));
         let ignores = service.map_or(&[][..], |s| &s.ignore);

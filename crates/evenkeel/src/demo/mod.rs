@@ -17,6 +17,7 @@ use evenkeel_controller::{Settings, Status};
 use evenkeel_model::diagnostic;
 use evenkeel_model::document::{Document, Mode};
 use evenkeel_model::text::{self, Format};
+use evenkeel_plan::Ceilings;
 use evenkeel_sim::{SimConfig, SimHandle};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -90,7 +91,7 @@ pub async fn demo(arguments: Demo) -> anyhow::Result<ExitCode> {
     let settings = Settings {
         document: Location::S3 { bucket: BUCKET.to_owned(), key: key.to_owned() },
         state: Location::S3 { bucket: BUCKET.to_owned(), key: STATE.to_owned() },
-        mode: Mode::Enforce,
+        ceilings: Ceilings { mode: Mode::Enforce, prune: true, replace: true },
         poll: Duration::from_secs(10),
         pace,
         seed: 1,

@@ -143,7 +143,7 @@ fn a_count_that_belongs_to_the_autoscaler() {
 #[test]
 fn a_write_where_nothing_may_be_written() {
     finds(
-        |scene, _| scene.mode = evenkeel_model::document::Mode::Observe,
+        |scene, _| scene.ceilings.mode = evenkeel_model::document::Mode::Observe,
         expect![[r#"
         the plan writes where nothing may be written
     "#]],
