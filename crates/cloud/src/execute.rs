@@ -201,7 +201,7 @@ impl Executor {
             }
             let world = self.world.lock();
             let seen = world.seen(&step.subject);
-            if !is_fresh(seen, self.clock.now()) || !holds(&step.guard, &step.subject, seen) {
+            if !is_fresh(seen, self.clock.now()) || !holds(step, seen) {
                 return Err(mismatch());
             }
         }
@@ -268,14 +268,14 @@ fn is_fresh(seen: &Seen, now: Moment) -> bool {
 }
 
 /// True where the subject is as the guard says. What is on its way out or gone for good counts as absent.
-fn holds(guard: &Guard, subject: &Subject, seen: &Seen) -> bool {
-    match (guard, seen) {
+fn holds(step: &Step, seen: &Seen) -> bool {
+    match (&step.guard, seen) {
         (Guard::AsLeftBy(_), _) => true,
         (_, Seen::Unknown) => false,
         (Guard::Absent, Seen::Absent { .. }) => true,
         (Guard::Absent, Seen::Present { tree, .. }) => tree.str("status") == Some("INACTIVE"),
         (Guard::AsPlanned(_), Seen::Absent { .. }) => false,
-        (Guard::AsPlanned(hash), Seen::Present { tree, .. }) => stable(subject, tree) == *hash,
+        (Guard::AsPlanned(hash), Seen::Present { tree, .. }) => stable(step, tree) == *hash,
     }
 }
 

@@ -232,9 +232,7 @@ impl Planner<'_> {
         }
         let tags = ownership::wanted(self.document(), &listener.input, &item);
         Tagging::Elbv2.steps(draft, subject, &arn, &item, &tags, &live_tags);
-        for (name, rule) in &listener.rules {
-            rules::rule(draft, lookup, rule, &format!("{item}/{name}"));
-        }
+        rules::steps(draft, lookup, &self.priorities, &listener.rules, &item);
     }
 }
 

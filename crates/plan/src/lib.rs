@@ -8,8 +8,11 @@ mod basics;
 pub mod check;
 mod hash;
 mod interest;
+#[cfg(test)]
+mod miniature;
 mod ownership;
 mod print;
+mod priorities;
 mod refs;
 mod report;
 mod rollout;
@@ -39,6 +42,8 @@ use evenkeel_model::shapes::Op;
 use evenkeel_model::world::{Expect, Moment, World};
 
 pub use interest::interest;
+use priorities::Priorities;
+
 pub use ownership::{TAG_DOCUMENT, TAG_HASH, TAG_KEY};
 pub use print::{plan_json, print};
 pub use report::{Drift, Held, Note, Owner, Refusal, Report, Rollout, State, UnitReport, WaitingOn};
@@ -50,6 +55,8 @@ pub struct Input<'a> {
     pub document: &'a Document,
     /// Its version, as S3 names it.
     pub version: &'a str,
+    /// The other documents in force: what two documents want and neither has, neither gets.
+    pub others: &'a [&'a Document],
     /// What AWS told us.
     pub world: &'a World,
     /// What earlier passes left.
@@ -255,7 +262,13 @@ fn lists(output: &Tree, named: &str, member: &'static str) -> Expect {
 
 /// Decides. A pure function of its input; equal inputs give equal plans.
 pub fn plan(input: &Input<'_>) -> Planned {
-    let mut planner = Planner { input, planned: Planned::default(), rolling: rollout::rolling(input) };
+    let mut planner = Planner {
+        input,
+        planned: Planned::default(),
+        rolling: rollout::rolling(input),
+        priorities: Priorities::default(),
+    };
+    planner.decide_priorities();
     planner.basics();
     planner.target_groups();
     planner.load_balancers();
@@ -340,6 +353,8 @@ struct Planner<'a> {
     planned: Planned,
     /// Services whose rollout is under way or begins with this plan.
     rolling: usize,
+    /// Where listener rules belong.
+    priorities: Priorities,
 }
 
 impl<'a> Planner<'a> {

@@ -1,30 +1,86 @@
 //! Listener rules: ours are told apart by tag, everybody else's are left alone.
 
+use std::collections::BTreeMap;
+
 use evenkeel_diff::{Kind, lift};
 use evenkeel_model::Tree;
-use evenkeel_model::document::{Document, Rule, Service};
+use evenkeel_model::document::{Document, Rule};
 use evenkeel_model::key::Subject;
 use evenkeel_model::path::Path;
 use evenkeel_model::shapes::Op;
 use evenkeel_model::world::Seen;
 
-use crate::ownership;
-use crate::refs::{Lookup, find_rule, is_ours};
+use crate::priorities::{Move, Place, Priorities};
+use crate::refs::{Lookup, find_rule};
 use crate::report::{Drift, Owner, Refusal, WaitingOn};
 use crate::unit::Draft;
-use crate::{Because, Need, StepId};
+use crate::{Because, Need, StepId, ownership, priorities};
 
-/// Adds the steps for a service's rules; returns the ids of those that create or change one.
-pub(crate) fn steps(draft: &mut Draft<'_>, lookup: Lookup<'_>, service: &Service) -> Vec<StepId> {
-    service
-        .rules
-        .iter()
-        .filter_map(|(name, wanted)| rule(draft, lookup, wanted, &format!("{}/{name}", service.item)))
+/// Adds the steps for the rules of a service or listener; returns the ids of those that create or change one.
+/// `item` is what stands before a rule's own name in its tag.
+pub(crate) fn steps(
+    draft: &mut Draft<'_>,
+    lookup: Lookup<'_>,
+    priorities: &Priorities,
+    rules: &BTreeMap<String, Rule>,
+    item: &str,
+) -> Vec<StepId> {
+    // What leaves its place first makes room for what is to be made there.
+    for (name, wanted) in rules {
+        move_rule(draft, lookup, priorities, wanted, &format!("{item}/{name}"));
+    }
+    let each = rules.iter();
+    each.filter_map(|(name, wanted)| rule(draft, lookup, priorities, wanted, &format!("{item}/{name}")))
         .collect()
 }
 
-/// The steps for one rule. `key` is what its tag says.
-pub(crate) fn rule(draft: &mut Draft<'_>, lookup: Lookup<'_>, wanted: &Rule, key: &str) -> Option<StepId> {
+/// Brings one rule to its place, with all that change theirs in the same call.
+fn move_rule(
+    draft: &mut Draft<'_>,
+    lookup: Lookup<'_>,
+    priorities: &Priorities,
+    wanted: &Rule,
+    key: &str,
+) -> Option<()> {
+    let listener = lookup.listener_of(wanted).ok()?;
+    match priorities.of(&listener, key)? {
+        Place::At(number) if !wanted.priority.admits(*number) => {
+            draft.ignored(&priorities::path(key));
+        }
+        Place::At(_) | Place::After(..) | Place::Refused(_) => {}
+        Place::Stays(drift) => {
+            draft.accept(vec![(**drift).clone()]);
+        }
+        Place::Moves(_, together) => {
+            let own = together.rules.iter().find(|r| r.key == key)?;
+            draft.accept(vec![own.drift.clone()]);
+            if together.unit != draft.key {
+                draft.wait(moved_by(together));
+            } else if together.rules.first().is_some_and(|first| first.key == key) {
+                let drifts = together.rules.iter().map(|r| r.drift.clone());
+                let subject = Subject::Rules(listener);
+                draft
+                    .step(together.step(), subject, Op::Elbv2SetRulePriorities, together.input())
+                    .because_of(drifts);
+            }
+        }
+    }
+    Some(())
+}
+
+fn moved_by(together: &Move) -> WaitingOn {
+    let keys: Vec<&str> = together.rules.iter().map(|r| r.key.as_str()).collect();
+    WaitingOn::Unit { unit: together.unit.clone(), what: format!("set the priority of {}", keys.join(", ")) }
+}
+
+/// The steps for what a rule says and does. `key` is what its tag says.
+fn rule(
+    draft: &mut Draft<'_>,
+    lookup: Lookup<'_>,
+    priorities: &Priorities,
+    wanted: &Rule,
+    key: &str,
+) -> Option<StepId> {
     let part = format!("rule {key}");
     let (input, waits) = lookup.resolve(&wanted.input);
     let input = input.into_owned();
@@ -47,33 +103,39 @@ pub(crate) fn rule(draft: &mut Draft<'_>, lookup: Lookup<'_>, wanted: &Rule, key
         }
     };
     let groups = groups(lookup, &wanted.input);
-    let priority = wanted.priority.to_string();
-    // Most often ours is where it belongs, and the others need not be looked at.
-    let there = rules.items().iter().find(|r| r.str("priority") == Some(&priority));
-    let live = there.filter(|r| is_ours(lookup.document, r, key));
-    let live = live.or_else(|| find_rule(lookup.document, rules, key));
-    let mine = live.and_then(|r| r.str("ruleArn"));
-    if there.is_some_and(|r| r.str("ruleArn") != mine) {
-        draft.refuse(
-            Refusal::new(format!("rule {key}: priority {priority} on {listener} belongs to another rule"))
-                .or("choose a priority that is free on this listener"),
-        );
-        return None;
-    }
+    let mut needs: Vec<Need> = waits.iter().cloned().map(Need::Observed).collect();
+    let priority = match priorities.of(&listener, key)? {
+        Place::At(number) | Place::Moves(number, _) => Some(*number),
+        Place::After(number, together) if together.unit == draft.key => {
+            needs.push(Need::Step(StepId(together.step())));
+            Some(*number)
+        }
+        Place::After(number, together) => {
+            needs.push(Need::Observed(moved_by(together)));
+            Some(*number)
+        }
+        Place::Stays(_) => None,
+        Place::Refused(refusal) => {
+            draft.refuse(refusal.clone());
+            None
+        }
+    };
+    let live = find_rule(lookup.document, rules, key);
     let Some(live) = live else {
+        let priority = priority?;
         let tags = ownership::wanted(lookup.document, &wanted.input, key);
         let create = input
             .clone()
             .with("listenerArn", listener.as_str())
-            .with("priority", wanted.priority)
+            .with("priority", priority)
             .with("tags", ownership::list(&tags));
         let missing = draft.missing(&part);
-        applied(draft, &part, wanted, &input);
+        applied(draft, key, Some(priority), &input);
         if !missing {
             return None;
         }
         let step = draft.step(format!("create-rule {key}"), subject, Op::Elbv2CreateRule, create);
-        step.because(Because::Missing).needs(waits.into_iter().map(Need::Observed)).touches(groups);
+        step.because(Because::Missing).needs(needs).touches(groups);
         return Some(step.id.clone());
     };
     if !waits.is_empty() {
@@ -81,7 +143,6 @@ pub(crate) fn rule(draft: &mut Draft<'_>, lookup: Lookup<'_>, wanted: &Rule, key
         return None;
     }
     let arn = live.str("ruleArn").unwrap_or_default();
-    change_priority(draft, key, &part, wanted, &subject, live);
     let live = lift::described(Kind::Rule, live.clone());
     let mut want = lift::declared(Kind::Rule, input.clone());
     if lookup.service.is_some() {
@@ -89,7 +150,7 @@ pub(crate) fn rule(draft: &mut Draft<'_>, lookup: Lookup<'_>, wanted: &Rule, key
         want = draft.carry(&Path::of(["listenerRules", name]), Kind::Rule, &want, &live).into_owned();
     }
     let mut drifts = draft.drifts(&part, Kind::Rule, &want, &live);
-    applied(draft, &part, wanted, &input);
+    applied(draft, key, priority, &input);
     leave_shifted(lookup.document, &[&format!("${{listenerRule:{key}}}"), arn], &mut drifts);
     let acted = draft.accept(drifts);
     if acted.is_empty() {
@@ -110,43 +171,11 @@ pub(crate) fn rule(draft: &mut Draft<'_>, lookup: Lookup<'_>, wanted: &Rule, key
     Some(step.id.clone())
 }
 
-fn applied(draft: &mut Draft<'_>, part: &str, wanted: &Rule, input: &Tree) {
-    draft.applies(part, &lift::declared(Kind::Rule, input.clone()));
-    draft.applies(&format!("{part} priority"), &Tree::Int(wanted.priority));
-}
-
-fn change_priority(
-    draft: &mut Draft<'_>,
-    key: &str,
-    part: &str,
-    wanted: &Rule,
-    subject: &Subject,
-    live: &Tree,
-) {
-    if live.str("priority") == Some(&wanted.priority.to_string()) {
-        return;
+fn applied(draft: &mut Draft<'_>, key: &str, priority: Option<i64>, input: &Tree) {
+    draft.applies(&format!("rule {key}"), &lift::declared(Kind::Rule, input.clone()));
+    if let Some(priority) = priority {
+        draft.applies(&priorities::part(key), &Tree::Int(priority));
     }
-    let part = format!("{part} priority");
-    let last = draft.memory().applied.get(&part).and_then(Tree::as_int);
-    let drift = Drift {
-        part,
-        path: Path::of(["priority"]),
-        want: Some(Tree::Int(wanted.priority)),
-        live: live.get("priority").cloned(),
-        owner: if last == Some(wanted.priority) { Owner::Human } else { Owner::Document },
-        acted_on: true,
-    };
-    let acted = draft.accept(vec![drift]);
-    if acted.is_empty() {
-        return;
-    }
-    let pair = Tree::map()
-        .with("ruleArn", live.str("ruleArn").unwrap_or_default())
-        .with("priority", wanted.priority);
-    let input = Tree::map().with("rulePriorities", Tree::list([pair]));
-    draft
-        .step(format!("set-rule-priorities {key}"), subject.clone(), Op::Elbv2SetRulePriorities, input)
-        .because_of(acted);
 }
 
 /// Where ECS shifts traffic between two target groups, it writes the weights of the rule or listener that a

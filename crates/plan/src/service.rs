@@ -133,7 +133,13 @@ impl Planner<'_> {
         if owner == Owner::Document {
             needs.extend(self.dependencies(wanted.service));
         }
-        let rules = listener_rules::steps(draft, lookup, wanted.service);
+        let rules = listener_rules::steps(
+            draft,
+            lookup,
+            &self.priorities,
+            &wanted.service.rules,
+            &wanted.service.item,
+        );
         let attached = attached(draft, lookup, &wanted.service.input, &rules);
         let blocked = needs.iter().chain(&attached).any(|n| matches!(n, Need::Observed(_)));
         if owner == Owner::Document {

@@ -102,7 +102,13 @@ impl Planner<'_> {
             because.push(Because::Reason(format!("restart is now \"{value}\"")));
         }
         let registered = draft.unit.steps.len();
-        let rules = listener_rules::steps(draft, lookup, wanted.service);
+        let rules = listener_rules::steps(
+            draft,
+            lookup,
+            &self.priorities,
+            &wanted.service.rules,
+            &wanted.service.item,
+        );
         if service_drift.is_empty() && because.is_empty() {
             return;
         }

@@ -1,7 +1,5 @@
 //! Target groups, load balancers, listeners and rules.
 
-use evenkeel_model::key::UnitKey;
-
 use super::*;
 
 fn group() -> Subject {
@@ -236,34 +234,6 @@ fn a_rule_is_made_before_the_service_that_needs_it() {
 }
 
 #[test]
-fn a_priority_that_belongs_to_another_rule_is_refused() {
-    let mut scene = Scene::settled(ruled());
-    scene.sees(rules(), json!([{"ruleArn": "theirs", "priority": "120", "tags": []}]));
-    prints(
-        &scene,
-        expect![[r#"
-        web/api
-          ! refused   rule api/main: priority 120 on
-                      arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/shared/1 belongs to
-                      another rule
-                      choose a priority that is free on this listener
-        unchanged 2
-    "#]],
-    );
-    // What was refused was not applied: freed, the rule is the document's to make.
-    carried_out(&mut scene);
-    scene.sees(rules(), json!([]));
-    prints(
-        &scene,
-        expect![[r#"
-        web/api
-          + create-rule                api/main
-        unchanged 2
-    "#]],
-    );
-}
-
-#[test]
 fn a_rule_is_told_by_its_tag_and_only_what_differs_is_sent() {
     let mut scene = Scene::settled(ruled());
     scene.edit(rules(), |r| {
@@ -276,7 +246,7 @@ fn a_rule_is_told_by_its_tag_and_only_what_differs_is_sent() {
         expect![[r#"
             web/api
               ~ set-rule-priorities        api/main
-                  priority   7 -> 120
+                  priority[api/main]   7 -> 120
               ~ modify-rule                api/main
                   conditions[path-pattern].pathPatternConfig.values[/*]   /* -> (absent)
                   conditions[path-pattern].pathPatternConfig.values[/api/*]   (absent) -> /api/*
