@@ -143,7 +143,11 @@ fn belongs_to_others(input: &Input<'_>, step: &Step) -> bool {
         Subject::ScalableTarget(key) | Subject::Policies(key) | Subject::ScheduledActions(key) => {
             !input.world.tree(&Subject::Service(key.clone())).is_some_and(ours)
         }
-        Subject::Family(_) | Subject::TaskDefinition(_) => false,
+        // Nobody writes revisions and health: they are only read.
+        Subject::Family(_)
+        | Subject::TaskDefinition(_)
+        | Subject::ServiceRevision(_)
+        | Subject::TargetHealth(_) => false,
     }
 }
 

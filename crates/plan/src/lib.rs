@@ -19,6 +19,7 @@ mod rollout;
 mod rules;
 mod scaling;
 mod service;
+mod shifts;
 mod tagging;
 mod target_group;
 mod task_definition;
@@ -42,7 +43,8 @@ use evenkeel_model::shapes::Op;
 use evenkeel_model::world::{Expect, Moment, World};
 
 pub use interest::interest;
-use priorities::Priorities;
+use rules::Rulebook;
+use shifts::Shifts;
 
 pub use ownership::{TAG_DOCUMENT, TAG_HASH, TAG_KEY};
 pub use print::{plan_json, print};
@@ -266,7 +268,7 @@ pub fn plan(input: &Input<'_>) -> Planned {
         input,
         planned: Planned::default(),
         rolling: rollout::rolling(input),
-        priorities: Priorities::default(),
+        rules: Rulebook { shifts: Shifts::of(input), ..Rulebook::default() },
     };
     planner.decide_priorities();
     planner.basics();
@@ -353,8 +355,8 @@ struct Planner<'a> {
     planned: Planned,
     /// Services whose rollout is under way or begins with this plan.
     rolling: usize,
-    /// Where listener rules belong.
-    priorities: Priorities,
+    /// What is decided about listener rules before any unit is planned.
+    rules: Rulebook<'a>,
 }
 
 impl<'a> Planner<'a> {

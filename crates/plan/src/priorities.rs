@@ -147,7 +147,7 @@ impl Planner<'_> {
             let Some(rules) = input.world.tree(&Subject::Rules(listener.clone())) else { continue };
             let promised = promised.get(&listener).cloned().unwrap_or_default();
             let places = Listener::of(input, &listener, wanted, rules, promised).places();
-            self.priorities.0.insert(listener, places);
+            self.rules.priorities.0.insert(listener, places);
         }
     }
 }

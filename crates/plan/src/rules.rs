@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use evenkeel_diff::{Kind, lift};
 use evenkeel_model::Tree;
-use evenkeel_model::document::{Document, Rule};
+use evenkeel_model::document::Rule;
 use evenkeel_model::key::Subject;
 use evenkeel_model::path::Path;
 use evenkeel_model::shapes::Op;
@@ -12,26 +12,33 @@ use evenkeel_model::world::Seen;
 
 use crate::priorities::{Move, Place, Priorities};
 use crate::refs::{Lookup, find_rule};
-use crate::report::{Drift, Owner, Refusal, WaitingOn};
+use crate::report::{Drift, Refusal, WaitingOn};
+use crate::shifts::{Hands, Shifts};
 use crate::unit::Draft;
-use crate::{Because, Need, StepId, ownership, priorities};
+use crate::{Because, Need, StepId, ownership, priorities, shifts};
+
+/// What is decided about rules before any unit is planned.
+#[derive(Default)]
+pub(crate) struct Rulebook<'a> {
+    pub priorities: Priorities,
+    pub shifts: Shifts<'a>,
+}
 
 /// Adds the steps for the rules of a service or listener; returns the ids of those that create or change one.
 /// `item` is what stands before a rule's own name in its tag.
 pub(crate) fn steps(
     draft: &mut Draft<'_>,
     lookup: Lookup<'_>,
-    priorities: &Priorities,
+    book: &Rulebook<'_>,
     rules: &BTreeMap<String, Rule>,
     item: &str,
 ) -> Vec<StepId> {
     // What leaves its place first makes room for what is to be made there.
     for (name, wanted) in rules {
-        move_rule(draft, lookup, priorities, wanted, &format!("{item}/{name}"));
+        move_rule(draft, lookup, &book.priorities, wanted, &format!("{item}/{name}"));
     }
     let each = rules.iter();
-    each.filter_map(|(name, wanted)| rule(draft, lookup, priorities, wanted, &format!("{item}/{name}")))
-        .collect()
+    each.filter_map(|(name, wanted)| rule(draft, lookup, book, wanted, &format!("{item}/{name}"))).collect()
 }
 
 /// Brings one rule to its place, with all that change theirs in the same call.
@@ -77,7 +84,7 @@ fn moved_by(together: &Move) -> WaitingOn {
 fn rule(
     draft: &mut Draft<'_>,
     lookup: Lookup<'_>,
-    priorities: &Priorities,
+    book: &Rulebook<'_>,
     wanted: &Rule,
     key: &str,
 ) -> Option<StepId> {
@@ -104,7 +111,7 @@ fn rule(
     };
     let groups = groups(lookup, &wanted.input);
     let mut needs: Vec<Need> = waits.iter().cloned().map(Need::Observed).collect();
-    let priority = match priorities.of(&listener, key)? {
+    let priority = match book.priorities.of(&listener, key)? {
         Place::At(number) | Place::Moves(number, _) => Some(*number),
         Place::After(number, together) if together.unit == draft.key => {
             needs.push(Need::Step(StepId(together.step())));
@@ -121,14 +128,23 @@ fn rule(
         }
     };
     let live = find_rule(lookup.document, rules, key);
+    let arn = live.and_then(|r| r.str("ruleArn")).unwrap_or_default();
+    let hands = book.shifts.hands(lookup.world, &[&format!("${{listenerRule:{key}}}"), arn]);
     let Some(live) = live else {
         let priority = priority?;
+        if let Hands::Ecs(wait) = hands {
+            draft.wait(wait);
+            return None;
+        }
         let tags = ownership::wanted(lookup.document, &wanted.input, key);
-        let create = input
+        let mut create = input
             .clone()
             .with("listenerArn", listener.as_str())
             .with("priority", priority)
             .with("tags", ownership::list(&tags));
+        if let Hands::Settled(one, other) | Hands::Test(one, other) = &hands {
+            create.set("actions", shifts::settled(input.list_of("actions"), &[], one, other));
+        }
         let missing = draft.missing(&part);
         applied(draft, key, Some(priority), &input);
         if !missing {
@@ -142,65 +158,74 @@ fn rule(
         wait_all(draft, waits);
         return None;
     }
-    let arn = live.str("ruleArn").unwrap_or_default();
     let live = lift::described(Kind::Rule, live.clone());
     let mut want = lift::declared(Kind::Rule, input.clone());
     if lookup.service.is_some() {
         let name = key.rsplit('/').next().unwrap_or_default();
         want = draft.carry(&Path::of(["listenerRules", name]), Kind::Rule, &want, &live).into_owned();
     }
-    let mut drifts = draft.drifts(&part, Kind::Rule, &want, &live);
     applied(draft, key, priority, &input);
-    leave_shifted(lookup.document, &[&format!("${{listenerRule:{key}}}"), arn], &mut drifts);
-    let acted = draft.accept(drifts);
-    if acted.is_empty() {
-        return None;
-    }
-    let mut change = Tree::map().with("ruleArn", arn);
-    for drift in &acted {
-        // Each is replaced as a whole; what does not differ is not sent.
-        let Some(member) = drift.path.segments().next() else { continue };
-        match want.get(member) {
-            Some(value) => change.set(member, value.clone()),
-            None if member == "transforms" => change.set("resetTransforms", Tree::Bool(true)),
-            None => change.set(member, Tree::list([])),
+    let (traffic, rest) = differences(draft, &hands, Kind::Rule, &part, &mut want, &live);
+    let mut changed = None;
+    // What ECS moves is never sent along with anything else.
+    let alone = matches!(hands, Hands::Document | Hands::Until(_));
+    let sent = if alone { vec![[traffic, rest].concat()] } else { vec![traffic, rest] };
+    for (drifts, verb) in sent.into_iter().zip([if alone { "" } else { " traffic" }, ""]) {
+        let acted = draft.accept(drifts);
+        if acted.is_empty() {
+            continue;
         }
+        let mut change = Tree::map().with("ruleArn", arn);
+        for drift in &acted {
+            // Each is replaced as a whole; what does not differ is not sent.
+            let Some(member) = drift.path.segments().next() else { continue };
+            match want.get(member) {
+                Some(value) => change.set(member, value.clone()),
+                None if member == "transforms" => change.set("resetTransforms", Tree::Bool(true)),
+                None => change.set(member, Tree::list([])),
+            }
+        }
+        let step =
+            draft.step(format!("modify-rule {key}{verb}"), subject.clone(), Op::Elbv2ModifyRule, change);
+        step.because_of(acted).touches(groups.clone());
+        changed = Some(step.id.clone());
     }
-    let step = draft.step(format!("modify-rule {key}"), subject, Op::Elbv2ModifyRule, change);
-    step.because_of(acted).touches(groups);
-    Some(step.id.clone())
+    changed
+}
+
+/// The differences of a rule or listener, those of its traffic first. Where ECS moves the traffic, what is
+/// wanted there becomes what the service's revision says.
+pub(crate) fn differences(
+    draft: &Draft<'_>,
+    hands: &Hands,
+    kind: Kind,
+    part: &str,
+    want: &mut Tree,
+    live: &Tree,
+) -> (Vec<Drift>, Vec<Drift>) {
+    let member = if kind == Kind::Listener { "defaultActions" } else { "actions" };
+    let traffic = |d: &Drift| d.path.segments().next() == Some(member);
+    let there = live.list_of(member);
+    let declared = want.clone();
+    match hands {
+        Hands::Settled(one, other) => {
+            want.set(member, shifts::settled(declared.list_of(member), there, one, other));
+        }
+        // What is there is right, whatever it is.
+        Hands::Ecs(_) | Hands::Test(..) => want.set(member, Tree::list(there.iter().cloned())),
+        Hands::Until(pair) if shifts::within(there, pair) => {
+            want.set(member, Tree::list(there.iter().cloned()));
+        }
+        Hands::Document | Hands::Until(_) => {}
+    }
+    let all = draft.drifts_beside(part, kind, &declared, want, live);
+    all.into_iter().partition(traffic)
 }
 
 fn applied(draft: &mut Draft<'_>, key: &str, priority: Option<i64>, input: &Tree) {
     draft.applies(&format!("rule {key}"), &lift::declared(Kind::Rule, input.clone()));
     if let Some(priority) = priority {
         draft.applies(&priorities::part(key), &Tree::Int(priority));
-    }
-}
-
-/// Where ECS shifts traffic between two target groups, it writes the weights of the rule or listener that a
-/// service names: they are left alone. `names` are the reference to it and its ARN.
-pub(crate) fn leave_shifted(document: &Document, names: &[&str], drifts: &mut [Drift]) {
-    let actions = |d: &Drift| matches!(d.path.segments().next(), Some("actions" | "defaultActions"));
-    if !drifts.iter().any(actions) {
-        return;
-    }
-    let shifts = document.services.values().any(|service| {
-        service.input.list_of("loadBalancers").iter().any(|entry| {
-            ["productionListenerRule", "testListenerRule"].iter().any(|member| {
-                entry
-                    .get("advancedConfiguration")
-                    .and_then(|a| a.str(member))
-                    .is_some_and(|rule| names.contains(&rule))
-            })
-        })
-    });
-    if !shifts {
-        return;
-    }
-    for drift in drifts.iter_mut().filter(|d| actions(d)) {
-        drift.owner = Owner::Rollout;
-        drift.acted_on = false;
     }
 }
 

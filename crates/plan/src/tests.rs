@@ -19,6 +19,7 @@ mod priorities;
 mod rest;
 mod rollouts;
 mod scaling;
+mod shifts;
 mod unknowns;
 
 #[track_caller]

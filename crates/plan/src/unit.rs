@@ -117,6 +117,19 @@ impl<'a> Draft<'a> {
     /// The differences of one part, each with its owner: the document where it has changed since it was
     /// last applied or nothing is remembered, else a human.
     pub fn drifts(&self, part: &str, kind: Kind, want: &Tree, live: &Tree) -> Vec<Drift> {
+        self.drifts_beside(part, kind, want, want, live)
+    }
+
+    /// The same, where what is wanted is not all that the document says: whose a difference is goes by what
+    /// is `declared`.
+    pub fn drifts_beside(
+        &self,
+        part: &str,
+        kind: Kind,
+        declared: &Tree,
+        want: &Tree,
+        live: &Tree,
+    ) -> Vec<Drift> {
         let diffs = differences(kind, want, live);
         if diffs.is_empty() {
             return Vec::new();
@@ -125,7 +138,7 @@ impl<'a> Draft<'a> {
             .memory()
             .applied
             .get(part)
-            .map(|last| compare(kind, want, &lift::declared(kind, last.clone())));
+            .map(|last| compare(kind, declared, &lift::declared(kind, last.clone())));
         diffs
             .into_iter()
             .map(|d| {
@@ -453,7 +466,10 @@ fn described(subject: &Subject, tree: &Tree) -> Tree {
         Subject::Rules(_) => listed(Kind::Rule, "ruleArn", tree),
         Subject::Policies(_) => listed(Kind::ScalingPolicy, "policyName", tree),
         Subject::ScheduledActions(_) => listed(Kind::ScheduledAction, "scheduledActionName", tree),
-        Subject::Family(_) | Subject::TaskDefinition(_) => tree.clone(),
+        Subject::Family(_)
+        | Subject::TaskDefinition(_)
+        | Subject::ServiceRevision(_)
+        | Subject::TargetHealth(_) => tree.clone(),
     }
 }
 
