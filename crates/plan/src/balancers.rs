@@ -34,8 +34,9 @@ impl Planner<'_> {
         }
     }
 
-    fn lookup(&self) -> Lookup<'_> {
-        Lookup { document: self.document(), world: self.world(), service: None }
+    pub(crate) fn lookup(&self) -> Lookup<'_> {
+        let (document, world) = (self.document(), self.world());
+        Lookup { document, world, generations: &self.generations, service: None }
     }
 
     fn create_balancer(&self, draft: &mut Draft<'_>, name: &str, lb: &LoadBalancer, subject: &Subject) {
@@ -207,6 +208,12 @@ impl Planner<'_> {
             rules::wait_all(draft, waits);
             return;
         }
+        let there = live.list_of("defaultActions");
+        let replacements = &self.rules.replacements;
+        let input = match replacements.actions(input.list_of("defaultActions"), there) {
+            Some(actions) => input.with("defaultActions", actions),
+            None => input,
+        };
         let mut want = lift::declared(Kind::Listener, input.clone());
         draft.applies(&part, &want);
         let live = lift::described(Kind::Listener, live.clone());
@@ -224,7 +231,8 @@ impl Planner<'_> {
                     change.set(member, value.unwrap_or_else(|| Tree::list([])));
                 }
             }
-            let touched = rules::groups(lookup, &listener.input);
+            let mut touched = rules::groups(lookup, &listener.input);
+            touched.extend(replacements.beside(&touched));
             draft
                 .step(format!("modify-listener {key}"), subject.clone(), Op::Elbv2ModifyListener, change)
                 .because_of(acted)

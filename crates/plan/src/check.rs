@@ -38,7 +38,10 @@ pub fn check(input: &Input<'_>, planned: &Planned) -> Vec<Finding> {
         let held = planned.report.units.get(key).is_some_and(|r| r.held.is_some());
         for step in &unit.steps {
             let op = step.action.op;
-            if op.name().starts_with("Delete") && op != Op::LogsDeleteRetentionPolicy {
+            if op.name().starts_with("Delete")
+                && op != Op::LogsDeleteRetentionPolicy
+                && !ends_a_replacement(input, step)
+            {
                 find(format!("step {} deletes, which this version never does", step.id));
             }
             if belongs_to_others(input, step) {
@@ -105,6 +108,14 @@ fn sendable(step: &Step, find: &mut dyn FnMut(String)) {
             find(format!("step {} would be refused at `{path}`: {problem}", step.id));
         }
     });
+}
+
+/// True for the end of a target group that nothing leads to, where replacing is allowed.
+fn ends_a_replacement(input: &Input<'_>, step: &Step) -> bool {
+    let unused = |t: &Tree| t.list_of("loadBalancerArns").is_empty();
+    step.action.op == Op::Elbv2DeleteTargetGroup
+        && input.ceilings.replace
+        && input.world.tree(&step.subject).is_some_and(unused)
 }
 
 fn may_not_write(input: &Input<'_>, key: &UnitKey) -> bool {

@@ -6,6 +6,7 @@
 mod balancers;
 mod basics;
 pub mod check;
+mod generations;
 mod hash;
 mod interest;
 #[cfg(test)]
@@ -14,12 +15,14 @@ mod ownership;
 mod print;
 mod priorities;
 mod refs;
+mod replacement;
 mod report;
 mod rollout;
 mod rules;
 mod scaling;
 mod service;
 mod shifts;
+mod succession;
 mod tagging;
 mod target_group;
 mod task_definition;
@@ -32,6 +35,7 @@ mod unit;
 mod update;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use evenkeel_model::Tree;
 use evenkeel_model::document::{Document, Mode};
@@ -42,7 +46,9 @@ use evenkeel_model::path::Path;
 use evenkeel_model::shapes::Op;
 use evenkeel_model::world::{Expect, Moment, World};
 
+use generations::Generations;
 pub use interest::interest;
+use replacement::Replacements;
 use rules::Rulebook;
 use shifts::Shifts;
 
@@ -250,6 +256,7 @@ pub fn expectation(op: Op, output: &Tree) -> Expect {
         | Op::LogsCreateLogGroup => Expect::Present,
         Op::EcsRegisterTaskDefinition => lists(output, "taskDefinition/taskDefinitionArn", ""),
         Op::ScalingPutScalingPolicy => lists(output, "policyARN", "policyARN"),
+        Op::Elbv2DeleteTargetGroup => Expect::Absent,
         Op::Elbv2CreateRule => lists(output, "rules/0/ruleArn", "ruleArn"),
         Op::Elbv2CreateListener => lists(output, "listeners/0/listenerArn", "listenerArn"),
         _ => Expect::Anything,
@@ -264,11 +271,17 @@ fn lists(output: &Tree, named: &str, member: &'static str) -> Expect {
 
 /// Decides. A pure function of its input; equal inputs give equal plans.
 pub fn plan(input: &Input<'_>) -> Planned {
+    let generations = Rc::new(Generations::of(input.document, input.world, input.memory));
     let mut planner = Planner {
         input,
         planned: Planned::default(),
         rolling: rollout::rolling(input),
-        rules: Rulebook { shifts: Shifts::of(input), ..Rulebook::default() },
+        rules: Rulebook {
+            shifts: Shifts::of(input, &generations),
+            replacements: Replacements::of(input, &generations),
+            ..Rulebook::default()
+        },
+        generations,
     };
     planner.decide_priorities();
     planner.basics();
@@ -355,6 +368,8 @@ struct Planner<'a> {
     planned: Planned,
     /// Services whose rollout is under way or begins with this plan.
     rolling: usize,
+    /// Target groups that are or were replaced.
+    generations: Rc<Generations>,
     /// What is decided about listener rules before any unit is planned.
     rules: Rulebook<'a>,
 }

@@ -12,6 +12,7 @@ use evenkeel_model::world::Seen;
 
 use crate::priorities::{Move, Place, Priorities};
 use crate::refs::{Lookup, find_rule};
+use crate::replacement::Replacements;
 use crate::report::{Drift, Refusal, WaitingOn};
 use crate::shifts::{Hands, Shifts};
 use crate::unit::Draft;
@@ -22,6 +23,7 @@ use crate::{Because, Need, StepId, ownership, priorities, shifts};
 pub(crate) struct Rulebook<'a> {
     pub priorities: Priorities,
     pub shifts: Shifts<'a>,
+    pub replacements: Replacements<'a>,
 }
 
 /// Adds the steps for the rules of a service or listener; returns the ids of those that create or change one.
@@ -109,7 +111,14 @@ fn rule(
             return None;
         }
     };
-    let groups = groups(lookup, &wanted.input);
+    let live = find_rule(lookup.document, rules, key);
+    let there = live.map_or(&[][..], |r| r.list_of("actions"));
+    let mut groups = groups(lookup, &wanted.input);
+    groups.extend(book.replacements.beside(&groups));
+    let input = match book.replacements.actions(input.list_of("actions"), there) {
+        Some(actions) => input.with("actions", actions),
+        None => input,
+    };
     let mut needs: Vec<Need> = waits.iter().cloned().map(Need::Observed).collect();
     let priority = match book.priorities.of(&listener, key)? {
         Place::At(number) | Place::Moves(number, _) => Some(*number),
@@ -127,7 +136,6 @@ fn rule(
             None
         }
     };
-    let live = find_rule(lookup.document, rules, key);
     let arn = live.and_then(|r| r.str("ruleArn")).unwrap_or_default();
     let hands = book.shifts.hands(lookup.world, &[&format!("${{listenerRule:{key}}}"), arn]);
     let Some(live) = live else {

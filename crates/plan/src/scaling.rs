@@ -34,12 +34,13 @@ fn merged(ids: Tree, input: &Tree) -> Tree {
 /// that creates it where it does not.
 pub(crate) fn steps(
     draft: &mut Draft<'_>,
-    document: &Document,
+    lookup: Lookup<'_>,
     key: &ServiceKey,
     service: &Service,
     live: Option<&Tree>,
     created: Option<&StepId>,
 ) {
+    let document = lookup.document;
     let Some(scaling) = &service.scaling else {
         if created.is_none() && draft.world().tree(&Subject::ScalableTarget(key.clone())).is_some() {
             draft.note(
@@ -59,7 +60,6 @@ pub(crate) fn steps(
         Target::There => Vec::new(),
         Target::Step(id) => vec![Need::Step(id)],
     };
-    let lookup = Lookup { document, world: draft.world(), service: Some(key) };
     let mut policies = BTreeMap::new();
     for (name, policy) in &scaling.policies {
         let (policy, waits) = lookup.resolve(policy);

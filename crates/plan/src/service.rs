@@ -70,12 +70,14 @@ impl Planner<'_> {
         if service.suspend {
             draft.report.state = State::Suspended;
         }
-        let lookup = Lookup { document, world: self.world(), service: Some(key) };
+        let generations = self.generations.clone();
+        let lookup = Lookup { document, world: self.world(), generations: &generations, service: Some(key) };
         let (task, mut waits) = lookup.resolve(&service.task_definition);
         let (input, more) = lookup.resolve(&service.input);
         waits.extend(more);
-        let wanted = Wanted { key, service, task, input, waits };
         let subject = Subject::Service(key.clone());
+        let input = self.rules.replacements.entries(input, self.world().tree(&subject));
+        let wanted = Wanted { key, service, task, input, waits };
         if self.cluster_is_there(&mut draft, key) {
             match draft.seen(&subject) {
                 None => {}
@@ -172,7 +174,7 @@ impl Planner<'_> {
         ]);
         chosen.into_input(step, "taskDefinition");
         let created = step.id.clone();
-        scaling::steps(draft, document, key, wanted.service, None, Some(&created));
+        scaling::steps(draft, lookup, key, wanted.service, None, Some(&created));
     }
 
     /// Steps for a service that exists.
@@ -219,7 +221,7 @@ impl Planner<'_> {
         let subject = Subject::Service(key.clone());
         let tags = ownership::wanted(document, &wanted.service.input, &wanted.service.item);
         Tagging::Ecs.steps(draft, &subject, arn, "", &tags, &live_tags);
-        scaling::steps(draft, document, key, wanted.service, Some(live), None);
+        scaling::steps(draft, lookup, key, wanted.service, Some(live), None);
     }
 
     /// The service with what only its revision shows of it, where that matters; `None` where the revision

@@ -16,6 +16,7 @@ mod healing;
 mod order;
 mod ownership;
 mod priorities;
+mod replacement;
 mod rest;
 mod rollouts;
 mod scaling;
