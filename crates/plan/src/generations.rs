@@ -58,7 +58,7 @@ impl Generation {
     }
 
     /// The one that the document means for now: the old one until the new one is there.
-    fn meant(&self) -> Option<&str> {
+    pub fn meant(&self) -> Option<&str> {
         self.target.as_ref().or(self.old.first()).map(String::as_str)
     }
 }
@@ -144,9 +144,10 @@ impl Generations {
         self.get(name).and_then(Generation::meant).unwrap_or(name)
     }
 
-    /// Those with a new one that is there and old ones beside it.
-    pub fn replaced(&self) -> impl Iterator<Item = (&str, &Generation)> {
-        self.all.iter().filter(|(_, g)| g.target.is_some() && !g.old.is_empty()).map(|(n, g)| (n.as_str(), g))
+    /// Those of which several are there.
+    pub fn several(&self) -> impl Iterator<Item = (&str, &Generation)> {
+        let several = |g: &Generation| g.old.len() + usize::from(g.target.is_some()) > 1;
+        self.all.iter().filter(move |(_, g)| several(g)).map(|(n, g)| (n.as_str(), g))
     }
 }
 

@@ -30,10 +30,12 @@ pub(crate) struct Replacements<'a>(Vec<Replacement<'a>>);
 pub(crate) struct Replacement<'a> {
     /// The document's name of it.
     pub name: String,
-    /// The ARN of the new one.
+    /// The ARN of the one that the document means: the new one, or while that is not there, one of the old.
     new: String,
+    /// The new one is not there: until it is, everything stays as it is.
+    frozen: bool,
     /// The ARNs of the old ones.
-    pub old: Vec<String>,
+    old: Vec<String>,
     /// The services that the document puts into it.
     services: Vec<(&'a ServiceKey, Option<&'a Tree>)>,
     /// The actions of every rule and listener that the document leads to it; empty where there is none yet.
@@ -122,15 +124,15 @@ fn arn_of<'w>(world: &'w World, name: &str) -> Option<&'w str> {
 
 /// What has to be looked at while target groups are replaced: the health of the new ones.
 pub(crate) fn interest(world: &World, generations: &Generations) -> BTreeSet<Subject> {
-    let new = generations.replaced().filter_map(|(_, g)| arn_of(world, g.target.as_ref()?));
+    let new = generations.several().filter_map(|(_, g)| arn_of(world, g.target.as_ref()?));
     new.map(|arn| Subject::TargetHealth(arn.to_owned())).collect()
 }
 
 impl<'a> Replacements<'a> {
     pub fn of(input: &Input<'a>, generations: &Generations) -> Self {
         let mut all = Vec::new();
-        for (name, generation) in generations.replaced() {
-            let Some(new) = generation.target.as_ref().and_then(|n| arn_of(input.world, n)) else { continue };
+        for (name, generation) in generations.several() {
+            let Some(new) = generation.meant().and_then(|n| arn_of(input.world, n)) else { continue };
             let old =
                 generation.old.iter().filter_map(|n| arn_of(input.world, n)).map(str::to_owned).collect();
             let services = services_in(input.document, input.world, generations, new);
@@ -138,6 +140,7 @@ impl<'a> Replacements<'a> {
             let mut one = Replacement {
                 name: name.to_owned(),
                 new: new.to_owned(),
+                frozen: generation.target.is_none(),
                 old,
                 services,
                 forwards,
@@ -181,22 +184,26 @@ impl<'a> Replacements<'a> {
 
     /// A service's input with the groups that it is not to leave yet.
     pub fn entries<'t>(&self, declared: Cow<'t, Tree>, live: Option<&Tree>) -> Cow<'t, Tree> {
-        let mut kept = Vec::new();
+        let there = live.map_or(&[][..], |l| l.list_of("loadBalancers"));
+        let mut entries = declared.list_of("loadBalancers").to_vec();
+        let mut changed = false;
         for replacement in &self.0 {
+            let group = |e: &Tree| e.str("targetGroupArn").unwrap_or_default().to_owned();
             let may_leave = replacement.blocked.is_none() && replacement.has_moved();
-            if groups_of(&declared).any(|g| g == replacement.new) && !may_leave {
-                let entries = live.map_or(&[][..], |l| l.list_of("loadBalancers")).iter();
-                kept.extend(
-                    entries.filter(|e| e.str("targetGroupArn").is_some_and(|g| replacement.is_old(g))),
-                );
+            let kept: Vec<Tree> = there.iter().filter(|e| replacement.is_old(&group(e))).cloned().collect();
+            if kept.is_empty() || may_leave || !entries.iter().any(|e| group(e) == replacement.new) {
+                continue;
             }
+            if replacement.frozen {
+                entries.retain(|e| group(e) != replacement.new);
+            }
+            entries.extend(kept);
+            changed = true;
         }
-        if kept.is_empty() {
+        if !changed {
             return declared;
         }
-        let all = kept.into_iter().chain(declared.list_of("loadBalancers")).cloned();
-        let all = Tree::list(all.collect::<Vec<_>>());
-        Cow::Owned(declared.into_owned().with("loadBalancers", all))
+        Cow::Owned(declared.into_owned().with("loadBalancers", Tree::from(entries)))
     }
 
     /// The older generations of these target groups: their places change with theirs.
@@ -239,6 +246,10 @@ impl Replacement<'_> {
     fn weigh(&self, declared: &Tree, there: &[Tree]) -> Vec<Tree> {
         let element = |arn: &str, weight: i64| Tree::map().with("targetGroupArn", arn).with("weight", weight);
         let old: Vec<(&str, i64)> = groups_in(there).filter(|(arn, _)| self.is_old(arn)).collect();
+        if self.frozen {
+            let kept: Vec<Tree> = old.iter().map(|(arn, weight)| element(arn, *weight)).collect();
+            return if kept.is_empty() { vec![declared.clone()] } else { kept };
+        }
         if self.moved(there) || self.blocked.is_none() {
             let keeps = !self.in_old().is_empty();
             let old = old.iter().filter(|_| keeps).map(|(arn, _)| element(arn, 0));
@@ -255,6 +266,9 @@ impl Replacement<'_> {
 
     /// What has to be so before traffic moves to the new group.
     fn blocked(&self, input: &Input<'_>) -> Option<WaitingOn> {
+        if self.frozen {
+            return Some(self.waits("the new one is there"));
+        }
         let on_all = |actions: &&[Tree]| groups_in(actions).any(|(arn, _)| arn == self.new);
         if !self.forwards.iter().all(|f| on_all(f)) {
             return Some(self.waits("the new one is on every rule and listener"));

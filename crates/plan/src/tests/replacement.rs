@@ -98,7 +98,14 @@ fn a_target_group_is_replaced_step_by_step() {
         unchanged 3
     "#]],
     );
-    sends(&scene, &group(), "create-target-group tg-d7632f0a", expect![[r#"{"name":"tg-d7632f0a","port":81,"protocol":"HTTP","tags":[{"key":"Team","value":"a"},{"key":"evenkeel:document","value":"shop"},{"key":"evenkeel:key","value":"tg"}],"targetType":"ip","vpcId":"vpc-1"}"#]]);
+    sends(
+        &scene,
+        &group(),
+        "create-target-group tg-d7632f0a",
+        expect![[
+            r#"{"name":"tg-d7632f0a","port":81,"protocol":"HTTP","tags":[{"key":"Team","value":"a"},{"key":"evenkeel:document","value":"shop"},{"key":"evenkeel:key","value":"tg"}],"targetType":"ip","vpcId":"vpc-1"}"#
+        ]],
+    );
     expect![[r#"
         create-target-group tg-d7632f0a
         modify-target-group-attributes tg-d7632f0a
@@ -117,30 +124,40 @@ fn a_target_group_is_replaced_step_by_step() {
         modify-listener http
         modify-rule api/main
         delete-target-group tg
-    "#]].assert_eq(&story(&mut scene));
-    prints(&scene, expect![[r#"
+    "#]]
+    .assert_eq(&story(&mut scene));
+    prints(
+        &scene,
+        expect![[r#"
         unchanged 4
-    "#]]);
+    "#]],
+    );
     assert_eq!(groups(&scene).len(), 1);
     let live = scene.world.tree(&service("api")).unwrap().list_of("loadBalancers").len();
     assert_eq!(live, 1);
     // Mutable fields of the new one are kept like those of any other.
     scene.change(|d| d["targetGroups"]["tg"]["healthCheckPath"] = json!("/up"));
-    prints(&scene, expect![[r#"
+    prints(
+        &scene,
+        expect![[r#"
         target-group tg
           ~ modify-target-group        tg
               healthCheckPath   / -> /up
         unchanged 3
-    "#]]);
+    "#]],
+    );
     // And it is replaced again, though nothing has its name any more; memory may be lost meanwhile.
     scene.change(|d| drop(d["targetGroups"]["tg"].as_object_mut().unwrap().remove("healthCheckPath")));
     port(&mut scene, 82);
     scene.memory.0.clear();
     scene.look_for_the_rest();
     story(&mut scene);
-    prints(&scene, expect![[r#"
+    prints(
+        &scene,
+        expect![[r#"
         unchanged 4
-    "#]]);
+    "#]],
+    );
     assert_eq!(groups(&scene).len(), 1);
 }
 
@@ -496,7 +513,7 @@ fn live_through(scene: &mut Scene, events: &[Event]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(150) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(40) })]
 
     /// Wherever it is cut off, and however often the document changes its mind, no rule forwards only to groups
     /// without a healthy target, and in the end there is one group, of the wanted content, that has it all.
