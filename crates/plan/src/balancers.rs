@@ -39,6 +39,14 @@ impl Planner<'_> {
         Lookup { document, world, generations: &self.generations, service: None }
     }
 
+    /// A listener's input with the target groups beside each other that replace one another.
+    fn staged(&self, input: Tree, there: &[Tree]) -> Tree {
+        match self.rules.replacements.actions(input.list_of("defaultActions"), there) {
+            Some(actions) => input.with("defaultActions", actions),
+            None => input,
+        }
+    }
+
     fn create_balancer(&self, draft: &mut Draft<'_>, name: &str, lb: &LoadBalancer, subject: &Subject) {
         if !draft.missing("loadBalancer") {
             return;
@@ -70,7 +78,7 @@ impl Planner<'_> {
     ) {
         let lookup = self.lookup();
         let (input, waits) = lookup.resolve(&listener.input);
-        let input = input.into_owned();
+        let input = self.staged(input.into_owned(), &[]);
         let item = format!("{}/{key}", lb.item);
         let tags = ownership::wanted(self.document(), &listener.input, &item);
         draft.applies(&format!("listener {key}"), &lift::declared(Kind::Listener, input.clone()));
@@ -208,12 +216,7 @@ impl Planner<'_> {
             rules::wait_all(draft, waits);
             return;
         }
-        let there = live.list_of("defaultActions");
-        let replacements = &self.rules.replacements;
-        let input = match replacements.actions(input.list_of("defaultActions"), there) {
-            Some(actions) => input.with("defaultActions", actions),
-            None => input,
-        };
+        let input = self.staged(input, live.list_of("defaultActions"));
         let mut want = lift::declared(Kind::Listener, input.clone());
         draft.applies(&part, &want);
         let live = lift::described(Kind::Listener, live.clone());
@@ -232,7 +235,7 @@ impl Planner<'_> {
                 }
             }
             let mut touched = rules::groups(lookup, &listener.input);
-            touched.extend(replacements.beside(&touched));
+            touched.extend(self.rules.replacements.beside(&touched));
             draft
                 .step(format!("modify-listener {key}"), subject.clone(), Op::Elbv2ModifyListener, change)
                 .because_of(acted)

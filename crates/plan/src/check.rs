@@ -41,6 +41,7 @@ pub fn check(input: &Input<'_>, planned: &Planned) -> Vec<Finding> {
             if op.name().starts_with("Delete")
                 && op != Op::LogsDeleteRetentionPolicy
                 && !ends_a_replacement(input, step)
+                && !recreates(input, key, step)
             {
                 find(format!("step {} deletes, which this version never does", step.id));
             }
@@ -116,6 +117,15 @@ fn ends_a_replacement(input: &Input<'_>, step: &Step) -> bool {
     step.action.op == Op::Elbv2DeleteTargetGroup
         && input.ceilings.replace
         && input.world.tree(&step.subject).is_some_and(unused)
+}
+
+/// True for a service that the document wants deleted and made anew, where replacing is allowed.
+fn recreates(input: &Input<'_>, key: &UnitKey, step: &Step) -> bool {
+    let service = key.service().and_then(|k| input.document.services.get(k));
+    step.action.op == Op::EcsDeleteService
+        && input.ceilings.replace
+        && service.is_some_and(|s| s.recreate)
+        && matches!(step.because.first(), Some(Because::Field(_)))
 }
 
 fn may_not_write(input: &Input<'_>, key: &UnitKey) -> bool {

@@ -6,6 +6,7 @@
 //! kept. Everything that names the group in the document means the newest one as soon as it exists; the
 //! forwards and services that lead to older ones get there step by step (see [`crate::replacement`]).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use evenkeel_diff::{Kind, default_at, rules};
@@ -163,11 +164,13 @@ fn is_ours(document: &Document, group: &TargetGroup, tree: &Tree) -> bool {
 
 /// True where a live group has everything of the document's that cannot be changed, but for the name.
 fn has_content(group: &TargetGroup, live: &Tree) -> bool {
-    fixed_members().all(|member| {
-        let of =
-            |tree: &Tree| tree.get(member).cloned().or_else(|| default_at(Kind::TargetGroup, tree, member));
-        of(&group.input) == of(live)
-    })
+    fixed_members().all(|member| fixed(&group.input, member) == fixed(live, member))
+}
+
+/// What cannot be changed, with what AWS fills in.
+fn fixed<'t>(group: &'t Tree, member: &str) -> Option<Cow<'t, Tree>> {
+    let filled_in = || default_at(Kind::TargetGroup, group, member).map(Cow::Owned);
+    group.get(member).map(Cow::Borrowed).or_else(filled_in)
 }
 
 /// What cannot be changed on a target group, but for the name.
@@ -183,14 +186,13 @@ fn is_hashed(name: &str) -> bool {
 
 /// The name of the generation with this content: the document's, cut, with a hash.
 fn successor(name: &str, group: &TargetGroup) -> String {
-    let mut fixed = Tree::map();
+    let mut content = Tree::map();
     for member in fixed_members() {
-        let declared = group.input.get(member).cloned();
-        if let Some(value) = declared.or_else(|| default_at(Kind::TargetGroup, &group.input, member)) {
-            fixed.set(member, value);
+        if let Some(value) = fixed(&group.input, member) {
+            content.set(member, value.into_owned());
         }
     }
-    let hash = hash::hex(fixed.to_json().as_bytes(), HASH);
+    let hash = hash::hex(content.to_json().as_bytes(), HASH);
     let cut: String = name.chars().take(LONGEST - 1 - HASH).collect();
     format!("{}-{hash}", cut.trim_end_matches('-'))
 }

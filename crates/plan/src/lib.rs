@@ -14,6 +14,7 @@ mod miniature;
 mod ownership;
 mod print;
 mod priorities;
+mod recreation;
 mod refs;
 mod replacement;
 mod report;
@@ -256,7 +257,7 @@ pub fn expectation(op: Op, output: &Tree) -> Expect {
         | Op::LogsCreateLogGroup => Expect::Present,
         Op::EcsRegisterTaskDefinition => lists(output, "taskDefinition/taskDefinitionArn", ""),
         Op::ScalingPutScalingPolicy => lists(output, "policyARN", "policyARN"),
-        Op::Elbv2DeleteTargetGroup => Expect::Absent,
+        Op::EcsDeleteService | Op::Elbv2DeleteTargetGroup => Expect::Absent,
         Op::Elbv2CreateRule => lists(output, "rules/0/ruleArn", "ruleArn"),
         Op::Elbv2CreateListener => lists(output, "listeners/0/listenerArn", "listenerArn"),
         _ => Expect::Anything,

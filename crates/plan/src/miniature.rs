@@ -57,7 +57,7 @@ impl Scene {
         let waits = self.plan().report.units.into_values().flat_map(|u| u.waiting);
         waits
             .into_iter()
-            .any(|w| matches!(w, WaitingOn::Rollout(_) | WaitingOn::Replaced { .. } | WaitingOn::Seen(_)))
+            .any(|w| matches!(w, WaitingOn::Rollout(_) | WaitingOn::Replacement(_) | WaitingOn::Seen(_)))
     }
 
     /// The first steps of a unit, and what is remembered of them. A mismatch ends the run.
@@ -136,6 +136,11 @@ impl Scene {
                     return refuse("ResourceInUse");
                 }
                 self.gone(step.subject.clone());
+                Ok(Tree::map())
+            }
+            Op::EcsDeleteService => {
+                let live = self.world.tree(&step.subject).unwrap().clone();
+                self.observe(step.subject.clone(), live.with("status", "INACTIVE"));
                 Ok(Tree::map())
             }
             Op::EcsUpdateService => self.update_service(&step.subject, input),

@@ -217,6 +217,10 @@ impl<'a> Replacements<'a> {
     }
 }
 
+fn waits(what: impl Into<String>) -> WaitingOn {
+    WaitingOn::Replacement(what.into())
+}
+
 impl Replacement<'_> {
     fn is_old(&self, arn: &str) -> bool {
         self.old.iter().any(|o| o == arn)
@@ -260,26 +264,22 @@ impl Replacement<'_> {
         old.chain([element(&self.new, 0)]).collect()
     }
 
-    fn waits(&self, until: impl Into<String>) -> WaitingOn {
-        WaitingOn::Replaced { name: self.name.clone(), until: until.into() }
-    }
-
     /// What has to be so before traffic moves to the new group.
     fn blocked(&self, input: &Input<'_>) -> Option<WaitingOn> {
         if self.frozen {
-            return Some(self.waits("the new one is there"));
+            return Some(waits("the new one to be there"));
         }
         let on_all = |actions: &&[Tree]| groups_in(actions).any(|(arn, _)| arn == self.new);
-        if !self.forwards.iter().all(|f| on_all(f)) {
-            return Some(self.waits("the new one is on every rule and listener"));
+        if !self.forwards.iter().all(on_all) {
+            return Some(waits("the new one to be on every rule and listener"));
         }
         let mut wanted = 0;
         for (key, live) in &self.services {
             let Some(live) = live.filter(|l| groups_of(l).any(|g| g == self.new)) else {
-                return Some(self.waits(format!("{key} is in both")));
+                return Some(waits(format!("{key} to be in both")));
             };
             if rollout::under_way(live).is_some() {
-                return Some(self.waits(format!("{key} is deployed")));
+                return Some(waits(format!("the deployment of {key}")));
             }
             wanted += live.int("desiredCount").unwrap_or_default();
         }
@@ -290,7 +290,7 @@ impl Replacement<'_> {
                     |t: &&Tree| t.pointer("targetHealth/state").and_then(Tree::as_str) == Some("healthy");
                 let healthy = tree.items().iter().filter(is_healthy).count() as i64;
                 let all = healthy >= wanted && !self.services.is_empty();
-                (!all).then(|| self.waits(format!("all its targets are healthy: {healthy} of {wanted}")))
+                (!all).then(|| waits(format!("all targets to be healthy: {healthy} of {wanted}")))
             }
             _ => Some(WaitingOn::Seen(subject)),
         }
@@ -299,16 +299,16 @@ impl Replacement<'_> {
     /// What is next; `None` where nothing leads to the old ones any more.
     pub fn next(&self, world: &World) -> Option<WaitingOn> {
         if !self.has_moved() {
-            return self.blocked.clone().or_else(|| Some(self.waits("its traffic has moved")));
+            return self.blocked.clone().or_else(|| Some(waits("its traffic to move")));
         }
         if let Some(key) = self.in_old().first() {
-            return Some(self.waits(format!("{key} has left the old one")));
+            return Some(waits(format!("{key} to leave the old one")));
         }
         let attached = |arn: &String| {
             let tree = world.tree(&Subject::TargetGroup(name_in(arn).unwrap_or_default().to_owned()));
             tree.is_none_or(|t| !t.list_of("loadBalancerArns").is_empty())
         };
         let on_any = self.forwards.iter().any(|f| groups_in(f).any(|(arn, _)| self.is_old(arn)));
-        (on_any || self.old.iter().any(attached)).then(|| self.waits("the old one is on no rule or listener"))
+        (on_any || self.old.iter().any(attached)).then(|| waits("the old one to be on no rule or listener"))
     }
 }

@@ -119,13 +119,8 @@ pub enum WaitingOn {
         /// What it has to do.
         what: String,
     },
-    /// A target group is being replaced by another.
-    Replaced {
-        /// The document's name of it.
-        name: String,
-        /// What comes next.
-        until: String,
-    },
+    /// A target group is being replaced by another: what has to be so for the next step.
+    Replacement(String),
     /// A run of the unit is under way.
     Executing,
     /// The last try failed; the next one may begin then (Unix seconds by AWS's clock).
@@ -152,7 +147,7 @@ impl fmt::Display for WaitingOn {
             WaitingOn::Rollouts(1) => f.write_str("its turn: 1 rollout at a time"),
             WaitingOn::Rollouts(most) => write!(f, "its turn: {most} rollouts at a time"),
             WaitingOn::Unit { unit, what } => write!(f, "for {} to {what}", crate::print::title(unit)),
-            WaitingOn::Replaced { name, until } => write!(f, "until, replacing {name}, {until}"),
+            WaitingOn::Replacement(what) => write!(f, "for {what} (it is being replaced)"),
             WaitingOn::Executing => f.write_str("executing"),
             WaitingOn::BackOff { failure, seconds } => {
                 write!(f, "next try in {seconds} s, after: {failure}")

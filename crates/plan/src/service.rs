@@ -123,7 +123,11 @@ impl Planner<'_> {
     fn create(&mut self, draft: &mut Draft<'_>, wanted: &Wanted<'_>, lookup: Lookup<'_>) {
         let document = self.document();
         let key = wanted.key;
-        let owner = draft.owner_of_missing("service");
+        // One that was deleted to be made anew is the document's, whoever deleted it.
+        let owner = match wanted.service.recreate {
+            true => Owner::Document,
+            false => draft.owner_of_missing("service"),
+        };
         if !draft.missing_by("service", owner) {
             return;
         }
@@ -212,6 +216,9 @@ impl Planner<'_> {
         }
         let held = self.hold(draft, wanted, live);
         let Some(whole) = self.with_revision(draft, wanted, live) else { return };
+        if self.recreates(draft, wanted, &whole) {
+            return;
+        }
         self.update(draft, wanted, lookup, &whole, held.is_some());
         if draft.memory().intent.is_some() && held.is_none() {
             // A run was cut off: what it started is known by this key from now on.

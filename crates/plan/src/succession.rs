@@ -146,7 +146,7 @@ impl Planner<'_> {
             cannot("no task can be in groups of two target types".into(), elsewhere);
         }
         let most = |actions: &&[Tree]| groups_in(actions).count() >= MOST_GROUPS;
-        if forwards.iter().any(|f| most(f)) {
+        if forwards.iter().any(most) {
             cannot(format!("a rule that leads to it has {MOST_GROUPS} target groups already"), elsewhere);
         }
         for (key, service) in services {

@@ -346,6 +346,7 @@ fn service(
         depends_on: Vec::new(),
         mode: mode(value),
         suspend: value.bool("suspend").unwrap_or(false),
+        recreate: value.str("replace") == Some("recreate"),
         restart: value.str("restart").map(str::to_owned),
         ignore: ignores(value, path, out),
     };

@@ -122,6 +122,7 @@ static SERVICE: &[Entry] = &[
     may("dependsOn", Field::Texts),
     may("mode", Field::Word(&["observe", "enforce"])),
     may("suspend", Field::Flag),
+    may("replace", Field::Word(&["recreate"])),
     may(ALLOW_UNKNOWN, Field::Flag),
     may("restart", Field::Text),
     may("adopt", Field::Later(NOT_YET_ADOPT)),

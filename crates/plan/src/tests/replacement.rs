@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::Ceilings;
 
-fn alb() -> String {
-    elb("loadbalancer/app", "alb")
+fn listeners() -> Subject {
+    Subject::Listeners(elb("loadbalancer/app", "alb"))
 }
 
 fn rules() -> Subject {
@@ -109,18 +109,18 @@ fn a_target_group_is_replaced_step_by_step() {
     expect![[r#"
         create-target-group tg-d7632f0a
         modify-target-group-attributes tg-d7632f0a
-            until, replacing tg, the new one is on every rule and listener
+            for the new one to be on every rule and listener (it is being replaced)
         modify-listener http
         modify-rule api/main
         update-service api
-            until, replacing tg, web/api is deployed
-            until, replacing tg, its traffic has moved
+            for the deployment of web/api (it is being replaced)
+            for its traffic to move (it is being replaced)
         modify-listener http
         modify-rule api/main
-            until, replacing tg, web/api has left the old one
+            for web/api to leave the old one (it is being replaced)
         update-service api
-            until, replacing tg, web/api has left the old one
-            until, replacing tg, the old one is on no rule or listener
+            for web/api to leave the old one (it is being replaced)
+            for the old one to be on no rule or listener (it is being replaced)
         modify-listener http
         modify-rule api/main
         delete-target-group tg
@@ -188,7 +188,7 @@ fn each_step_of_a_replacement_in_the_plan() {
         unchanged 3
 
         target-group tg
-          … waiting   until, replacing tg, the new one is on every rule and listener
+          … waiting   for the new one to be on every rule and listener (it is being replaced)
         load-balancer alb
           ~ modify-listener            http
               defaultActions[0].forwardConfig.targetGroups[targetgroup/tg-d7632f0a/1]   (absent) -> {…}
@@ -200,7 +200,7 @@ fn each_step_of_a_replacement_in_the_plan() {
         unchanged 1
 
         target-group tg
-          … waiting   until, replacing tg, its traffic has moved
+          … waiting   for its traffic to move (it is being replaced)
         load-balancer alb
           ~ modify-listener            http
               defaultActions[0].forwardConfig.targetGroups[targetgroup/tg-d7632f0a/1].weight   0 -> 1
@@ -212,14 +212,14 @@ fn each_step_of_a_replacement_in_the_plan() {
         unchanged 1
 
         target-group tg
-          … waiting   until, replacing tg, web/api has left the old one
+          … waiting   for web/api to leave the old one (it is being replaced)
         web/api
           ~ update-service             api
               loadBalancers[targetgroup/tg/1]   {…} -> (absent)
         unchanged 2
 
         target-group tg
-          … waiting   until, replacing tg, the old one is on no rule or listener
+          … waiting   for the old one to be on no rule or listener (it is being replaced)
         load-balancer alb
           ~ modify-listener            http
               defaultActions[0].forwardConfig.targetGroups[targetgroup/tg/1]   {…} -> (absent)
@@ -259,10 +259,10 @@ fn traffic_does_not_move_before_all_targets_are_healthy() {
     prints(
         &scene,
         expect![[r#"
-        target-group tg
-          … waiting   until, replacing tg, all its targets are healthy: 1 of 2
-        unchanged 3
-    "#]],
+            target-group tg
+              … waiting   for all targets to be healthy: 1 of 2 (it is being replaced)
+            unchanged 3
+        "#]],
     );
     // Nor on the word of an old reading.
     let health = |s: &Subject| matches!(s, Subject::TargetHealth(_));
@@ -279,6 +279,27 @@ fn traffic_does_not_move_before_all_targets_are_healthy() {
         unchanged 3
     "#]],
     );
+}
+
+#[test]
+fn what_is_made_anew_meanwhile_leads_where_the_targets_are() {
+    let mut scene = changed();
+    let planned = scene.plan();
+    scene.run(&group(), &planned.plan.units[&group()], 2, &mut Vec::new()).unwrap();
+    scene.look_for_the_rest();
+    scene.sees(listeners(), json!([]));
+    scene.sees(rules(), json!([]));
+    let actions = |scene: &Scene, unit: &UnitKey, step: &str, member: &str| {
+        let input: Value = serde_json::from_str(&scene.input_of(unit, step)).unwrap();
+        input[member][0]["forwardConfig"]["targetGroups"].to_string()
+    };
+    let both = expect![[
+        r#"[{"targetGroupArn":"arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/tg/1","weight":1},{"targetGroupArn":"arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/tg-d7632f0a/1","weight":0}]"#
+    ]];
+    both.assert_eq(&actions(&scene, &unit("api"), "create-rule api/main", "actions"));
+    let listener =
+        actions(&scene, &UnitKey::LoadBalancer("alb".into()), "create-listener http", "defaultActions");
+    assert_eq!(listener, actions(&scene, &unit("api"), "create-rule api/main", "actions"));
 }
 
 #[test]
@@ -565,4 +586,91 @@ fn traffic_that_moves_too_early_is_found() {
         }
         scene.tick();
     }
+}
+
+/// A service whose scheduling strategy changes, which no call can do.
+fn another_strategy(replace: Value) -> Scene {
+    let mut scene = Scene::settled(small());
+    scene.change(|d| {
+        let api = &mut d["services"]["api"];
+        api["replace"] = replace;
+        api["service"]["launchType"] = json!("EC2");
+        api["service"]["schedulingStrategy"] = json!("DAEMON");
+        api["service"].as_object_mut().unwrap().remove("desiredCount");
+        api["taskDefinition"]["requiresCompatibilities"] = json!(["EC2"]);
+    });
+    scene
+}
+
+#[test]
+fn a_service_is_deleted_and_made_anew_only_where_the_document_and_the_daemon_say_so() {
+    prints(
+        &another_strategy(json!(null)),
+        expect![[r#"
+        web/api
+          + register-task-definition   api
+              requiresCompatibilities[EC2]   (absent) -> EC2
+              requiresCompatibilities[FARGATE]   FARGATE -> (absent)
+          ~ update-service             taskDefinition api:1 -> (register-task-definition api)
+          = left      launchType   FARGATE -> EC2   (document)
+          = left      schedulingStrategy   REPLICA -> DAEMON   (document)
+          ! refused   `launchType` of a service cannot be changed
+                      say `"replace": "recreate"` in the service: it is deleted and made anew, and down in
+                      between
+          ! refused   `schedulingStrategy` of a service cannot be changed
+                      say `"replace": "recreate"` in the service: it is deleted and made anew, and down in
+                      between
+        unchanged 1
+    "#]],
+    );
+    let mut scene = another_strategy(json!("recreate"));
+    scene.ceilings.replace = false;
+    prints(
+        &scene,
+        expect![[r#"
+        web/api
+          + register-task-definition   api
+              requiresCompatibilities[EC2]   (absent) -> EC2
+              requiresCompatibilities[FARGATE]   FARGATE -> (absent)
+          ~ update-service             taskDefinition api:1 -> (register-task-definition api)
+          = left      launchType   FARGATE -> EC2   (document)
+          = left      schedulingStrategy   REPLICA -> DAEMON   (document)
+          ! refused   `launchType` of a service cannot be changed
+                      start the daemon with `--allow replace`
+          ! refused   `schedulingStrategy` of a service cannot be changed
+                      start the daemon with `--allow replace`
+        unchanged 1
+    "#]],
+    );
+    scene.ceilings.replace = true;
+    prints(
+        &scene,
+        expect![[r#"
+        web/api
+          - delete-service             api
+              launchType   FARGATE -> EC2
+              schedulingStrategy   REPLICA -> DAEMON
+          · note      web/api is deleted with all its tasks and then made anew: in between it is down
+        unchanged 1
+    "#]],
+    );
+    sends(
+        &scene,
+        &unit("api"),
+        "delete-service api",
+        expect![[r#"{"cluster":"web","force":true,"service":"api"}"#]],
+    );
+    // Gone, it is made anew, though with healing off nobody would heal a deletion.
+    scene.change(|d| d["settings"] = json!({"heal": "off"}));
+    let planned = scene.plan();
+    scene.take(&planned.plan.units[&unit("api")].steps[0], &mut BTreeMap::new()).unwrap();
+    prints(
+        &scene,
+        expect![[r#"
+        web/api
+          + register-task-definition   api
+          + create-service             api
+        unchanged 1
+    "#]],
+    );
 }
