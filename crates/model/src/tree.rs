@@ -32,21 +32,28 @@ pub enum Tree {
 pub struct Map(Box<[(Name, Tree)]>);
 
 impl Map {
+    /// Where `name` is. Most maps are so small that looking at each name is quickest.
+    fn find(&self, name: &str) -> Option<usize> {
+        match self.0.len() {
+            ..=8 => self.0.iter().position(|(n, _)| **n == *name),
+            _ => self.0.binary_search_by(|(n, _)| (**n).cmp(name)).ok(),
+        }
+    }
+
     /// The value under `name`.
     pub fn get(&self, name: &str) -> Option<&Tree> {
-        let at = self.0.binary_search_by(|(n, _)| (**n).cmp(name)).ok()?;
-        self.0.get(at).map(|(_, v)| v)
+        self.place(name).map(|(_, value)| value)
     }
 
     /// The value under `name`, to be changed in place.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut Tree> {
-        let at = self.0.binary_search_by(|(n, _)| (**n).cmp(name)).ok()?;
+        let at = self.find(name)?;
         self.0.get_mut(at).map(|(_, v)| v)
     }
 
     /// The value under `name`, and how many entries stand before it.
     pub fn place(&self, name: &str) -> Option<(usize, &Tree)> {
-        let at = self.0.binary_search_by(|(n, _)| (**n).cmp(name)).ok()?;
+        let at = self.find(name)?;
         self.0.get(at).map(|(_, v)| (at, v))
     }
 
@@ -71,7 +78,7 @@ impl Map {
 
     /// Takes the value under `name` out.
     pub fn remove(&mut self, name: &str) -> Option<Tree> {
-        let at = self.0.binary_search_by(|(n, _)| (**n).cmp(name)).ok()?;
+        let at = self.find(name)?;
         let mut entries = std::mem::take(&mut self.0).into_vec();
         let (_, value) = entries.remove(at);
         self.0 = entries.into();
