@@ -27,6 +27,7 @@ Start here:
   evenkeel demo                                two services in a simulated AWS, nothing to set up
   evenkeel validate services.json              is this document right?
   evenkeel plan services.json                  what would change?
+  evenkeel schema > evenkeel.schema.json       completion and checks in your editor
   evenkeel run --document s3://bucket/services.json --state s3://bucket/state/
 
 A document or URI is s3://BUCKET/KEY, a path, or - for standard input.
@@ -51,6 +52,7 @@ pub enum Command {
     Demo(Demo),
     Validate(Validate),
     Plan(Plan),
+    Schema(Schema),
     Sim(Sim),
     Health(Health),
 }
@@ -232,6 +234,18 @@ pub struct Plan {
     #[arg(long, value_name = "URL")]
     pub endpoint_url: Option<String>,
 }
+
+/// Print the JSON Schema (2020-12) of documents, for editors
+///
+/// With it an editor completes and checks every field that AWS takes. It is made from the tables that `evenkeel
+/// validate` uses; what only the whole document can tell, such as a reference to nothing, is validate's.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  evenkeel schema > evenkeel.schema.json
+and in the document, for editors that look there:
+  {\"$schema\": \"./evenkeel.schema.json\", \"apiVersion\": \"evenkeel/v1\", ...}")]
+pub struct Schema {}
 
 /// Ask the daemon on this machine whether it is alive; for container health checks
 ///

@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 
 use crate::arguments::{Arguments, Command, LogFormat};
 use crate::telemetry;
-use crate::{demo, health, plan, run, sim, validate};
+use crate::{demo, health, plan, run, schema, sim, validate};
 
 /// A command that failed.
 const FAILED: u8 = 1;
@@ -46,6 +46,7 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(arguments) => demo::demo(arguments).await,
         Command::Validate(arguments) => validate::validate(arguments).await,
         Command::Plan(arguments) => plan::plan(arguments).await,
+        Command::Schema(_) => schema::print(),
         Command::Sim(arguments) => sim::sim(arguments).await,
         Command::Health(arguments) => health::health(arguments).await,
     }

@@ -10,6 +10,7 @@ mod health;
 pub mod http;
 mod plan;
 mod run;
+mod schema;
 mod sim;
 mod simulated;
 mod source;

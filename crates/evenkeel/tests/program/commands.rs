@@ -74,6 +74,15 @@ fn a_bad_document_is_explained_line_by_line() {
 }
 
 #[test]
+fn the_schema_is_printed_as_json() {
+    let (code, out, error) = run(&["schema"]);
+    assert_eq!((code, error.as_str()), (Some(0), ""));
+    let schema: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    assert!(schema["$defs"].as_object().unwrap().len() > 100);
+}
+
+#[test]
 fn a_broken_text_is_explained_too() {
     let file = File::of("broken.json", "{\"apiVersion\": \"evenkeel/v1\",");
     let (code, _, error) = run(&["validate", file.path()]);
