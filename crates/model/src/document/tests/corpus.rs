@@ -209,11 +209,17 @@ fn task_for(service: &Tree) -> Tree {
     if containers.is_empty() {
         containers.insert("app".to_owned(), Vec::new());
     }
-    let mut volumes = Vec::new();
-    having(service, "managedEBSVolume", &mut volumes);
+    // An older deployment may have had others.
+    let mut found = Vec::new();
+    having(service, "volumeConfigurations", &mut found);
+    let current =
+        |t: &&Tree| t.get("deployments").is_some() || matches!(t.str("status"), None | Some("PRIMARY"));
+    let volumes = found.into_iter().filter(current).flat_map(|t| t.list_of("volumeConfigurations"));
     let volumes = volumes
-        .iter()
-        .map(|v| Tree::map().with("name", v.str("name").unwrap()).with("configuredAtLaunch", true));
+        .filter_map(|v| v.str("name"))
+        .collect::<std::collections::BTreeSet<_>>()
+        .into_iter()
+        .map(|name| Tree::map().with("name", name).with("configuredAtLaunch", true));
     let containers = containers.into_iter().map(|(name, ports)| {
         Tree::map().with("name", name).with("image", "x").with("memory", 128_i64).with("portMappings", ports)
     });
