@@ -3,6 +3,7 @@
 //! [`read`] turns a parsed text into a [`Document`] and everything that is wrong with it; [`schema`]
 //! holds which members a document has; [`refs`] knows the references between its parts.
 
+mod answers;
 mod conform;
 mod json_schema;
 mod read;

@@ -40,13 +40,12 @@ fn place(marks: &Marks, moved: &[Moved], diagnostics: &mut [Diagnostic]) {
     let Ok(Parsed { tree, .. }) = text::parse(text.source().as_bytes(), Some(text.format())) else { return };
     let mut places = marks.places(&tree);
     for d in diagnostics.iter_mut().filter(|d| d.at.is_none()) {
-        // What was taken out of an envelope stands in the text where it was.
-        let via = moved.iter().find(|m| d.path.starts_with(&m.now) && d.code != "envelope");
-        d.at = match via {
+        // What was taken out of an envelope stands in the text where it was: the innermost counts.
+        let within = moved.iter().filter(|m| d.path.starts_with(&m.now) && d.code != "envelope");
+        d.at = match within.max_by_key(|m| m.now.segments().len()) {
             Some(via) => {
                 let rest = d.path.segments().skip(via.now.segments().len());
-                let place = via.now.segments().chain(via.through.iter().map(String::as_str)).chain(rest);
-                places.locate(&Path::of(place), d.key)
+                places.locate(&Path::of(via.was.segments().chain(rest)), d.key)
             }
             None => places.locate(&d.path, d.key),
         };

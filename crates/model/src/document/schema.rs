@@ -1,6 +1,8 @@
 //! Which members a document has, and of what form: one table from which it is checked.
 
+use super::answers::{self, Shown};
 use crate::shapes::{self, Op, ShapeId};
+use crate::tree::Map;
 
 /// The form of one value of the document.
 pub(super) enum Field {
@@ -43,6 +45,8 @@ pub(super) struct Aws {
     pub envelopes: &'static [&'static str],
     /// Members of AWS's answers that say under another name what the input says, and the input's name.
     pub renamed: &'static [(&'static str, &'static str)],
+    /// Members that AWS's answers show elsewhere.
+    pub shown: fn(&Map) -> Vec<Shown>,
     /// Required members are asked for (not in fragments, to which `defaults` are still to be added).
     pub whole: bool,
 }
@@ -145,6 +149,7 @@ const TASK_DEFINITION: Aws = Aws {
     described: (Op::EcsDescribeTaskDefinition, "taskDefinition"),
     envelopes: &["taskDefinition", "taskDefinitions"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const SERVICE_INPUT: Aws = Aws {
@@ -154,6 +159,7 @@ const SERVICE_INPUT: Aws = Aws {
     described: (Op::EcsDescribeServices, "services"),
     envelopes: &["services", "service"],
     renamed: &[],
+    shown: answers::service,
     whole: true,
 };
 const TARGET_GROUP: Aws = Aws {
@@ -163,6 +169,7 @@ const TARGET_GROUP: Aws = Aws {
     described: (Op::Elbv2DescribeTargetGroups, "targetGroups"),
     envelopes: &["targetGroups"],
     renamed: &[("targetGroupName", "name")],
+    shown: answers::in_place,
     whole: true,
 };
 const LOAD_BALANCER: Aws = Aws {
@@ -172,6 +179,7 @@ const LOAD_BALANCER: Aws = Aws {
     described: (Op::Elbv2DescribeLoadBalancers, "loadBalancers"),
     envelopes: &["loadBalancers"],
     renamed: &[("loadBalancerName", "name")],
+    shown: answers::load_balancer,
     whole: true,
 };
 const LISTENER: Aws = Aws {
@@ -181,6 +189,7 @@ const LISTENER: Aws = Aws {
     described: (Op::Elbv2DescribeListeners, "listeners"),
     envelopes: &["listeners"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const LISTENER_RULE: Aws = Aws {
@@ -190,6 +199,7 @@ const LISTENER_RULE: Aws = Aws {
     described: (Op::Elbv2DescribeRules, "rules"),
     envelopes: &["rules"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const SERVICE_RULE: Aws = Aws { without: &[], ..LISTENER_RULE };
@@ -203,6 +213,7 @@ const SCALING: Aws = Aws {
     described: (Op::ScalingDescribeScalableTargets, "scalableTargets"),
     envelopes: &["scalableTargets"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const POLICY: Aws = Aws {
@@ -212,6 +223,7 @@ const POLICY: Aws = Aws {
     described: (Op::ScalingDescribeScalingPolicies, "scalingPolicies"),
     envelopes: &["scalingPolicies"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const SCHEDULED_ACTION: Aws = Aws {
@@ -221,6 +233,7 @@ const SCHEDULED_ACTION: Aws = Aws {
     described: (Op::ScalingDescribeScheduledActions, "scheduledActions"),
     envelopes: &["scheduledActions"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const CLUSTER: Aws = Aws {
@@ -230,6 +243,7 @@ const CLUSTER: Aws = Aws {
     described: (Op::EcsDescribeClusters, "clusters"),
     envelopes: &["clusters", "cluster"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const REPOSITORY: Aws = Aws {
@@ -239,6 +253,7 @@ const REPOSITORY: Aws = Aws {
     described: (Op::EcrDescribeRepositories, "repositories"),
     envelopes: &["repositories", "repository"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const LOG_GROUP: Aws = Aws {
@@ -248,6 +263,7 @@ const LOG_GROUP: Aws = Aws {
     described: (Op::LogsDescribeLogGroups, "logGroups"),
     envelopes: &["logGroups"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 
