@@ -1,5 +1,7 @@
 //! Listener rules: ours are told apart by tag, everybody else's are left alone.
 
+use std::borrow::Cow;
+
 use evenkeel_diff::{Kind, lift};
 use evenkeel_model::Tree;
 use evenkeel_model::document::{Document, Rule, Service};
@@ -81,12 +83,15 @@ pub(crate) fn rule(draft: &mut Draft<'_>, lookup: Lookup<'_>, wanted: &Rule, key
         return None;
     }
     let arn = live.str("ruleArn").unwrap_or_default();
-    change_priority(draft, key, &part, wanted, &subject, live);
+    let base = Path::of(["listenerRules", key.rsplit('/').next().unwrap_or_default()]);
+    let moved = live.str("priority") != Some(&priority);
+    if moved && !(lookup.service.is_some() && draft.ignored(&base.child("priority"))) {
+        change_priority(draft, key, &part, wanted, &subject, live);
+    }
     let live = lift::described(Kind::Rule, live.clone());
     let mut want = lift::declared(Kind::Rule, input.clone());
     if lookup.service.is_some() {
-        let name = key.rsplit('/').next().unwrap_or_default();
-        want = draft.carry(&Path::of(["listenerRules", name]), Kind::Rule, &want, &live).into_owned();
+        want = draft.carry(&base, Kind::Rule, &want, &live).into_owned();
     }
     let mut drifts = draft.drifts(&part, Kind::Rule, &want, &live);
     applied(draft, &part, wanted, &input);
@@ -95,6 +100,7 @@ pub(crate) fn rule(draft: &mut Draft<'_>, lookup: Lookup<'_>, wanted: &Rule, key
     if acted.is_empty() {
         return None;
     }
+    let want = draft.carry_left(&part, Kind::Rule, Cow::Owned(want));
     let mut change = Tree::map().with("ruleArn", arn);
     for drift in &acted {
         // Each is replaced as a whole; what does not differ is not sent.
@@ -123,9 +129,6 @@ fn change_priority(
     subject: &Subject,
     live: &Tree,
 ) {
-    if live.str("priority") == Some(&wanted.priority.to_string()) {
-        return;
-    }
     let part = format!("{part} priority");
     let last = draft.memory().applied.get(&part).and_then(Tree::as_int);
     let drift = Drift {

@@ -8,14 +8,15 @@ use crate::report::{Owner, WaitingOn};
 use crate::{Because, Need, Planner, rollout};
 
 impl Planner<'_> {
-    /// What a rollout that would begin now waits for. One that is `blocked` anyway takes no place.
-    pub(crate) fn turn(&mut self, blocked: bool) -> Option<Need> {
+    /// What a rollout that would begin now waits for. One in place of another of the same service takes no
+    /// place of its own, nor does one that is `blocked` anyway.
+    pub(crate) fn turn(&mut self, key: &ServiceKey, blocked: bool) -> Option<Need> {
         let most = self.document().settings.max_concurrent_rollouts;
-        if self.rolling >= most {
+        if !self.rolling.contains(key) && self.rolling.len() >= most {
             return Some(Need::Observed(WaitingOn::Rollouts(most)));
         }
         if !blocked {
-            self.rolling += 1;
+            self.rolling.insert(key.clone());
         }
         None
     }
@@ -37,7 +38,13 @@ impl Planner<'_> {
         let undecided = self.planned.report.units.get(&unit).is_none_or(|report| {
             report.held.is_some()
                 || report.waiting.iter().any(|w| {
-                    matches!(w, WaitingOn::Seen(_) | WaitingOn::Exists(_) | WaitingOn::BackOff { .. })
+                    matches!(
+                        w,
+                        WaitingOn::Seen(_)
+                            | WaitingOn::Exists(_)
+                            | WaitingOn::BackOff { .. }
+                            | WaitingOn::Window(_)
+                    )
                 })
         });
         let by_document = |b: &Because| !matches!(b, Because::Field(d) if d.owner == Owner::Human);
