@@ -63,18 +63,9 @@ fn field(field: &'static Field, shapes: &mut Shapes) -> Value {
             json!({"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}})
         }
         Field::Later(what) => json!({"description": what}),
-        Field::Object(entries) => {
-            let required: Vec<_> = entries.iter().filter(|e| e.required).map(|e| e.name).collect();
-            let mut object = json!({
-                "type": "object",
-                "properties": ours(entries, shapes),
-                "additionalProperties": false,
-            });
-            if !required.is_empty() {
-                object["required"] = json!(required);
-            }
-            object
-        }
+        Field::Duration => json!({"type": "string", "pattern": r"^\s*(\d|PT)"}),
+        Field::WordOr(words, entries) => json!({"anyOf": [{"enum": words}, object(entries, shapes)]}),
+        Field::Object(entries) => object(entries, shapes),
         Field::Each(item) => {
             let item = self::field(item, shapes);
             json!({"type": "object", "additionalProperties": item})
@@ -82,6 +73,19 @@ fn field(field: &'static Field, shapes: &mut Shapes) -> Value {
         Field::List(item) => json!({"type": "array", "items": self::field(item, shapes)}),
         Field::Aws(aws) => input(aws, shapes),
     }
+}
+
+fn object(entries: &'static [Entry], shapes: &mut Shapes) -> Value {
+    let required: Vec<_> = entries.iter().filter(|e| e.required).map(|e| e.name).collect();
+    let mut object = json!({
+        "type": "object",
+        "properties": ours(entries, shapes),
+        "additionalProperties": false,
+    });
+    if !required.is_empty() {
+        object["required"] = json!(required);
+    }
+    object
 }
 
 fn ours(entries: &'static [Entry], shapes: &mut Shapes) -> Map<String, Value> {
