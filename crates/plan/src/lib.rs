@@ -8,8 +8,11 @@ mod basics;
 pub mod check;
 mod hash;
 mod interest;
+#[cfg(test)]
+mod miniature;
 mod ownership;
 mod print;
+mod priorities;
 mod refs;
 mod report;
 mod restraint;
@@ -17,6 +20,7 @@ mod rollout;
 mod rules;
 mod scaling;
 mod service;
+mod shifts;
 mod tagging;
 mod target_group;
 mod task_definition;
@@ -40,6 +44,9 @@ use evenkeel_model::shapes::Op;
 use evenkeel_model::world::{Expect, Moment, World};
 
 pub use interest::interest;
+use rules::Rulebook;
+use shifts::Shifts;
+
 pub use ownership::{TAG_DOCUMENT, TAG_HASH, TAG_KEY};
 pub use print::{plan_json, print};
 pub use report::{
@@ -54,6 +61,8 @@ pub struct Input<'a> {
     pub document: &'a Document,
     /// Its version, as S3 names it.
     pub version: &'a str,
+    /// The other documents in force: what two documents want and neither has, neither gets.
+    pub others: &'a [&'a Document],
     /// What AWS told us.
     pub world: &'a World,
     /// What earlier passes left.
@@ -267,7 +276,14 @@ fn lists(output: &Tree, named: &str, member: &'static str) -> Expect {
 
 /// Decides. A pure function of its input; equal inputs give equal plans.
 pub fn plan(input: &Input<'_>) -> Planned {
-    let mut planner = Planner { input, planned: Planned::default(), quiet: Vec::new(), rolling: None };
+    let mut planner = Planner {
+        input,
+        planned: Planned::default(),
+        quiet: Vec::new(),
+        rolling: None,
+        rules: Rulebook { shifts: Shifts::of(input), ..Rulebook::default() },
+    };
+    planner.decide_priorities();
     planner.basics();
     planner.target_groups();
     planner.load_balancers();
@@ -373,6 +389,8 @@ struct Planner<'a> {
     quiet: Vec<(UnitKey, Unit)>,
     /// Services whose rollout is under way or begins with this plan; looked for where somebody asks.
     rolling: Option<BTreeSet<ServiceKey>>,
+    /// What is decided about listener rules before any unit is planned.
+    rules: Rulebook<'a>,
 }
 
 impl<'a> Planner<'a> {

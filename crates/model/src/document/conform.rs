@@ -329,7 +329,9 @@ impl<'o> Walk<'o> {
         let pasted = self.moved.len() > unwrapped || map.names().any(only_answered);
         let mut given = Vec::with_capacity(map.len());
         for (name, value) in map {
-            if let Some(entry) = aws.plus.iter().find(|e| e.name == &*name) {
+            // What AWS knows too is ours where it is an object.
+            let ours = input.member(&name).is_none() || matches!(value, Tree::Map(_));
+            if let Some(entry) = aws.plus.iter().find(|e| ours && e.name == &*name) {
                 let outer = self.nulls.take();
                 let value = self.below(&name, |walk| walk.field(&entry.field, value));
                 self.nulls = outer;

@@ -7,7 +7,7 @@ use super::conform::{self, Moved, Walk};
 use super::refs::{self, Malformed};
 use super::schema;
 use super::semantics;
-use super::{Document, Ignore, Listener, LoadBalancer, Rule, Scaling, Service, TargetGroup};
+use super::{Document, Ignore, Listener, LoadBalancer, Priority, Rule, Scaling, Service, TargetGroup};
 use crate::diagnostic::{self, Diagnostic};
 use crate::key::ServiceKey;
 use crate::path::Path;
@@ -171,9 +171,16 @@ fn rule(value: &Tree, listener: Option<&str>, path: &Path, out: &mut Vec<Diagnos
     let mut input = value.clone();
     drop_mirrors(&mut input, path, out);
     let own = input.take("listenerArn").and_then(|l| l.as_str().map(str::to_owned));
-    let priority = input.take("priority").and_then(|p| p.as_int()).unwrap_or_default();
+    let priority = priority(&input.take("priority").unwrap_or_default());
     let listener = listener.map(str::to_owned).or(own).unwrap_or_default();
     Rule { listener, priority, input }
+}
+
+fn priority(tree: &Tree) -> Priority {
+    match (tree.int("from"), tree.int("to")) {
+        (Some(from), Some(to)) => Priority::Within { from, to },
+        _ => Priority::At(tree.as_int().unwrap_or_default()),
+    }
 }
 
 /// AWS's answers show the values of a condition twice: where they belong, and as the condition's own
