@@ -266,7 +266,7 @@ impl Side {
         assert!(unseen.is_empty(), "{unseen:?}");
         // A first pass remembers, as the daemon does.
         let planned = plan(&side.input());
-        let printed = evenkeel_plan::print(&planned, "fleet", "v");
+        let printed = evenkeel_plan::print(&planned, &[("fleet", "v")]);
         assert!(planned.plan.units.is_empty(), "{}", &printed[..printed.len().min(2000)]);
         side.memory.0.extend(planned.remember);
         side
