@@ -73,7 +73,7 @@ async fn a_tag_pauses_a_service_without_any_access_to_evenkeel() {
 
 #[tokio::test(start_paused = true)]
 async fn everything_is_looked_at_at_once_where_somebody_asks() {
-    let mut scene = Scene::settled(&farsight()).await;
+    let scene = Scene::settled(&farsight()).await;
     let group = scene.target_group("farsight-api-tg")["TargetGroupArn"].clone();
     scene.aws(
         "elbv2",
