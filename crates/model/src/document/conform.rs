@@ -295,7 +295,7 @@ impl<'o> Walk<'o> {
         let described = aws.description();
         let input = aws.op.input();
         let only_answered =
-            |name: &Name| input.member(name).is_none() && described.is_some_and(|d| d.member(name).is_some());
+            |name: &Name| input.named(name).is_none() && described.is_some_and(|d| d.named(name).is_some());
         let pasted = self.moved.len() > unwrapped || map.names().any(only_answered);
         let mut given = Vec::with_capacity(map.len());
         for (name, value) in map {
@@ -410,8 +410,8 @@ impl<'o> Walk<'o> {
         fragment: bool,
         given: &mut Vec<(Name, Tree)>,
     ) {
-        let answered = described.and_then(|d| d.member(&name));
-        let Some(member) = shape.member(&name) else {
+        let answered = described.and_then(|d| d.named(&name));
+        let Some(member) = shape.named(&name) else {
             if answered.is_some() {
                 self.dropped(&name, "only AWS's answers have it");
             } else if self.allow_unknown {
