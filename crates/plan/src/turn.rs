@@ -19,9 +19,13 @@ impl Planner<'_> {
             return Some(Need::Observed(WaitingOn::Rollouts(most)));
         }
         if !blocked {
-            rolling.insert(key.clone());
+            self.rolling().insert(key.clone());
         }
         None
+    }
+
+    fn failures(&mut self) -> usize {
+        *self.failures.get_or_insert_with(|| hold::failures(self.input))
     }
 
     /// Services whose rollout is under way or begins with this plan.
