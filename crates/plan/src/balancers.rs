@@ -108,9 +108,11 @@ impl Planner<'_> {
         let arn = tree.str("loadBalancerArn").unwrap_or_default().to_owned();
         let live_tags = ownership::tags(tree);
         let known = !draft.memory().applied.is_empty();
-        let adopt = Tagging::Elbv2.adopt_command(self.document(), &arn, &lb.item);
-        let what = format!("load balancer {name}");
-        if let Err(refusal) = ownership::ours(self.document(), &live_tags, &what, known, &adopt) {
+        let words = || {
+            let adopt = Tagging::Elbv2.adopt_command(self.document(), &arn, &lb.item);
+            (format!("load balancer {name}"), adopt)
+        };
+        if let Err(refusal) = ownership::ours(self.document(), &live_tags, known, words) {
             draft.refuse(refusal);
             return;
         }
@@ -195,9 +197,11 @@ impl Planner<'_> {
         let live_tags = ownership::tags(live);
         let part = format!("listener {key}");
         let known = draft.memory().applied.contains_key(&part);
-        let adopt = Tagging::Elbv2.adopt_command(self.document(), &arn, &item);
-        let what = format!("listener {key} (port {})", live.int("port").unwrap_or_default());
-        if let Err(refusal) = ownership::ours(self.document(), &live_tags, &what, known, &adopt) {
+        let words = || {
+            let adopt = Tagging::Elbv2.adopt_command(self.document(), &arn, &item);
+            (format!("listener {key} (port {})", live.int("port").unwrap_or_default()), adopt)
+        };
+        if let Err(refusal) = ownership::ours(self.document(), &live_tags, known, words) {
             draft.refuse(refusal);
             return;
         }

@@ -112,7 +112,8 @@ pub struct Unit {
     pub steps: Vec<Step>,
     /// What the unit remembers of the document once all its steps are done.
     pub applied: BTreeMap<String, Tree>,
-    /// It has nothing to do, and what it would remember is what it remembers: `applied` is left empty.
+    /// It has nothing to do, what it would remember is what it remembers, and no run of it was cut off:
+    /// `applied` is left empty.
     remembered: bool,
     /// The value of `restart` that is applied with it.
     pub restart: Option<String>,
@@ -255,17 +256,13 @@ fn lists(output: &Tree, named: &str, member: &'static str) -> Expect {
 
 /// Decides. A pure function of its input; equal inputs give equal plans.
 pub fn plan(input: &Input<'_>) -> Planned {
-    let mut planner = Planner { input, planned: Planned::default(), rolling: rollout::rolling(input) };
+    let mut planner = Planner { input, planned: Planned::default(), quiet: Vec::new(), rolling: None };
     planner.basics();
     planner.target_groups();
     planner.load_balancers();
     planner.task_definitions();
     planner.services();
-    let mut planned = planner.planned;
-    let units = std::mem::take(&mut planned.plan.units);
-    let (changing, quiet): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        units.into_iter().partition(|(_, unit)| !unit.steps.is_empty());
-    planned.plan.units = changing;
+    let Planner { mut planned, quiet, .. } = planner;
     for finding in check::check(input, &planned) {
         let report = planned.report.units.entry(finding.unit.clone()).or_default();
         report.refused.push(Refusal::new(finding.message));
@@ -280,7 +277,7 @@ pub fn plan(input: &Input<'_>) -> Planned {
     let cut_off = |k: &UnitKey| input.memory.unit(k).intent.is_some();
     let changing: Vec<(UnitKey, Unit)> =
         planned.plan.units.iter().filter(|(k, _)| cut_off(k)).map(|(k, u)| (k.clone(), u.clone())).collect();
-    for (key, unit) in quiet.iter().chain(changing.iter().map(|(k, u)| (k, u))) {
+    for (key, unit) in quiet.iter().chain(&changing) {
         close_intent(input, &mut planned, key, unit);
     }
     planned.plan.id = hash::plan_id(&planned.plan);
@@ -297,7 +294,7 @@ fn remember(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &Unit
         .is_some_and(|report| matches!(report.state, State::Synced | State::Rolling));
     let before = input.memory.unit(key);
     let observing = input.ceilings.mode == Mode::Observe || input.document.settings.mode == Mode::Observe;
-    if !settled || observing || unit.remembered || before.applied == unit.applied {
+    if !settled || observing || before.applied == unit.applied {
         return;
     }
     let remembered = planned.remember.entry(key.clone()).or_insert_with(|| before.clone());
@@ -338,8 +335,10 @@ fn close_intent(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &
 struct Planner<'a> {
     input: &'a Input<'a>,
     planned: Planned,
-    /// Services whose rollout is under way or begins with this plan.
-    rolling: usize,
+    /// Units without a step of which something may be to be remembered.
+    quiet: Vec<(UnitKey, Unit)>,
+    /// Services whose rollout is under way or begins with this plan; counted where somebody asks.
+    rolling: Option<usize>,
 }
 
 impl<'a> Planner<'a> {
@@ -353,7 +352,11 @@ impl<'a> Planner<'a> {
 
     /// Takes in what was decided for one unit.
     fn put(&mut self, key: UnitKey, unit: Unit, report: UnitReport) {
-        self.planned.plan.units.insert(key.clone(), unit);
+        if !unit.steps.is_empty() {
+            self.planned.plan.units.insert(key.clone(), unit);
+        } else if !unit.remembered {
+            self.quiet.push((key.clone(), unit));
+        }
         self.planned.report.units.insert(key, report);
     }
 }

@@ -1,5 +1,7 @@
 //! Listener rules: ours are told apart by tag, everybody else's are left alone.
 
+use std::borrow::Cow;
+
 use evenkeel_diff::{Kind, lift};
 use evenkeel_model::Tree;
 use evenkeel_model::document::{Document, Rule, Service};
@@ -46,7 +48,7 @@ pub(crate) fn rule(draft: &mut Draft<'_>, lookup: Lookup<'_>, wanted: &Rule, key
             return None;
         }
     };
-    let groups = groups(lookup, &wanted.input);
+    let groups = || groups(lookup, &wanted.input);
     let priority = wanted.priority.to_string();
     // Most often ours is where it belongs, and the others need not be looked at.
     let there = rules.items().iter().find(|r| r.str("priority") == Some(&priority));
@@ -68,12 +70,12 @@ pub(crate) fn rule(draft: &mut Draft<'_>, lookup: Lookup<'_>, wanted: &Rule, key
             .with("priority", wanted.priority)
             .with("tags", ownership::list(&tags));
         let missing = draft.missing(&part);
-        applied(draft, &part, wanted, &input);
+        applied(draft, &part, wanted, &lift::declared(Kind::Rule, input));
         if !missing {
             return None;
         }
         let step = draft.step(format!("create-rule {key}"), subject, Op::Elbv2CreateRule, create);
-        step.because(Because::Missing).needs(waits.into_iter().map(Need::Observed)).touches(groups);
+        step.because(Because::Missing).needs(waits.into_iter().map(Need::Observed)).touches(groups());
         return Some(step.id.clone());
     };
     if !waits.is_empty() {
@@ -83,13 +85,15 @@ pub(crate) fn rule(draft: &mut Draft<'_>, lookup: Lookup<'_>, wanted: &Rule, key
     let arn = live.str("ruleArn").unwrap_or_default();
     change_priority(draft, key, &part, wanted, &subject, live);
     let live = lift::described(Kind::Rule, live.clone());
-    let mut want = lift::declared(Kind::Rule, input.clone());
-    if lookup.service.is_some() {
+    let declared = lift::declared(Kind::Rule, input);
+    let want = if lookup.service.is_some() {
         let name = key.rsplit('/').next().unwrap_or_default();
-        want = draft.carry(&Path::of(["listenerRules", name]), Kind::Rule, &want, &live).into_owned();
-    }
+        draft.carry(&Path::of(["listenerRules", name]), Kind::Rule, &declared, &live)
+    } else {
+        Cow::Borrowed(&declared)
+    };
     let mut drifts = draft.drifts(&part, Kind::Rule, &want, &live);
-    applied(draft, &part, wanted, &input);
+    applied(draft, &part, wanted, &declared);
     leave_shifted(lookup.document, &[&format!("${{listenerRule:{key}}}"), arn], &mut drifts);
     let acted = draft.accept(drifts);
     if acted.is_empty() {
@@ -106,12 +110,12 @@ pub(crate) fn rule(draft: &mut Draft<'_>, lookup: Lookup<'_>, wanted: &Rule, key
         }
     }
     let step = draft.step(format!("modify-rule {key}"), subject, Op::Elbv2ModifyRule, change);
-    step.because_of(acted).touches(groups);
+    step.because_of(acted).touches(groups());
     Some(step.id.clone())
 }
 
-fn applied(draft: &mut Draft<'_>, part: &str, wanted: &Rule, input: &Tree) {
-    draft.applies(part, &lift::declared(Kind::Rule, input.clone()));
+fn applied(draft: &mut Draft<'_>, part: &str, wanted: &Rule, declared: &Tree) {
+    draft.applies(part, declared);
     draft.applies(&format!("{part} priority"), &Tree::Int(wanted.priority));
 }
 

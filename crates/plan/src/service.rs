@@ -184,10 +184,11 @@ impl Planner<'_> {
         let arn = live.str("serviceArn").unwrap_or_default();
         let live_tags = ownership::tags(live);
         let known = !draft.memory().applied.is_empty();
-        let command = Tagging::Ecs.adopt_command(document, arn, &wanted.service.item);
-        if let Err(refusal) =
-            ownership::ours(document, &live_tags, &format!("service {key}"), known, &command)
-        {
+        let words = || {
+            let adopt = Tagging::Ecs.adopt_command(document, arn, &wanted.service.item);
+            (format!("service {key}"), adopt)
+        };
+        if let Err(refusal) = ownership::ours(document, &live_tags, known, words) {
             draft.refuse(refusal);
             return;
         }

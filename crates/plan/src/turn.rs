@@ -11,11 +11,12 @@ impl Planner<'_> {
     /// What a rollout that would begin now waits for. One that is `blocked` anyway takes no place.
     pub(crate) fn turn(&mut self, blocked: bool) -> Option<Need> {
         let most = self.document().settings.max_concurrent_rollouts;
-        if self.rolling >= most {
+        let rolling = self.rolling.get_or_insert_with(|| rollout::rolling(self.input));
+        if *rolling >= most {
             return Some(Need::Observed(WaitingOn::Rollouts(most)));
         }
         if !blocked {
-            self.rolling += 1;
+            *rolling += 1;
         }
         None
     }

@@ -18,6 +18,7 @@ use crate::{Action, Because, Fill, Guard, Input, Need, Step, StepId, Unit, hash,
 /// A unit and its report in the making.
 pub(crate) struct Draft<'a> {
     input: &'a Input<'a>,
+    memory: &'a Remembered,
     pub key: UnitKey,
     pub unit: Unit,
     pub report: UnitReport,
@@ -40,11 +41,12 @@ impl<'a> Draft<'a> {
         let mode = service.map_or(mode, |s| mode.min(s.mode));
         let ignores = service.map_or(&[][..], |s| &s.ignore);
         let (unit, report) = (Unit::default(), UnitReport::default());
-        Draft { input, key, unit, report, applied: BTreeMap::new(), ignores, mode }
+        let memory = input.memory.unit(&key);
+        Draft { input, memory, key, unit, report, applied: BTreeMap::new(), ignores, mode }
     }
 
     pub fn memory(&self) -> &'a Remembered {
-        self.input.memory.unit(&self.key)
+        self.memory
     }
 
     pub fn world(&self) -> &'a World {
@@ -279,9 +281,9 @@ impl<'a> Draft<'a> {
 
     /// What the unit remembers once its steps are done; for one at rest, that it is what it was.
     fn take_what_is_applied(&mut self) {
-        let before = &self.input.memory.unit(&self.key).applied;
+        let before = &self.memory.applied;
         let same = self.applied.len() == before.len() && self.applied.values().all(Option::is_none);
-        self.unit.remembered = same && self.unit.steps.is_empty();
+        self.unit.remembered = same && self.unit.steps.is_empty() && self.memory.intent.is_none();
         if self.unit.remembered {
             return;
         }
@@ -295,7 +297,7 @@ impl<'a> Draft<'a> {
 
     /// What a run of these steps leaves undone is not remembered as applied: what was before stays.
     fn keep_what_was_applied(&mut self) {
-        let before = &self.input.memory.unit(&self.key).applied;
+        let before = &self.memory.applied;
         let undone = |d: &&Drift| !d.acted_on && matches!(d.owner, Owner::Document | Owner::Rollout);
         let parts: BTreeSet<String> =
             self.report.drift.iter().filter(undone).map(|d| d.part.clone()).collect();
