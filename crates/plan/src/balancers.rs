@@ -1,5 +1,7 @@
 //! Load balancers with their listeners and the listeners' own rules.
 
+use std::borrow::Cow;
+
 use evenkeel_diff::{Kind, fill, lift, rules as diff_rules};
 use evenkeel_model::Tree;
 use evenkeel_model::document::{Listener, LoadBalancer};
@@ -219,6 +221,10 @@ impl Planner<'_> {
         rules::leave_shifted(self.document(), &[&reference, &arn], &mut drifts);
         let acted = draft.accept(drifts);
         if !acted.is_empty() {
+            let input = match draft.carry_left(&part, Kind::Listener, Cow::Borrowed(&want)) {
+                Cow::Owned(carried) => carried,
+                Cow::Borrowed(_) => input,
+            };
             let filled = fill(Kind::Listener, &input);
             let mut change = Tree::map().with("listenerArn", arn.as_str());
             for member in MODIFIABLE {

@@ -83,12 +83,15 @@ pub(crate) fn rule(draft: &mut Draft<'_>, lookup: Lookup<'_>, wanted: &Rule, key
         return None;
     }
     let arn = live.str("ruleArn").unwrap_or_default();
-    change_priority(draft, key, &part, wanted, &subject, live);
+    let base = Path::of(["listenerRules", key.rsplit('/').next().unwrap_or_default()]);
+    let moved = live.str("priority") != Some(&priority);
+    if moved && !(lookup.service.is_some() && draft.ignored(&base.child("priority"))) {
+        change_priority(draft, key, &part, wanted, &subject, live);
+    }
     let live = lift::described(Kind::Rule, live.clone());
     let declared = lift::declared(Kind::Rule, input);
     let want = if lookup.service.is_some() {
-        let name = key.rsplit('/').next().unwrap_or_default();
-        draft.carry(&Path::of(["listenerRules", name]), Kind::Rule, &declared, &live)
+        draft.carry(&base, Kind::Rule, &declared, &live)
     } else {
         Cow::Borrowed(&declared)
     };
@@ -99,6 +102,7 @@ pub(crate) fn rule(draft: &mut Draft<'_>, lookup: Lookup<'_>, wanted: &Rule, key
     if acted.is_empty() {
         return None;
     }
+    let want = draft.carry_left(&part, Kind::Rule, want);
     let mut change = Tree::map().with("ruleArn", arn);
     for drift in &acted {
         // Each is replaced as a whole; what does not differ is not sent.
@@ -127,9 +131,6 @@ fn change_priority(
     subject: &Subject,
     live: &Tree,
 ) {
-    if live.str("priority") == Some(&wanted.priority.to_string()) {
-        return;
-    }
     let part = format!("{part} priority");
     let last = draft.memory().applied.get(&part).and_then(Tree::as_int);
     let drift = Drift {

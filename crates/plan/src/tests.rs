@@ -14,6 +14,7 @@ mod healing;
 mod order;
 mod ownership;
 mod rest;
+mod restraint;
 mod rollouts;
 mod scaling;
 mod unknowns;

@@ -2,6 +2,7 @@
 //! form and reports all that does not fit.
 
 use super::answers::Shown;
+use super::behaviour;
 use super::schema::{ALLOW_UNKNOWN, Aws, Entry, Field};
 use crate::diagnostic::Diagnostic;
 use crate::path::Path;
@@ -136,7 +137,7 @@ impl<'o> Walk<'o> {
                     Tree::Null
                 }
             },
-            (Field::Word(words), Tree::Str(text)) => {
+            (Field::Word(words) | Field::WordOr(words, _), Tree::Str(text)) => {
                 if !words.contains(&&*text) {
                     let near = shapes::nearest(&text, words.iter().copied());
                     self.not_in_enum(&text, words, near);
@@ -144,8 +145,19 @@ impl<'o> Walk<'o> {
                 Tree::Str(text)
             }
             // YAML's and people's own on and off.
-            (Field::Word(words), Tree::Bool(b)) if words.contains(&"on") => {
+            (Field::Word(words) | Field::WordOr(words, _), Tree::Bool(b)) if words.contains(&"on") => {
                 Tree::from(if b { "on" } else { "off" })
+            }
+            (Field::WordOr(_, entries), Tree::Map(map)) => self.object(entries, map),
+            (Field::Duration, Tree::Str(text)) => {
+                if behaviour::seconds(&text).is_none() {
+                    let wrong = "this is no length of time from a second to thirty days";
+                    self.out.push(
+                        Diagnostic::error("bad-duration", self.path(), wrong)
+                            .with_hint("for example `10m` or `1h 30m`"),
+                    );
+                }
+                Tree::Str(text)
             }
             (Field::Texts, Tree::List(items)) => self.list(items, |walk, item| match item {
                 Tree::Null => walk.error("wrong-type", "a string belongs here, not null"),
@@ -175,6 +187,10 @@ impl<'o> Walk<'o> {
                     Field::Text => self.wrong("a string", &tree),
                     Field::Flag => self.wrong("true or false", &tree),
                     Field::Word(words) => self.wrong(&format!("one of {}", words.join(", ")), &tree),
+                    Field::WordOr(words, _) => {
+                        self.wrong(&format!("one of {}, or an object", words.join(", ")), &tree)
+                    }
+                    Field::Duration => self.wrong("a length of time such as `10m`", &tree),
                     Field::Texts => self.wrong("a list of strings", &tree),
                     Field::TextMap => self.wrong("an object of strings", &tree),
                     Field::List(_) => self.wrong("a list", &tree),

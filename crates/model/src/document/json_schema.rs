@@ -81,6 +81,8 @@ fn field(field: &'static Field, others: Others, shapes: &mut Shapes) -> Value {
             json!({"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}})
         }
         Field::Later(what) => json!({"description": what}),
+        Field::Duration => json!({"type": "string", "pattern": r"^\s*(\d|PT)"}),
+        Field::WordOr(words, entries) => json!({"anyOf": [{"enum": words}, object(entries, others, shapes)]}),
         Field::Object(entries) => {
             let may_open =
                 others == Others::Refused && entries.iter().any(|e| e.name == schema::ALLOW_UNKNOWN);

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::behaviour;
 use super::conform::{self, Moved, Walk};
 use super::refs::{self, Malformed};
 use super::schema;
 use super::semantics;
-use super::{Document, Ignore, Listener, LoadBalancer, Mode, Rule, Scaling, Service, Settings, TargetGroup};
+use super::{Document, Ignore, Listener, LoadBalancer, Rule, Scaling, Service, TargetGroup};
 use crate::diagnostic::{self, Diagnostic};
 use crate::key::ServiceKey;
 use crate::path::Path;
@@ -63,13 +64,6 @@ fn text_map(tree: Option<&Tree>) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn mode(tree: &Tree) -> Mode {
-    match tree.str("mode") {
-        Some("observe") => Mode::Observe,
-        _ => Mode::Enforce,
-    }
-}
-
 fn build(mut tree: Tree, out: &mut Vec<Diagnostic>) -> Document {
     let services = tree.take("services").unwrap_or_default();
     let tree = &tree;
@@ -79,15 +73,7 @@ fn build(mut tree: Tree, out: &mut Vec<Diagnostic>) -> Document {
         account: string(tree, "account"),
         region: string(tree, "region"),
         tags: text_map(tree.get("tags")),
-        settings: Settings {
-            mode: mode(&settings),
-            heal: settings.str("heal") != Some("off"),
-            max_concurrent_rollouts: settings
-                .pointer("rollouts/maxConcurrent")
-                .and_then(Tree::as_int)
-                .and_then(|n| usize::try_from(n).ok())
-                .unwrap_or(Settings::default().max_concurrent_rollouts),
-        },
+        settings: behaviour::settings(&settings, &Path::of(["settings"]), out),
         services: BTreeMap::new(),
         target_groups: BTreeMap::new(),
         load_balancers: BTreeMap::new(),
@@ -334,7 +320,8 @@ fn service(
         rules,
         scaling: value.get("scaling").map(scaling),
         depends_on: Vec::new(),
-        mode: mode(value),
+        mode: behaviour::mode(value),
+        behaviour: behaviour::of_service(value, path, out),
         suspend: value.bool("suspend").unwrap_or(false),
         restart: value.str("restart").map(str::to_owned),
         ignore: ignores(value, path, out),
@@ -374,7 +361,7 @@ fn scaling(value: &Tree) -> Scaling {
 }
 
 /// The parts of a service in which a path can be ignored.
-const IGNORABLE: [&str; 4] = ["taskDefinition", "service", "listenerRules", "scaling"];
+const IGNORABLE: [&str; 5] = ["taskDefinition", "service", "targetGroups", "listenerRules", "scaling"];
 
 fn ignores(value: &Tree, path: &Path, out: &mut Vec<Diagnostic>) -> Vec<Ignore> {
     let mut ignores = Vec::new();

@@ -1,6 +1,7 @@
 //! Which members a document has, and of what form: one table from which it is checked.
 
 use super::answers::{self, Shown};
+use super::windows::DAYS;
 use crate::shapes::{self, Op, ShapeId};
 use crate::tree::Map;
 
@@ -14,6 +15,10 @@ pub(super) enum Field {
     Count,
     /// One of these words.
     Word(&'static [&'static str]),
+    /// A length of time, such as `10m`.
+    Duration,
+    /// One of these words, or an object.
+    WordOr(&'static [&'static str], &'static [Entry]),
     /// A list of texts.
     Texts,
     /// A map of text to text.
@@ -98,17 +103,33 @@ static DOCUMENT: &[Entry] = &[
 
 static SETTINGS: &[Entry] = &[
     may("mode", Field::Word(&["observe", "enforce"])),
-    may("heal", Field::Word(&["on", "off"])),
+    HEAL,
+    RETRY,
+    WINDOWS,
     may("prune", Field::Word(&["off"])),
     may(
         "rollouts",
         Field::Object(&[
             may("maxConcurrent", Field::Count),
-            may("stopAfterFailures", Field::Later("this version does not stop after failed rollouts")),
+            may("stopAfterFailures", Field::Count),
+            may("deadline", Field::Duration),
         ]),
     ),
     may("atomic", Field::Later("this version refuses a document with any error as a whole")),
 ];
+
+const HEAL: Entry = may("heal", Field::WordOr(&["on", "off"], &[must("after", Field::Duration)]));
+const RETRY: Entry = may("retry", Field::Object(&[must("after", Field::Duration), may("max", Field::Count)]));
+const WINDOWS: Entry = may(
+    "windows",
+    Field::List(&Field::Object(&[
+        may("days", Field::List(&Field::Word(&DAYS))),
+        must("from", Field::Text),
+        must("to", Field::Text),
+        may("timezone", Field::Text),
+        may("drift", Field::Word(&["heal", "hold"])),
+    ])),
+);
 
 static DEFAULTS: &[Entry] = &[
     may("service", Field::Aws(&Aws { whole: false, ..SERVICE_INPUT })),
@@ -126,6 +147,9 @@ static SERVICE: &[Entry] = &[
     may("dependsOn", Field::Texts),
     may("mode", Field::Word(&["observe", "enforce"])),
     may("suspend", Field::Flag),
+    HEAL,
+    RETRY,
+    WINDOWS,
     may(ALLOW_UNKNOWN, Field::Flag),
     may("restart", Field::Text),
     may("adopt", Field::Later(NOT_YET_ADOPT)),

@@ -13,7 +13,7 @@ fn listeners() -> Subject {
 }
 
 /// `api` behind a rule on somebody else's listener.
-fn ruled() -> Value {
+pub(super) fn ruled() -> Value {
     small_with(|d| {
         let api = &mut d["services"]["api"];
         api["targetGroups"] = json!({"tg": {"name": "api-tg", "protocol": "HTTP", "port": 80, "vpcId": "vpc-1", "targetType": "ip"}});
@@ -344,8 +344,8 @@ fn the_weights_of_a_rule_that_ecs_shifts_are_left_to_ecs() {
                   loadBalancers[targetgroup/api-tg/1].advancedConfiguration.alternateTargetGroupArn   (absent)…
                   loadBalancers[targetgroup/api-tg/1].advancedConfiguration.productionListenerRule   (absent) -…
                   loadBalancers[targetgroup/api-tg/1].advancedConfiguration.roleArn   (absent) -> arn:aws:iam::…
-              = left      actions[0].forwardConfig.targetGroups[targetgroup/api-green/1]   {…} -> (absent)   (r…
-              = left      actions[0].forwardConfig.targetGroups[targetgroup/api-tg/1].weight   0 -> 1   (rollou…
+              = left      actions[0].forwardConfig.targetGroups[targetgroup/api-green/1]   {…} -> (…   (rollout)
+              = left      actions[0].forwardConfig.targetGroups[targetgroup/api-tg/1].weight   0 ->…   (rollout)
             unchanged 3
         "#]],
     );
