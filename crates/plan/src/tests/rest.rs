@@ -113,6 +113,20 @@ fn how_long_logs_are_kept_is_put_changed_and_removed() {
     "#]],
     );
     assert_eq!(scene.plan().report.units[&unit].drift[0].owner, crate::Owner::Human);
+    // What cannot be changed here does not keep the rest from being changed.
+    scene.edit(group(), |g| g["deletionProtectionEnabled"] = json!(true));
+    prints(
+        &scene,
+        expect![[r#"
+            log-group /ecs/x
+              ~ put-retention-policy       /ecs/x
+                  retentionInDays   1 -> 30
+              = left      deletionProtectionEnabled   true -> false   (human)
+              ! refused   `deletionProtectionEnabled` of log group /ecs/x cannot be changed
+                          declare a log group of another name
+            unchanged 2
+        "#]],
+    );
     // No longer declared, it goes; never declared, it stays.
     let mut scene = Scene::settled(with(json!(30)));
     scene.change(|d| {
