@@ -240,6 +240,44 @@ impl Planner<'_> {
         Some(whole.map_or(Cow::Borrowed(live), Cow::Owned))
     }
 
+    /// With memory gone, a rollback from another revision than the wanted one to the one that runs tells that
+    /// the wanted one failed, as far as anybody can know.
+    fn failed_before_memory(
+        &self,
+        wanted: &Wanted<'_>,
+        live: &Tree,
+        memory: &Remembered,
+    ) -> Option<HeldDeployment> {
+        let forgotten = memory.applied.is_empty() && memory.deployment.is_none() && memory.held.is_none();
+        let reason = rollout::rolled_back(live).filter(|_| forgotten)?;
+        let arn = live.str("taskDefinition")?;
+        let current = self.world().tree(&Subject::TaskDefinition(arn.to_owned()))?;
+        (!task_definition::has_content(memory, &wanted.task, arn, current)).then(|| HeldDeployment {
+            key: wanted.deployment_key(),
+            reason: reason.to_owned(),
+            ..HeldDeployment::default()
+        })
+    }
+
+    /// Notes a deployment that failed, and says whether the wanted one is it.
+    fn hold(&mut self, draft: &mut Draft<'_>, wanted: &Wanted<'_>, live: &Tree) -> Option<Held> {
+        let memory = draft.memory();
+        let failed =
+            rollout::failed(live, memory).or_else(|| self.failed_before_memory(wanted, live, memory));
+        let held = match failed {
+            // What was said first says most: later only the rollback shows.
+            Some(failed) if memory.held.as_ref().is_none_or(|h| h.key != failed.key) => {
+                let remembered =
+                    self.planned.remember.entry(draft.key.clone()).or_insert_with(|| memory.clone());
+                remembered.held = Some(failed.clone());
+                Some(failed)
+            }
+            _ => memory.held.clone(),
+        };
+        let held = held.filter(|h| h.key == wanted.deployment_key())?;
+        Some(Held { key: held.key, reason: held.reason })
+    }
+
     /// Log groups of the document that its containers write to and that do not exist yet: without them no
     /// task would start.
     fn log_groups(&self, task: &Tree) -> Vec<Need> {

@@ -19,13 +19,9 @@ impl Planner<'_> {
             return Some(Need::Observed(WaitingOn::Rollouts(most)));
         }
         if !blocked {
-            self.rolling().insert(key.clone());
+            rolling.insert(key.clone());
         }
         None
-    }
-
-    fn failures(&mut self) -> usize {
-        *self.failures.get_or_insert_with(|| hold::failures(self.input))
     }
 
     /// Services whose rollout is under way or begins with this plan.
