@@ -17,7 +17,7 @@ use evenkeel_model::Tree;
 use evenkeel_model::key::Subject;
 use evenkeel_model::shapes::Op;
 use evenkeel_model::world::{EXPECTATION, Expect, Moment, Seen, World};
-use evenkeel_plan::{Guard, Step, StepId, expectation, stable};
+use evenkeel_plan::{Guard, Step, StepId, expectation, paused_by_tag, stable};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -170,8 +170,10 @@ impl Executor {
             let world = self.world.lock();
             steps
                 .iter()
-                .filter(|s| !matches!(s.guard, Guard::AsLeftBy(_)))
-                .map(|s| &s.subject)
+                .flat_map(|s| {
+                    let own = (!matches!(s.guard, Guard::AsLeftBy(_))).then_some(&s.subject);
+                    own.into_iter().chain(&s.watches)
+                })
                 .filter(|s| !is_fresh(world.seen(s), now))
                 .cloned()
                 .collect()
@@ -203,6 +205,18 @@ impl Executor {
             let seen = world.seen(&step.subject);
             if !is_fresh(seen, self.clock.now()) || !holds(step, seen) {
                 return Err(mismatch());
+            }
+        }
+        if let Some(subject) = &step.watches {
+            let fresh = is_fresh(self.world.lock().seen(subject), self.clock.now());
+            if !fresh {
+                self.look(&BTreeSet::from([subject.clone()])).await;
+            }
+            let clock = self.calls.now().map_or(0, |t| t.as_second());
+            let world = self.world.lock();
+            let paused = world.tree(subject).is_some_and(|tree| paused_by_tag(tree, clock).is_some());
+            if paused || world.seen(subject).is_unknown() {
+                return Err(Outcome::Mismatch { step: step.id.clone(), subject: subject.clone() });
             }
         }
         if let Some(subject) = revision(step) {

@@ -7,10 +7,11 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use evenkeel_cloud::calls::{CallMetrics, Calls, CallsOptions, Pace};
 use evenkeel_cloud::execute::{Clock, Executor, SharedWorld};
-use evenkeel_cloud::store::{DocumentSource, Lease, Location, Records, S3, Store};
+use evenkeel_cloud::store::{Lease, Location, OrdersFile, Records, S3, Store};
 use evenkeel_model::document::Document;
 use evenkeel_model::key::{Subject, SubjectKind};
 use evenkeel_model::orders::Orders;
+use evenkeel_model::world::Moment;
 use evenkeel_plan::Ceilings;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -18,13 +19,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::book::Book;
 use crate::metrics::Metrics;
+use crate::orders::Asks;
 use crate::status::{Event, Fault, Lease as LeaseShown, MAX_EVENTS, Status};
-use crate::{document, leading, observing, pass};
+use crate::{document, leading, observing, orders, pass};
 
 /// How to run.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where the document is.
+    /// Where the document is, or a prefix below which there are several.
     pub document: Location,
     /// Where memory and the lease live: an S3 prefix of its own.
     pub state: Location,
@@ -74,14 +76,24 @@ pub(crate) struct Current {
     pub warnings: Vec<evenkeel_model::Diagnostic>,
 }
 
+/// One place of a document: what is in force of it, and what is wrong with its newest version.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Slot {
+    pub current: Option<Arc<Current>>,
+    pub fault: Option<Fault>,
+}
+
 /// What loops leave for passes, besides the world and memory.
 #[derive(Debug, Default)]
 pub(crate) struct Board {
     pub account: Option<String>,
-    pub current: Option<Arc<Current>>,
-    pub fault: Option<Fault>,
+    /// By where they are.
+    pub documents: std::collections::BTreeMap<String, Slot>,
+    /// Why documents cannot be looked for.
+    pub unlisted: Option<Fault>,
     pub lease: LeaseShown,
     pub orders: Arc<Orders>,
+    pub orders_trouble: Option<String>,
     pub events: Vec<Event>,
     pub seq: u64,
     pub trouble: std::collections::BTreeMap<SubjectKind, String>,
@@ -94,7 +106,7 @@ pub(crate) struct Shared {
     pub settings: Settings,
     pub region: String,
     pub calls: Calls,
-    pub source: DocumentSource,
+    pub s3: S3,
     pub world: SharedWorld,
     pub clock: Clock,
     pub book: Book,
@@ -103,6 +115,8 @@ pub(crate) struct Shared {
     pub wake: tokio::sync::Notify,
     /// What is to be observed.
     pub interest: watch::Sender<Arc<BTreeSet<Subject>>>,
+    /// Readings from before this moment are due, whatever their cadence: somebody asked.
+    pub renew: watch::Sender<Moment>,
     /// Counts the ends of runs: what they wrote is to be looked at.
     pub dirty: watch::Sender<u64>,
     pub metrics: Metrics,
@@ -143,6 +157,13 @@ impl Shared {
     }
 }
 
+/// True where the state would lie at the document, or among the documents.
+fn overlaps(documents: &str, state: &str) -> bool {
+    let state = format!("{}/", state.trim_matches('/'));
+    let is_prefix = documents.is_empty() || documents.ends_with('/');
+    if is_prefix { state.starts_with(documents) || state == "/" } else { state == format!("{documents}/") }
+}
+
 /// Runs until `shutdown` is cancelled; then finishes the steps in hand, records them, gives the lease back
 /// and returns.
 ///
@@ -156,20 +177,18 @@ pub async fn run(
     settings: Settings,
     registry: &prometheus::Registry,
     status: watch::Sender<Arc<Status>>,
+    asks: Asks,
     shutdown: CancellationToken,
 ) -> Result<(), StartError> {
     let region = sdk.region().map(ToString::to_string).ok_or(StartError::NoRegion)?;
     let Location::S3 { bucket, key } = settings.document.clone() else {
         return Err(StartError::Document(settings.document.to_string()));
     };
-    if key.is_empty() || key.ends_with('/') {
-        return Err(StartError::Document(settings.document.to_string()));
-    }
     let Location::S3 { bucket: state_bucket, key: prefix } = settings.state.clone() else {
         return Err(StartError::State(settings.state.to_string()));
     };
     let prefix = prefix.trim_end_matches('/').to_owned();
-    if bucket == state_bucket && key == prefix {
+    if bucket == state_bucket && overlaps(&key, &prefix) {
         return Err(StartError::Overlap {
             document: settings.document.to_string(),
             state: settings.state.to_string(),
@@ -190,13 +209,14 @@ pub async fn run(
         sdk: sdk.clone(),
         region,
         calls,
-        source: DocumentSource::object(s3, bucket, key),
+        s3,
         world,
         clock,
-        book: Book::new(Records::new(store)),
+        book: Book::new(Records::new(store.clone())),
         executor,
         wake: tokio::sync::Notify::new(),
         interest: watch::Sender::new(Arc::default()),
+        renew: watch::Sender::new(Moment::default()),
         dirty: watch::Sender::new(0),
         metrics: passes,
         board: Mutex::default(),
@@ -206,6 +226,7 @@ pub async fn run(
     let loops_end = shutdown.child_token();
     let mut loops = JoinSet::new();
     loops.spawn(document::watch(shared.clone(), loops_end.clone()));
+    loops.spawn(orders::watch(shared.clone(), OrdersFile::new(store), asks, loops_end.clone()));
     for kind in SubjectKind::ALL {
         loops.spawn(observing::watch(shared.clone(), kind, loops_end.clone()));
     }

@@ -1,5 +1,7 @@
 //! Load balancers with their listeners and the listeners' own rules.
 
+use std::borrow::Cow;
+
 use evenkeel_diff::{Kind, fill, lift, rules as diff_rules};
 use evenkeel_model::Tree;
 use evenkeel_model::document::{Listener, LoadBalancer};
@@ -117,9 +119,11 @@ impl Planner<'_> {
         let arn = tree.str("loadBalancerArn").unwrap_or_default().to_owned();
         let live_tags = ownership::tags(tree);
         let known = !draft.memory().applied.is_empty();
-        let adopt = Tagging::Elbv2.adopt_command(self.document(), &arn, &lb.item);
-        let what = format!("load balancer {name}");
-        if let Err(refusal) = ownership::ours(self.document(), &live_tags, &what, known, &adopt) {
+        let words = || {
+            let adopt = Tagging::Elbv2.adopt_command(self.document(), &arn, &lb.item);
+            (format!("load balancer {name}"), adopt)
+        };
+        if let Err(refusal) = ownership::ours(self.document(), &live_tags, known, words) {
             draft.refuse(refusal);
             return;
         }
@@ -204,9 +208,11 @@ impl Planner<'_> {
         let live_tags = ownership::tags(live);
         let part = format!("listener {key}");
         let known = draft.memory().applied.contains_key(&part);
-        let adopt = Tagging::Elbv2.adopt_command(self.document(), &arn, &item);
-        let what = format!("listener {key} (port {})", live.int("port").unwrap_or_default());
-        if let Err(refusal) = ownership::ours(self.document(), &live_tags, &what, known, &adopt) {
+        let words = || {
+            let adopt = Tagging::Elbv2.adopt_command(self.document(), &arn, &item);
+            (format!("listener {key} (port {})", live.int("port").unwrap_or_default()), adopt)
+        };
+        if let Err(refusal) = ownership::ours(self.document(), &live_tags, known, words) {
             draft.refuse(refusal);
             return;
         }
@@ -224,6 +230,10 @@ impl Planner<'_> {
         let (traffic, rest) = rules::differences(draft, &hands, Kind::Listener, &part, &mut want, &live);
         let acted = draft.accept([traffic, rest].concat());
         if !acted.is_empty() {
+            let input = match draft.carry_left(&part, Kind::Listener, Cow::Borrowed(&want)) {
+                Cow::Owned(carried) => carried,
+                Cow::Borrowed(_) => input,
+            };
             let filled = fill(Kind::Listener, &input);
             let mut change = Tree::map().with("listenerArn", arn.as_str());
             for member in MODIFIABLE {

@@ -1,5 +1,7 @@
 //! Clusters, repositories and log groups: things with a name, a few fields and tags.
 
+use std::borrow::Cow;
+
 use evenkeel_diff::{Kind, rules};
 use evenkeel_model::Tree;
 use evenkeel_model::key::{Subject, UnitKey};
@@ -88,8 +90,8 @@ impl Planner<'_> {
         match draft.seen(&subject) {
             None => {}
             Some(Seen::Present { tree, .. }) if tree.str("status") != Some("INACTIVE") => {
-                self.keep_basic(&mut draft, basic, name, &input, &subject, tree);
-                if basic.kind == Kind::LogGroup && draft.report.refused.is_empty() {
+                let ours = self.keep_basic(&mut draft, basic, name, &input, &subject, tree);
+                if basic.kind == Kind::LogGroup && ours {
                     keep_retention(&mut draft, name, retention.as_ref(), &subject, tree);
                 }
             }
@@ -116,6 +118,7 @@ impl Planner<'_> {
         self.put(key, unit, report);
     }
 
+    /// Changes what is there; false where it is not ours.
     fn keep_basic(
         &self,
         draft: &mut Draft<'_>,
@@ -124,16 +127,16 @@ impl Planner<'_> {
         want: &Tree,
         subject: &Subject,
         tree: &Tree,
-    ) {
+    ) -> bool {
         let arn = tree.str(basic.arn_member).or_else(|| tree.str("arn")).unwrap_or_default();
         let arn = arn.trim_end_matches(":*").to_owned();
         let live_tags = ownership::tags(tree);
         let known = !draft.memory().applied.is_empty();
-        let adopt = basic.tagging.adopt_command(self.document(), &arn, name);
         let what = format!("{} {name}", basic.word);
-        if let Err(refusal) = ownership::ours(self.document(), &live_tags, &what, known, &adopt) {
+        let words = || (what.clone(), basic.tagging.adopt_command(self.document(), &arn, name));
+        if let Err(refusal) = ownership::ours(self.document(), &live_tags, known, words) {
             draft.refuse(refusal);
-            return;
+            return false;
         }
         let drifts = draft.drifts(basic.word, basic.kind, want, tree);
         let (immutable, mutable): (Vec<Drift>, Vec<Drift>) = drifts
@@ -146,10 +149,12 @@ impl Planner<'_> {
         }
         let acted = draft.accept(mutable);
         if !acted.is_empty() {
-            (basic.change)(draft, subject, name, want, tree, acted);
+            let want = draft.carry_left(basic.word, basic.kind, Cow::Borrowed(want));
+            (basic.change)(draft, subject, name, &want, tree, acted);
         }
         let tags = ownership::wanted(self.document(), want, name);
         basic.tagging.steps(draft, subject, &arn, "", &tags, &live_tags);
+        true
     }
 }
 

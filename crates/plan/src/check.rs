@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use evenkeel_model::Tree;
-use evenkeel_model::document::{Mode, refs};
+use evenkeel_model::document::refs;
 use evenkeel_model::key::{Subject, UnitKey};
 use evenkeel_model::shapes::{self, Op, Problem};
 
 use crate::ownership::{self, TAG_DOCUMENT};
+use crate::restraint::Restraint;
 use crate::service::deploys;
 use crate::{Because, Guard, Input, Need, Planned, Step, StepId, Unit};
 
@@ -129,10 +130,7 @@ fn recreates(input: &Input<'_>, key: &UnitKey, step: &Step) -> bool {
 }
 
 fn may_not_write(input: &Input<'_>, key: &UnitKey) -> bool {
-    let service = key.service().and_then(|k| input.document.services.get(k));
-    input.ceilings.mode == Mode::Observe
-        || input.document.settings.mode == Mode::Observe
-        || service.is_some_and(|s| s.suspend || s.mode == Mode::Observe)
+    Restraint::of(input, key).forbids()
 }
 
 /// True where a step changes something that is there and does not carry our document's tag.

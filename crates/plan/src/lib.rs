@@ -18,6 +18,7 @@ mod recreation;
 mod refs;
 mod replacement;
 mod report;
+mod restraint;
 mod rollout;
 mod rules;
 mod scaling;
@@ -40,7 +41,7 @@ use std::rc::Rc;
 
 use evenkeel_model::Tree;
 use evenkeel_model::document::{Document, Mode};
-use evenkeel_model::key::{Subject, UnitKey, arn_tail};
+use evenkeel_model::key::{ServiceKey, Subject, UnitKey, arn_tail};
 use evenkeel_model::memory::{Memory, Remembered};
 use evenkeel_model::orders::Orders;
 use evenkeel_model::path::Path;
@@ -55,7 +56,10 @@ use shifts::Shifts;
 
 pub use ownership::{TAG_DOCUMENT, TAG_HASH, TAG_KEY};
 pub use print::{plan_json, print};
-pub use report::{Drift, Held, Note, Owner, Refusal, Report, Rollout, State, UnitReport, WaitingOn};
+pub use report::{
+    Drift, Held, Lingering, Note, Owner, Paused, Refusal, Report, Rollout, State, UnitReport, WaitingOn,
+};
+pub use restraint::{TAG_PAUSE, paused_by_tag};
 pub use unit::stable;
 
 /// Everything a decision is made from.
@@ -112,6 +116,32 @@ pub struct Planned {
     pub remember: BTreeMap<UnitKey, Remembered>,
 }
 
+impl Planned {
+    /// The decisions about several documents as one. A unit that is in more than one of them is refused in each,
+    /// so that none has steps for it.
+    pub fn all(each: Vec<Planned>) -> Planned {
+        let mut each = each.into_iter();
+        let mut all = each.next().unwrap_or_default();
+        for other in each {
+            for (key, unit) in other.plan.units {
+                if !all.report.units.contains_key(&key) {
+                    all.plan.units.insert(key, unit);
+                }
+            }
+            for (key, unit) in other.remember {
+                if !all.report.units.contains_key(&key) {
+                    all.remember.insert(key, unit);
+                }
+            }
+            for (key, report) in other.report.units {
+                all.report.units.entry(key).or_insert(report);
+            }
+            all.plan.id = hash::plan_id(&all.plan);
+        }
+        all
+    }
+}
+
 /// What to do, by unit.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
@@ -128,7 +158,8 @@ pub struct Unit {
     pub steps: Vec<Step>,
     /// What the unit remembers of the document once all its steps are done.
     pub applied: BTreeMap<String, Tree>,
-    /// It has nothing to do, and what it would remember is what it remembers: `applied` is left empty.
+    /// It has nothing to do, what it would remember is what it remembers, and no run of it was cut off:
+    /// `applied` is left empty.
     remembered: bool,
     /// The value of `restart` that is applied with it.
     pub restart: Option<String>,
@@ -136,6 +167,10 @@ pub struct Unit {
     pub task_definition: Option<String>,
     /// The key of the deployment that the steps start, if they start one.
     pub deployment_key: Option<String>,
+    /// The service's primary deployment, as the plan saw it.
+    pub primary: Option<String>,
+    /// The value of `restart` for which the steps force a deployment, if they do.
+    pub restarts: Option<String>,
 }
 
 /// The name of a step, unique within its unit: the call and what it is about.
@@ -165,6 +200,9 @@ pub struct Step {
     pub because: Vec<Because>,
     /// What the subject must look like just before.
     pub guard: Guard,
+    /// What else is to be looked at just before, because a tag on it pauses the unit ([`paused_by_tag`]) and
+    /// the guard does not watch it.
+    pub watches: Option<Subject>,
 }
 
 /// A call with its whole input.
@@ -276,7 +314,8 @@ pub fn plan(input: &Input<'_>) -> Planned {
     let mut planner = Planner {
         input,
         planned: Planned::default(),
-        rolling: rollout::rolling(input),
+        quiet: Vec::new(),
+        rolling: None,
         rules: Rulebook {
             shifts: Shifts::of(input, &generations),
             replacements: Replacements::of(input, &generations),
@@ -290,11 +329,7 @@ pub fn plan(input: &Input<'_>) -> Planned {
     planner.load_balancers();
     planner.task_definitions();
     planner.services();
-    let mut planned = planner.planned;
-    let units = std::mem::take(&mut planned.plan.units);
-    let (changing, quiet): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        units.into_iter().partition(|(_, unit)| !unit.steps.is_empty());
-    planned.plan.units = changing;
+    let Planner { mut planned, quiet, .. } = planner;
     for finding in check::check(input, &planned) {
         let report = planned.report.units.entry(finding.unit.clone()).or_default();
         report.refused.push(Refusal::new(finding.message));
@@ -306,14 +341,37 @@ pub fn plan(input: &Input<'_>) -> Planned {
     for (key, unit) in &quiet {
         remember(input, &mut planned, key, unit);
     }
+    for (key, report) in &planned.report.units {
+        if let Some(since) = drift_since(input, key, report) {
+            let remembered =
+                planned.remember.entry(key.clone()).or_insert_with(|| input.memory.unit(key).clone());
+            remembered.drift_since = since;
+        }
+    }
     let cut_off = |k: &UnitKey| input.memory.unit(k).intent.is_some();
     let changing: Vec<(UnitKey, Unit)> =
         planned.plan.units.iter().filter(|(k, _)| cut_off(k)).map(|(k, u)| (k.clone(), u.clone())).collect();
-    for (key, unit) in quiet.iter().chain(changing.iter().map(|(k, u)| (k, u))) {
+    for (key, unit) in quiet.iter().chain(&changing) {
         close_intent(input, &mut planned, key, unit);
     }
     planned.plan.id = hash::plan_id(&planned.plan);
     planned
+}
+
+/// Since when what humans changed has been seen, where memory does not say so already. While something of the
+/// unit has not been seen, nothing is forgotten.
+fn drift_since(input: &Input<'_>, key: &UnitKey, report: &UnitReport) -> Option<BTreeMap<String, i64>> {
+    let before = &input.memory.unit(key).drift_since;
+    let lingers = |d: &&Drift| report.lingering.contains_key(&(d.part.clone(), d.path.clone()));
+    let mut since = BTreeMap::new();
+    for drift in report.drift.iter().filter(lingers) {
+        let known = report.lingering.get(&(drift.part.clone(), drift.path.clone()));
+        since.extend(known.map(|l| (hash::drift(drift), l.since)));
+    }
+    if report.waiting.iter().any(|w| matches!(w, WaitingOn::Seen(_))) {
+        since.extend(before.iter().map(|(hash, at)| (hash.clone(), *at)));
+    }
+    (since != *before).then_some(since)
 }
 
 /// Remembers a unit that is as the document wants it without our having written it: after memory was lost,
@@ -326,7 +384,7 @@ fn remember(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &Unit
         .is_some_and(|report| matches!(report.state, State::Synced | State::Rolling));
     let before = input.memory.unit(key);
     let observing = input.ceilings.mode == Mode::Observe || input.document.settings.mode == Mode::Observe;
-    if !settled || observing || unit.remembered || before.applied == unit.applied {
+    if !settled || observing || before.applied == unit.applied {
         return;
     }
     let remembered = planned.remember.entry(key.clone()).or_insert_with(|| before.clone());
@@ -367,8 +425,10 @@ fn close_intent(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &
 struct Planner<'a> {
     input: &'a Input<'a>,
     planned: Planned,
-    /// Services whose rollout is under way or begins with this plan.
-    rolling: usize,
+    /// Units without a step of which something may be to be remembered.
+    quiet: Vec<(UnitKey, Unit)>,
+    /// Services whose rollout is under way or begins with this plan; looked for where somebody asks.
+    rolling: Option<BTreeSet<ServiceKey>>,
     /// Target groups that are or were replaced.
     generations: Rc<Generations>,
     /// What is decided about listener rules before any unit is planned.
@@ -386,7 +446,11 @@ impl<'a> Planner<'a> {
 
     /// Takes in what was decided for one unit.
     fn put(&mut self, key: UnitKey, unit: Unit, report: UnitReport) {
-        self.planned.plan.units.insert(key.clone(), unit);
+        if !unit.steps.is_empty() {
+            self.planned.plan.units.insert(key.clone(), unit);
+        } else if !unit.remembered {
+            self.quiet.push((key.clone(), unit));
+        }
         self.planned.report.units.insert(key, report);
     }
 }

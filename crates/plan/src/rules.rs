@@ -154,7 +154,7 @@ fn rule(
             create.set("actions", shifts::settled(input.list_of("actions"), &[], one, other));
         }
         let missing = draft.missing(&part);
-        applied(draft, key, Some(priority), &input);
+        applied(draft, key, Some(priority), &lift::declared(Kind::Rule, input));
         if !missing {
             return None;
         }

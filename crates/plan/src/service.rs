@@ -11,7 +11,7 @@ use evenkeel_model::shapes::Op;
 use evenkeel_model::world::Seen;
 
 use crate::refs::Lookup;
-use crate::report::{Held, Owner, Refusal, State, WaitingOn};
+use crate::report::{Held, Owner, Refusal, WaitingOn};
 use crate::tagging::Tagging;
 use crate::task_definition::{self, Choice};
 use crate::turn::ordered;
@@ -56,8 +56,15 @@ impl Wanted<'_> {
 impl Planner<'_> {
     pub(crate) fn services(&mut self) {
         let document = self.document();
-        // Dependencies first, so that it is known whether they have steps; the plan itself is sorted.
-        for key in ordered(document) {
+        // Those without a task first, because they wait for nobody; then dependencies before what depends on
+        // them, so that it is known whether they have steps. The plan itself is sorted.
+        let world = self.world();
+        let idle = |key: &&ServiceKey| {
+            world.tree(&Subject::Service((*key).clone())).is_some_and(|t| t.int("runningCount") == Some(0))
+        };
+        let (first, then): (Vec<&ServiceKey>, Vec<&ServiceKey>) =
+            ordered(document).into_iter().partition(idle);
+        for key in first.into_iter().chain(then) {
             if let Some(service) = document.services.get(key) {
                 self.service(key, service);
             }
@@ -67,9 +74,6 @@ impl Planner<'_> {
     fn service(&mut self, key: &ServiceKey, service: &Service) {
         let document = self.document();
         let mut draft = Draft::new(self.input, UnitKey::Service(key.clone()));
-        if service.suspend {
-            draft.report.state = State::Suspended;
-        }
         let generations = self.generations.clone();
         let lookup = Lookup { document, world: self.world(), generations: &generations, service: Some(key) };
         let (task, mut waits) = lookup.resolve(&service.task_definition);
@@ -89,10 +93,6 @@ impl Planner<'_> {
                 }
                 Some(_) => self.create(&mut draft, &wanted, lookup),
             }
-        }
-        if service.suspend {
-            draft.unit.steps.clear();
-            draft.report.drift.iter_mut().for_each(|d| d.acted_on = false);
         }
         let (key, unit, report) = draft.finish();
         self.put(key, unit, report);
@@ -144,9 +144,10 @@ impl Planner<'_> {
         let rules =
             listener_rules::steps(draft, lookup, &self.rules, &wanted.service.rules, &wanted.service.item);
         let attached = attached(draft, lookup, &wanted.service.input, &rules);
-        let blocked = needs.iter().chain(&attached).any(|n| matches!(n, Need::Observed(_)));
+        let waits = |n: &Need| matches!(n, Need::Observed(_));
+        let blocked = draft.stands_still() || needs.iter().chain(&attached).any(waits);
         if owner == Owner::Document {
-            needs.extend(self.turn(blocked));
+            needs.extend(self.turn(key, blocked));
         }
         // Nothing is registered, and no traffic sent its way, for a service whose turn it is not yet.
         for step in &mut draft.unit.steps {
@@ -193,10 +194,11 @@ impl Planner<'_> {
         let arn = live.str("serviceArn").unwrap_or_default();
         let live_tags = ownership::tags(live);
         let known = !draft.memory().applied.is_empty();
-        let command = Tagging::Ecs.adopt_command(document, arn, &wanted.service.item);
-        if let Err(refusal) =
-            ownership::ours(document, &live_tags, &format!("service {key}"), known, &command)
-        {
+        let words = || {
+            let adopt = Tagging::Ecs.adopt_command(document, arn, &wanted.service.item);
+            (format!("service {key}"), adopt)
+        };
+        if let Err(refusal) = ownership::ours(document, &live_tags, known, words) {
             draft.refuse(refusal);
             return;
         }
@@ -259,8 +261,11 @@ impl Planner<'_> {
         let reason = rollout::rolled_back(live).filter(|_| forgotten)?;
         let arn = live.str("taskDefinition")?;
         let current = self.world().tree(&Subject::TaskDefinition(arn.to_owned()))?;
-        (!task_definition::has_content(memory, &wanted.task, arn, current))
-            .then(|| HeldDeployment { key: wanted.deployment_key(), reason: reason.to_owned() })
+        (!task_definition::has_content(memory, &wanted.task, arn, current)).then(|| HeldDeployment {
+            key: wanted.deployment_key(),
+            reason: reason.to_owned(),
+            ..HeldDeployment::default()
+        })
     }
 
     /// Notes a deployment that failed, and says whether the wanted one is it.

@@ -18,6 +18,7 @@ mod ownership;
 mod priorities;
 mod replacement;
 mod rest;
+mod restraint;
 mod rollouts;
 mod scaling;
 mod shifts;

@@ -5,19 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use evenkeel_diff::{FieldDiff, Kind, compare, compare_described, lift, ordered, put};
 use evenkeel_model::Tree;
-use evenkeel_model::document::{Ignore, Mode};
+use evenkeel_model::document::{Heal, Ignore};
 use evenkeel_model::key::{Subject, UnitKey};
 use evenkeel_model::memory::Remembered;
 use evenkeel_model::path::Path;
 use evenkeel_model::shapes::Op;
 use evenkeel_model::world::{Seen, World};
 
-use crate::report::{Drift, Note, Owner, Refusal, UnitReport, WaitingOn};
+use crate::report::{Drift, Lingering, Note, Owner, Refusal, State, UnitReport, WaitingOn};
+use crate::restraint::{self, Restraint};
 use crate::{Action, Because, Fill, Guard, Input, Need, Step, StepId, Unit, hash, ownership, priorities};
 
 /// A unit and its report in the making.
 pub(crate) struct Draft<'a> {
     input: &'a Input<'a>,
+    memory: &'a Remembered,
     pub key: UnitKey,
     pub unit: Unit,
     pub report: UnitReport,
@@ -25,7 +27,7 @@ pub(crate) struct Draft<'a> {
     /// fleet at rest copies nothing.
     applied: BTreeMap<String, Option<Tree>>,
     ignores: &'a [Ignore],
-    mode: Mode,
+    pub restraint: Restraint,
 }
 
 /// Seconds until the next try after so many failures in a row: 10, 20, 40, … at most ten minutes.
@@ -35,16 +37,16 @@ fn back_off(failures: u32) -> i64 {
 
 impl<'a> Draft<'a> {
     pub fn new(input: &'a Input<'a>, key: UnitKey) -> Self {
-        let mode = input.ceilings.mode.min(input.document.settings.mode);
-        let service = key.service().and_then(|k| input.document.services.get(k));
-        let mode = service.map_or(mode, |s| mode.min(s.mode));
-        let ignores = service.map_or(&[][..], |s| &s.ignore);
-        let (unit, report) = (Unit::default(), UnitReport::default());
-        Draft { input, key, unit, report, applied: BTreeMap::new(), ignores, mode }
+        let ignores = restraint::service_of(input.document, &key).map_or(&[][..], |s| &s.ignore);
+        let restraint = Restraint::of(input, &key);
+        let mut report = UnitReport { paused: restraint.paused.clone(), ..UnitReport::default() };
+        report.notes.extend(restraint.warning.clone().map(Note));
+        let (unit, memory) = (Unit::default(), input.memory.unit(&key));
+        Draft { input, memory, key, unit, report, applied: BTreeMap::new(), ignores, restraint }
     }
 
     pub fn memory(&self) -> &'a Remembered {
-        self.input.memory.unit(&self.key)
+        self.memory
     }
 
     pub fn world(&self) -> &'a World {
@@ -53,8 +55,7 @@ impl<'a> Draft<'a> {
 
     /// True where the unit may be written at all.
     pub fn writes(&self) -> bool {
-        let service = self.key.service().and_then(|k| self.input.document.services.get(k));
-        self.mode != Mode::Observe && !service.is_some_and(|s| s.suspend)
+        !self.restraint.forbids()
     }
 
     pub fn wait(&mut self, on: WaitingOn) {
@@ -158,19 +159,76 @@ impl<'a> Draft<'a> {
             .collect()
     }
 
-    /// Takes differences in and returns those that are to be acted on: a human's only where healing is
-    /// on.
-    pub fn accept(&mut self, drifts: Vec<Drift>) -> Vec<Drift> {
-        let heal = self.input.document.settings.heal;
-        let mut acted = Vec::new();
-        for mut drift in drifts {
-            drift.acted_on &= heal || drift.owner != Owner::Human;
-            if drift.acted_on {
-                acted.push(drift.clone());
-            }
-            self.report.drift.push(drift);
+    /// Leaves the differences that are not to be acted on now: the document's outside its maintenance windows,
+    /// a human's while healing is off or still waits.
+    pub fn leave(&self, drifts: &mut [Drift]) {
+        let closed = self.restraint.closed.as_ref();
+        let holds = closed.is_some_and(|c| c.holds_drift);
+        for drift in drifts.iter_mut() {
+            drift.acted_on &= match drift.owner {
+                Owner::Document => closed.is_none(),
+                Owner::Human => !holds && self.heals_in(drift) == Some(0),
+                Owner::Autoscaler | Owner::Rollout | Owner::Aws => true,
+            };
         }
-        acted
+    }
+
+    /// True where the document's changes may be made now; notes the wait for a window where they may not.
+    pub fn is_open(&mut self) -> bool {
+        match &self.restraint.closed {
+            None => true,
+            Some(closed) => {
+                self.wait(WaitingOn::Window(closed.opens.clone()));
+                false
+            }
+        }
+    }
+
+    /// Takes differences in and returns those that are to be acted on.
+    pub fn accept(&mut self, mut drifts: Vec<Drift>) -> Vec<Drift> {
+        self.leave(&mut drifts);
+        if let Some(closed) = &self.restraint.closed {
+            let waits = |d: &Drift| {
+                !d.acted_on && (d.owner == Owner::Document || closed.holds_drift && d.owner == Owner::Human)
+            };
+            if drifts.iter().any(waits) {
+                self.wait(WaitingOn::Window(closed.opens.clone()));
+            }
+        }
+        self.report.drift.extend(drifts.iter().cloned());
+        drifts.retain(|d| d.acted_on);
+        drifts
+    }
+
+    /// When a human's change was seen first.
+    fn since(&self, drift: &Drift) -> i64 {
+        let known = &self.memory().drift_since;
+        let since = if known.is_empty() { None } else { known.get(&hash::drift(drift)).copied() };
+        since.unwrap_or(self.input.clock)
+    }
+
+    /// In how many seconds a human's change is undone; `None` for never.
+    fn heals_in(&self, drift: &Drift) -> Option<i64> {
+        match self.restraint.heal {
+            Heal::On => Some(0),
+            Heal::Off => None,
+            Heal::After(seconds) => Some((self.since(drift) + seconds - self.input.clock).max(0)),
+        }
+    }
+
+    /// What is wanted of a part with the live values wherever a difference in it is left for now, so that a
+    /// write that sends what is around it does not undo it.
+    pub fn carry_left<'t>(&self, part: &str, kind: Kind, want: Cow<'t, Tree>) -> Cow<'t, Tree> {
+        let left = |d: &&Drift| d.part == part && !d.acted_on && !d.path.is_root();
+        let mut left = self.report.drift.iter().filter(left).peekable();
+        if left.peek().is_none() {
+            return want;
+        }
+        let mut carried = want.into_owned();
+        for drift in left {
+            put(kind, &mut carried, &drift.path, drift.live.clone());
+        }
+        Cow::Owned(carried)
     }
 
     /// Takes a difference in that nothing can be done about, and says so.
@@ -225,34 +283,36 @@ impl<'a> Draft<'a> {
             needs: Vec::new(),
             because: Vec::new(),
             guard: Guard::Absent,
+            watches: None,
         });
         let last = self.unit.steps.len() - 1;
         &mut self.unit.steps[last]
     }
 
-    /// True where the last try failed so recently that the next has to wait; drops the steps then.
-    fn backs_off(&mut self) -> bool {
+    /// The last failure and the seconds for which the next try has to wait after it.
+    fn backs_off(&self) -> Option<WaitingOn> {
         let memory = self.memory();
-        let (Some(at), Some(failure)) = (memory.failed_at, memory.failure.clone()) else {
-            return false;
-        };
-        if memory.failures == 0 || memory.failed_version.as_deref() != Some(self.input.version) {
-            return false;
-        }
+        let (at, failure) = memory.failed_at.zip(memory.failure.clone())?;
         let seconds = at + back_off(memory.failures) - self.input.clock;
-        if seconds <= 0 || self.unit.steps.is_empty() {
-            return false;
-        }
-        self.wait(WaitingOn::BackOff { failure, seconds });
-        self.unit.steps.clear();
-        true
+        let this_version = memory.failed_version.as_deref() == Some(self.input.version);
+        (memory.failures > 0 && this_version && seconds > 0)
+            .then_some(WaitingOn::BackOff { failure, seconds })
+    }
+
+    /// True where no step of the unit is begun now, whatever it has to do.
+    pub fn stands_still(&self) -> bool {
+        self.restraint.forbids() || self.backs_off().is_some()
     }
 
     pub fn finish(mut self) -> (UnitKey, Unit, UnitReport) {
-        self.backs_off();
+        if let Some(wait) = self.backs_off().filter(|_| !self.unit.steps.is_empty()) {
+            self.wait(wait);
+            self.unit.steps.clear();
+        }
         arrange(&mut self.unit.steps);
         self.guard();
-        self.observe_only();
+        self.restrain();
+        self.linger();
         for step in &self.unit.steps {
             for need in &step.needs {
                 if let Need::Observed(on) = need
@@ -268,6 +328,7 @@ impl<'a> Draft<'a> {
 
     /// Gives every step its guard, now that their order is settled.
     fn guard(&mut self) {
+        let tagged = restraint::tagged(&self.key).filter(|t| self.input.world.tree(t).is_some());
         let mut guarded: Vec<Step> = Vec::with_capacity(self.unit.steps.len());
         for mut step in std::mem::take(&mut self.unit.steps) {
             let left_by =
@@ -280,27 +341,54 @@ impl<'a> Draft<'a> {
                 }
                 (None, _) => Guard::Absent,
             };
+            let watched =
+                tagged.as_ref().filter(|t| !matches!(step.guard, Guard::AsPlanned(_)) || **t != step.subject);
+            step.watches = watched.cloned();
             guarded.push(step);
         }
         self.unit.steps = guarded;
     }
 
-    /// Where nothing may be written the steps are shown, and not one of them is ready.
-    fn observe_only(&mut self) {
-        if self.mode != Mode::Observe {
+    /// Where nothing may be written the steps are shown, and not one of them is ready; where the document says
+    /// that this is nobody's business, there are none.
+    fn restrain(&mut self) {
+        if !self.restraint.forbids() {
             return;
         }
-        if let Some(first) = self.unit.steps.first_mut() {
-            first.needs([Need::Observed(WaitingOn::Observing)]);
-        }
         self.report.drift.iter_mut().for_each(|d| d.acted_on = false);
+        if self.restraint.suspended {
+            self.report.state = State::Suspended;
+            self.unit.steps.clear();
+        }
+        let paused = self.restraint.paused.clone().map(WaitingOn::Paused);
+        let observing = self.restraint.observing.then_some(WaitingOn::Observing);
+        if let Some(first) = self.unit.steps.first_mut() {
+            first.needs(observing.into_iter().chain(paused.clone()).map(Need::Observed));
+        }
+        if let Some(paused) = paused {
+            self.wait(paused);
+        }
+    }
+
+    /// Notes what a human changed and is left for now. In mode observe nothing is remembered, so nothing is
+    /// known of how long it has been there.
+    fn linger(&mut self) {
+        if self.restraint.observing {
+            return;
+        }
+        let left = |d: &&Drift| d.owner == Owner::Human && !d.acted_on;
+        let lingering = self.report.drift.iter().filter(left).map(|drift| {
+            let heals_in = self.heals_in(drift).filter(|seconds| *seconds > 0);
+            ((drift.part.clone(), drift.path.clone()), Lingering { since: self.since(drift), heals_in })
+        });
+        self.report.lingering = lingering.collect();
     }
 
     /// What the unit remembers once its steps are done; for one at rest, that it is what it was.
     fn take_what_is_applied(&mut self) {
-        let before = &self.input.memory.unit(&self.key).applied;
+        let before = &self.memory.applied;
         let same = self.applied.len() == before.len() && self.applied.values().all(Option::is_none);
-        self.unit.remembered = same && self.unit.steps.is_empty();
+        self.unit.remembered = same && self.unit.steps.is_empty() && self.memory.intent.is_none();
         if self.unit.remembered {
             return;
         }
@@ -314,7 +402,7 @@ impl<'a> Draft<'a> {
 
     /// What a run of these steps leaves undone is not remembered as applied: what was before stays.
     fn keep_what_was_applied(&mut self) {
-        let before = &self.input.memory.unit(&self.key).applied;
+        let before = &self.memory.applied;
         let undone = |d: &&Drift| !d.acted_on && matches!(d.owner, Owner::Document | Owner::Rollout);
         let parts: BTreeSet<String> =
             self.report.drift.iter().filter(undone).map(|d| d.part.clone()).collect();
@@ -557,6 +645,7 @@ mod tests {
             needs: Vec::new(),
             because: Vec::new(),
             guard: Guard::Absent,
+            watches: None,
         };
         let before = rules(&[("a", "1", "/a"), ("b", "2", "/b")]);
         let other = rules(&[("a", "1", "/a"), ("b", "3", "/x"), ("c", "4", "/c")]);

@@ -30,7 +30,7 @@ async fn health_is_about_the_process_and_readiness_about_what_is_known() {
 async fn the_status_has_each_unit_with_its_reasons() {
     let server = Server::start(status()).await;
     let json = server.get("/v1/status").await.json();
-    assert_eq!(json["document"]["name"], "web");
+    assert_eq!(json["documents"][0]["name"], "web");
     assert_eq!(json["settled"], false);
     assert_eq!(json["lease"]["state"], "ours");
     let unit = |key: &str| {
@@ -61,19 +61,20 @@ async fn a_fault_is_shown_with_line_pointer_and_hint() {
         Diagnostic::error("unknown-member", Path::of(["services", "api", "desired"]), "no such member")
             .with_hint("did you mean desiredCount?");
     found.at = Some(Position { line: 7, column: 3, offset: 90, length: 9 });
-    faulty.fault = Some(Fault {
+    faulty.faults = vec![Fault {
+        source: "s3://bucket/web.json".into(),
         version: Some("4".into()),
         message: "line 7: no such member".into(),
         diagnostics: vec![found],
-    });
+    }];
     let server = Server::start(faulty).await;
     let json = server.get("/v1/status").await.json();
-    let expected = serde_json::json!({"version": "4", "message": "line 7: no such member", "diagnostics": [{
+    let expected = serde_json::json!({"source": "s3://bucket/web.json", "version": "4", "message": "line 7: no such member", "diagnostics": [{
         "severity": "error", "code": "unknown-member", "line": 7, "column": 3,
         "pointer": "/services/api/desired", "message": "no such member",
         "hint": "did you mean desiredCount?"}]});
-    assert_eq!(json["fault"], expected);
-    assert_eq!(json["document"]["version"], "3HL4kqtJ");
+    assert_eq!(json["faults"], serde_json::json!([expected]));
+    assert_eq!(json["documents"][0]["version"], "3HL4kqtJ");
     let text = server.get("/metrics").await.body;
     assert!(text.contains("\nevenkeel_document_errors 1\n"), "{text}");
 }
@@ -189,4 +190,46 @@ async fn what_is_not_there_cannot_be_written_or_is_too_large_is_refused_in_json(
     let large = server.send("POST /v1/status HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000").await;
     assert_eq!(large.status, 413);
     assert_eq!(large.header("x-content-type-options"), "nosniff");
+}
+
+#[tokio::test]
+async fn orders_need_the_token_and_something_to_be_about() {
+    let closed = Server::start(status()).await;
+    let post = |path: &str, header: &str| {
+        format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n{header}")
+    };
+    let none = closed.send(&post("/v1/reconcile", "Authorization: Bearer any-token-at-all")).await;
+    assert_eq!(none.status, 403);
+    assert!(none.body.contains("EVENKEEL_API_TOKEN"), "{}", none.body);
+
+    let token = "correct-horse-battery";
+    let server = Server::with_token(status(), Some(token.to_owned())).await;
+    for wrong in
+        ["Accept: */*", "Authorization: Bearer correct-horse", "Authorization: Basic correct-horse-battery"]
+    {
+        let refused = server.send(&post("/v1/reconcile", wrong)).await;
+        assert_eq!((refused.status, refused.header("www-authenticate")), (401, "Bearer"), "{wrong}");
+    }
+    let bearer = format!("authorization: bearer {token}");
+    let answers = [
+        ("/v1/reconcile", 202, "accepted"),
+        ("/v1/services/main/nothing/pause", 404, "no service main/nothing"),
+        ("/v1/services/main/api/release", 409, "no deployment of main/api is held"),
+        ("/v1/services/main/api/stop", 404, "pause, resume or release"),
+        ("/v1/plans/%2e%2e/approve", 400, "no id of a plan"),
+        ("/v1/hooks/h/maybe", 404, "continue or rollback"),
+    ];
+    for (path, code, says) in answers {
+        let answer = server.send(&post(path, &bearer)).await;
+        assert_eq!(answer.status, code, "{path}: {}", answer.body);
+        assert!(answer.body.contains(says), "{path}: {}", answer.body);
+    }
+    let read = server.get("/v1/reconcile").await;
+    assert_eq!(read.status, 405);
+    let body = r#"{"for": "3 weeks"}"#;
+    let head = format!("Host: x\r\n{bearer}\r\nContent-Length: {}", body.len());
+    let path = "/v1/services/main/api/pause";
+    let long = server.send_with(&format!("POST {path} HTTP/1.1\r\n{head}"), body).await;
+    assert_eq!(long.status, 400);
+    assert!(long.body.contains("from 1m to 24h"), "{}", long.body);
 }

@@ -1,10 +1,12 @@
 //! From what was written to what AWS takes: one walk that gives every value of an AWS shape its canonical
 //! form and reports all that does not fit.
 
+use super::answers::Shown;
+use super::behaviour;
 use super::schema::{ALLOW_UNKNOWN, Aws, Entry, Field};
 use crate::diagnostic::Diagnostic;
 use crate::path::Path;
-use crate::shapes::{self, Kind, Problem, ShapeId};
+use crate::shapes::{self, Kind, Op, Problem, ShapeId};
 use crate::text::{is_placeholder, looks_like_template};
 use crate::tree::{MASKED, Map, Name, Tree};
 
@@ -28,12 +30,12 @@ const EMPTY_IS_ABSENT: [&str; 8] = [
 /// What stands beside the thing itself in answers, whatever the operation.
 const BESIDE_ANSWERS: [&str; 4] = ["failures", "nextToken", "nextMarker", "responseMetadata"];
 
-/// A part of the document that was pasted in an envelope.
+/// A part of the document that was pasted elsewhere, as in an envelope.
 pub(super) struct Moved {
     /// Where it stands now.
     pub now: Path,
-    /// What lay between there and the part, from the outside.
-    pub through: Vec<String>,
+    /// Where it stands in the text.
+    pub was: Path,
 }
 
 /// A step of the way down: no text is made of it before something is found.
@@ -64,7 +66,7 @@ pub(super) struct Walk<'o> {
     other_language: bool,
     /// The nulls of one AWS shape: the first, and how many.
     nulls: Option<(Path, usize)>,
-    /// Parts that were taken out of envelopes.
+    /// Parts that were taken out of envelopes, and from where answers show them.
     pub moved: Vec<Moved>,
 }
 
@@ -135,7 +137,7 @@ impl<'o> Walk<'o> {
                     Tree::Null
                 }
             },
-            (Field::Word(words), Tree::Str(text)) => {
+            (Field::Word(words) | Field::WordOr(words, _), Tree::Str(text)) => {
                 if !words.contains(&&*text) {
                     let near = shapes::nearest(&text, words.iter().copied());
                     self.not_in_enum(&text, words, near);
@@ -143,8 +145,19 @@ impl<'o> Walk<'o> {
                 Tree::Str(text)
             }
             // YAML's and people's own on and off.
-            (Field::Word(words), Tree::Bool(b)) if words.contains(&"on") => {
+            (Field::Word(words) | Field::WordOr(words, _), Tree::Bool(b)) if words.contains(&"on") => {
                 Tree::from(if b { "on" } else { "off" })
+            }
+            (Field::WordOr(_, entries), Tree::Map(map)) => self.object(entries, map),
+            (Field::Duration, Tree::Str(text)) => {
+                if behaviour::seconds(&text).is_none() {
+                    let wrong = "this is no length of time from a second to thirty days";
+                    self.out.push(
+                        Diagnostic::error("bad-duration", self.path(), wrong)
+                            .with_hint("for example `10m` or `1h 30m`"),
+                    );
+                }
+                Tree::Str(text)
             }
             (Field::Texts, Tree::List(items)) => self.list(items, |walk, item| match item {
                 Tree::Null => walk.error("wrong-type", "a string belongs here, not null"),
@@ -174,9 +187,25 @@ impl<'o> Walk<'o> {
                     Field::Text => self.wrong("a string", &tree),
                     Field::Flag => self.wrong("true or false", &tree),
                     Field::Word(words) => self.wrong(&format!("one of {}", words.join(", ")), &tree),
+                    Field::WordOr(words, _) => {
+                        self.wrong(&format!("one of {}, or an object", words.join(", ")), &tree)
+                    }
+                    Field::Duration => self.wrong("a length of time such as `10m`", &tree),
                     Field::Texts => self.wrong("a list of strings", &tree),
                     Field::TextMap => self.wrong("an object of strings", &tree),
                     Field::List(_) => self.wrong("a list", &tree),
+                    Field::Aws(aws)
+                        if aws.op == Op::EcsRegisterTaskDefinition && !tree.items().is_empty() =>
+                    {
+                        let d = Diagnostic::error(
+                            "wrong-type",
+                            self.path(),
+                            "an object belongs here, not a list",
+                        );
+                        self.out.push(
+                            d.with_hint("a list of containers is written `{\"containerDefinitions\": […]}`"),
+                        );
+                    }
                     _ => self.wrong("an object", &tree),
                 }
                 Tree::Null
@@ -272,7 +301,8 @@ impl<'o> Walk<'o> {
 
     /// Warns of what looks like a template that nobody rendered. True where it does.
     fn template(&mut self, text: &str) -> bool {
-        if !text.bytes().any(|b| matches!(b, b'{' | b'<' | b'$')) {
+        // Every byte is looked at, many at once: hardly any text has one of these.
+        if !text.bytes().fold(false, |found, b| found | matches!(b, b'{' | b'<' | b'$')) {
             return false;
         }
         let found = if self.other_language { is_placeholder(text) } else { looks_like_template(text) };
@@ -289,30 +319,28 @@ impl<'o> Walk<'o> {
     /// An AWS shape at its root: ours beside AWS's members, pasted descriptions, then AWS's own members.
     fn aws(&mut self, aws: &'static Aws, map: Map) -> Tree {
         let unwrapped = self.moved.len();
-        let Some(map) = self.unwrapped(aws, map) else { return Tree::Null };
+        let Some(mut map) = self.unwrapped(aws, map) else { return Tree::Null };
+        self.brought(aws, &mut map);
         self.nulls = None;
         let described = aws.description();
         let input = aws.op.input();
         let only_answered =
-            |name: &Name| input.member(name).is_none() && described.is_some_and(|d| d.member(name).is_some());
+            |name: &Name| input.named(name).is_none() && described.is_some_and(|d| d.named(name).is_some());
         let pasted = self.moved.len() > unwrapped || map.names().any(only_answered);
-        let mut given = Vec::with_capacity(map.len());
-        for (name, value) in map {
+        let kept = map.into_iter().filter_map(|(name, value)| {
             // What AWS knows too is ours where it is an object.
-            let ours = input.member(&name).is_none() || matches!(value, Tree::Map(_));
+            let ours = input.named(&name).is_none() || matches!(value, Tree::Map(_));
             if let Some(entry) = aws.plus.iter().find(|e| ours && e.name == &*name) {
                 let outer = self.nulls.take();
                 let value = self.below(&name, |walk| walk.field(&entry.field, value));
                 self.nulls = outer;
-                if value != Tree::Null {
-                    given.push((name, value));
-                }
-                continue;
+                return (value != Tree::Null).then_some((name, value));
             }
             let renamed = aws.renamed.iter().find(|(theirs, _)| same_member(theirs, &name));
             let name = renamed.map_or(name, |(_, ours)| Name::from(*ours));
-            self.member(input, described, Some(aws), name, value, !aws.whole, &mut given);
-        }
+            self.member(input, described, Some(aws), name, value, !aws.whole)
+        });
+        let given = kept.collect();
         if let Some((first, count)) = self.nulls.take() {
             let message = match count {
                 1 => "null is taken as absent".to_owned(),
@@ -394,13 +422,27 @@ impl<'o> Walk<'o> {
         }
         let message =
             format!("what `{name}` holds is taken: this looks like an answer of {}", aws.described.0);
-        self.out.push(Diagnostic::note("envelope", self.path().join(&Path::of(&through)), message).at_key());
-        self.moved.push(Moved { now: self.path(), through });
+        let was = self.path().join(&Path::of(&through));
+        self.out.push(Diagnostic::note("envelope", was.clone(), message).at_key());
+        self.moved.push(Moved { now: self.path(), was });
         Some(inner)
     }
 
-    /// One member of a structure, put into `given` in canonical form where it is to be kept.
-    #[allow(clippy::too_many_arguments)]
+    /// Brings what an answer shows elsewhere to where the call has it.
+    fn brought(&mut self, aws: &'static Aws, map: &mut Map) {
+        let here = self.path();
+        let whole = self.moved.last().filter(|m| m.now == here).map_or(&here, |m| &m.was).clone();
+        for Shown { member, value, at } in (aws.shown)(map) {
+            let was = whole.join(&Path::of(at));
+            let now = here.child(member);
+            let message = format!("`{member}` is taken from where AWS's answers show it");
+            self.out.push(Diagnostic::note("shown-elsewhere", now.clone(), message).at_key());
+            self.moved.push(Moved { now, was });
+            map.insert(member, value);
+        }
+    }
+
+    /// One member of a structure, in canonical form where it is to be kept.
     fn member(
         &mut self,
         shape: ShapeId,
@@ -409,37 +451,36 @@ impl<'o> Walk<'o> {
         name: Name,
         value: Tree,
         fragment: bool,
-        given: &mut Vec<(Name, Tree)>,
-    ) {
-        let answered = described.and_then(|d| d.member(&name));
-        let Some(member) = shape.member(&name) else {
+    ) -> Option<(Name, Tree)> {
+        let answered = described.and_then(|d| d.named(&name));
+        let Some(member) = shape.named(&name) else {
             if answered.is_some() {
                 self.dropped(&name, "only AWS's answers have it");
             } else if self.allow_unknown {
                 let message = format!("`{name}` is unknown here and passes through as it is");
                 self.out.push(Diagnostic::note("passed-through", self.path().child(&name), message).at_key());
-                given.push((name, value));
+                return Some((name, value));
             } else if value != Tree::Null {
                 let ours = aws.into_iter().flat_map(|a| a.plus.iter().map(|e| e.name));
                 let known = shape.members().iter().map(|m| m.name).chain(ours);
                 self.unknown(&name, shapes::nearest(&name, known), true);
             }
-            return;
+            return None;
         };
         if value == Tree::Null {
             let first = self.nulls.take();
             let (at, count) = first.unwrap_or_else(|| (self.path().child(&name), 0));
             self.nulls = Some((at, count + 1));
-            return;
+            return None;
         }
         if aws.is_some_and(|a| a.without.contains(&member.name)) {
             self.dropped(&name, "it follows from where this stands in the document");
-            return;
+            return None;
         }
         if is_empty_text(&value) && !member.required && empty_is_absent(member.name, member.shape) {
             let message = "empty text is taken as absent, as AWS does here";
             self.out.push(Diagnostic::note("empty", self.path().child(&name), message));
-            return;
+            return None;
         }
         let (masked, other_language) = (self.masked, self.other_language);
         self.masked |= MASKED.contains(&member.name);
@@ -448,7 +489,7 @@ impl<'o> Walk<'o> {
         let value = self.below(&name, |walk| walk.value(member.shape, described, value, fragment));
         (self.masked, self.other_language) = (masked, other_language);
         let name = if *name == *member.name { name } else { member.name.into() };
-        given.push((name, value));
+        Some((name, value))
     }
 
     /// A structure of what was given, once it is known whether all that is required is there.
@@ -484,10 +525,9 @@ impl<'o> Walk<'o> {
     fn value(&mut self, shape: ShapeId, described: Option<ShapeId>, tree: Tree, fragment: bool) -> Tree {
         match (shape.kind(), tree) {
             (Kind::Structure { .. }, Tree::Map(map)) => {
-                let mut given = Vec::with_capacity(map.len());
-                for (name, value) in map {
-                    self.member(shape, described, None, name, value, fragment, &mut given);
-                }
+                let members = map.into_iter();
+                let kept = members.filter_map(|(n, v)| self.member(shape, described, None, n, v, fragment));
+                let given = kept.collect();
                 self.finish(shape, None, fragment, given)
             }
             (Kind::List { item, .. }, Tree::List(items)) => {
@@ -505,8 +545,7 @@ impl<'o> Walk<'o> {
                 items
             }
             (Kind::Map { key, value: item, .. }, Tree::Map(map)) => {
-                let mut given = Vec::with_capacity(map.len());
-                for (name, value) in map {
+                let kept = map.into_iter().filter_map(|(name, value)| {
                     let value = self.below(&name, |walk| {
                         shapes::check_text(&name, key, &mut |problem| walk.problem(problem, true));
                         match value {
@@ -519,11 +558,12 @@ impl<'o> Walk<'o> {
                             let (at, count) =
                                 self.nulls.take().unwrap_or_else(|| (self.path().child(&name), 0));
                             self.nulls = Some((at, count + 1));
+                            None
                         }
-                        value => given.push((name, value)),
+                        value => Some((name, value)),
                     }
-                }
-                let map = Tree::Map(given.into_iter().collect());
+                });
+                let map = Tree::Map(kept.collect());
                 self.fits(&map, shape);
                 map
             }

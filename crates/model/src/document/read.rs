@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::behaviour;
 use super::conform::{self, Moved, Walk};
 use super::refs::{self, Malformed};
 use super::schema;
 use super::semantics;
-use super::{
-    Document, Ignore, Listener, LoadBalancer, Mode, Priority, Rule, Scaling, Service, Settings, TargetGroup,
-};
+use super::{Document, Ignore, Listener, LoadBalancer, Priority, Rule, Scaling, Service, TargetGroup};
 use crate::diagnostic::{self, Diagnostic};
 use crate::key::ServiceKey;
 use crate::path::Path;
@@ -42,13 +41,12 @@ fn place(marks: &Marks, moved: &[Moved], diagnostics: &mut [Diagnostic]) {
     let Ok(Parsed { tree, .. }) = text::parse(text.source().as_bytes(), Some(text.format())) else { return };
     let mut places = marks.places(&tree);
     for d in diagnostics.iter_mut().filter(|d| d.at.is_none()) {
-        // What was taken out of an envelope stands in the text where it was.
-        let via = moved.iter().find(|m| d.path.starts_with(&m.now) && d.code != "envelope");
-        d.at = match via {
+        // What was taken out of an envelope stands in the text where it was: the innermost counts.
+        let within = moved.iter().filter(|m| d.path.starts_with(&m.now) && d.code != "envelope");
+        d.at = match within.max_by_key(|m| m.now.segments().len()) {
             Some(via) => {
                 let rest = d.path.segments().skip(via.now.segments().len());
-                let place = via.now.segments().chain(via.through.iter().map(String::as_str)).chain(rest);
-                places.locate(&Path::of(place), d.key)
+                places.locate(&Path::of(via.was.segments().chain(rest)), d.key)
             }
             None => places.locate(&d.path, d.key),
         };
@@ -66,13 +64,6 @@ fn text_map(tree: Option<&Tree>) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn mode(tree: &Tree) -> Mode {
-    match tree.str("mode") {
-        Some("observe") => Mode::Observe,
-        _ => Mode::Enforce,
-    }
-}
-
 fn build(mut tree: Tree, out: &mut Vec<Diagnostic>) -> Document {
     let services = tree.take("services").unwrap_or_default();
     let tree = &tree;
@@ -82,15 +73,7 @@ fn build(mut tree: Tree, out: &mut Vec<Diagnostic>) -> Document {
         account: string(tree, "account"),
         region: string(tree, "region"),
         tags: text_map(tree.get("tags")),
-        settings: Settings {
-            mode: mode(&settings),
-            heal: settings.str("heal") != Some("off"),
-            max_concurrent_rollouts: settings
-                .pointer("rollouts/maxConcurrent")
-                .and_then(Tree::as_int)
-                .and_then(|n| usize::try_from(n).ok())
-                .unwrap_or(Settings::default().max_concurrent_rollouts),
-        },
+        settings: behaviour::settings(&settings, &Path::of(["settings"]), out),
         services: BTreeMap::new(),
         target_groups: BTreeMap::new(),
         load_balancers: BTreeMap::new(),
@@ -102,7 +85,7 @@ fn build(mut tree: Tree, out: &mut Vec<Diagnostic>) -> Document {
     };
     let path = Path::root();
     for (item, group) in section(tree, "targetGroups") {
-        target_group(&mut document, None, item, group, &path.child("targetGroups").child(item), out);
+        target_group(&mut document, None, item, group.clone(), &path.child("targetGroups").child(item), out);
     }
     for (item, value) in section(tree, "loadBalancers") {
         load_balancer(&mut document, item, value, &path.child("loadBalancers").child(item), out);
@@ -142,6 +125,15 @@ fn section<'t>(tree: &'t Tree, name: &str) -> impl Iterator<Item = (&'t Name, &'
     tree.get(name).into_iter().flat_map(Tree::entries)
 }
 
+/// The entries of a member that is taken out.
+fn taken(tree: &mut Tree, name: &str) -> impl Iterator<Item = (Name, Tree)> + use<> {
+    let map = match tree.take(name) {
+        Some(Tree::Map(map)) => map,
+        _ => Map::default(),
+    };
+    map.into_iter()
+}
+
 /// The AWS name: what the value carries under one of `members`, else its key.
 fn take_name(value: &mut Tree, members: &[&str], item: &str) -> String {
     members
@@ -170,11 +162,10 @@ fn target_group(
     document: &mut Document,
     service: Option<&ServiceKey>,
     item: &str,
-    value: &Tree,
+    mut input: Tree,
     path: &Path,
     out: &mut Vec<Diagnostic>,
 ) {
-    let mut input = value.clone();
     let attributes = text_map(input.take("attributes").as_ref());
     input.take("deletion");
     let name = take_name(&mut input, &["name"], item);
@@ -184,8 +175,7 @@ fn target_group(
     insert(&mut document.target_groups, name, group, path, out);
 }
 
-fn rule(value: &Tree, listener: Option<&str>, path: &Path, out: &mut Vec<Diagnostic>) -> Rule {
-    let mut input = value.clone();
+fn rule(mut input: Tree, listener: Option<&str>, path: &Path, out: &mut Vec<Diagnostic>) -> Rule {
     drop_mirrors(&mut input, path, out);
     let own = input.take("listenerArn").and_then(|l| l.as_str().map(str::to_owned));
     let priority = priority(&input.take("priority").unwrap_or_default());
@@ -231,11 +221,9 @@ fn load_balancer(document: &mut Document, item: &str, value: &Tree, path: &Path,
         .map(|(key, value)| {
             let mut input = value.clone();
             let at = format!("${{listener:{item}/{key}}}");
-            let rules = input.take("rules").unwrap_or_default();
             let below = path.child("listeners").child(key).child("rules");
-            let rules = rules
-                .entries()
-                .map(|(k, v)| (k.to_string(), rule(v, Some(&at), &below.child(k), out)))
+            let rules = taken(&mut input, "rules")
+                .map(|(k, v)| (k.to_string(), rule(v, Some(&at), &below.child(&k), out)))
                 .collect();
             (key.to_string(), Listener { input, rules })
         })
@@ -281,7 +269,6 @@ fn service(
     };
     let mut task_definition = merged("taskDefinition");
     let mut input = merged("service");
-    let value = &value;
     let cluster = input
         .take("cluster")
         .and_then(|c| c.as_str().map(str::to_owned))
@@ -317,17 +304,18 @@ fn service(
             conform::still_missing(aws, tree, &path.child(member), out);
         }
     }
-    for (item, group) in section(value, "targetGroups") {
-        target_group(document, Some(&key), item, group, &path.child("targetGroups").child(item), out);
+    for (item, group) in taken(&mut value, "targetGroups") {
+        let path = path.child("targetGroups").child(&item);
+        target_group(document, Some(&key), &item, group, &path, out);
     }
-    let rules = section(value, "listenerRules")
+    let rules = taken(&mut value, "listenerRules")
         .map(|(name, value)| {
-            let rule = rule(value, None, &path.child("listenerRules").child(name), out);
+            let rule = rule(value, None, &path.child("listenerRules").child(&name), out);
             if rule.listener.is_empty() {
                 out.push(
                     Diagnostic::error(
                         "missing-required",
-                        path.child("listenerRules").child(name),
+                        path.child("listenerRules").child(&name),
                         "`listenerArn` is required",
                     )
                     .with_hint("an ARN, or `${listener:LOAD-BALANCER/NAME}`")
@@ -342,15 +330,16 @@ fn service(
         task_definition,
         input,
         rules,
-        scaling: value.get("scaling").map(scaling),
+        scaling: value.take("scaling").map(scaling),
         depends_on: Vec::new(),
-        mode: mode(value),
+        mode: behaviour::mode(&value),
+        behaviour: behaviour::of_service(&value, path, out),
         suspend: value.bool("suspend").unwrap_or(false),
         recreate: value.str("replace") == Some("recreate"),
         restart: value.str("restart").map(str::to_owned),
-        ignore: ignores(value, path, out),
+        ignore: ignores(&value, path, out),
     };
-    for (container, how) in section(value, "images") {
+    for (container, how) in section(&value, "images") {
         let containers = service.task_definition.list_of("containerDefinitions");
         if !containers.iter().any(|c| c.str("name") == Some(container)) {
             let message = format!("the task definition has no container `{container}`");
@@ -373,19 +362,15 @@ fn service(
     key
 }
 
-fn scaling(value: &Tree) -> Scaling {
-    let mut target = value.clone();
-    let mut each = |member: &str| {
-        let map = target.take(member).unwrap_or_default();
-        map.entries().map(|(n, v)| (n.to_string(), v.clone())).collect()
-    };
+fn scaling(mut target: Tree) -> Scaling {
+    let mut each = |member: &str| taken(&mut target, member).map(|(n, v)| (n.to_string(), v)).collect();
     let policies = each("policies");
     let scheduled_actions = each("scheduledActions");
     Scaling { target, policies, scheduled_actions }
 }
 
 /// The parts of a service in which a path can be ignored.
-const IGNORABLE: [&str; 4] = ["taskDefinition", "service", "listenerRules", "scaling"];
+const IGNORABLE: [&str; 5] = ["taskDefinition", "service", "targetGroups", "listenerRules", "scaling"];
 
 fn ignores(value: &Tree, path: &Path, out: &mut Vec<Diagnostic>) -> Vec<Ignore> {
     let mut ignores = Vec::new();
@@ -503,9 +488,9 @@ fn waiting_forever(depends: &BTreeMap<ServiceKey, Vec<ServiceKey>>) -> Vec<Servi
 
 /// References to what the document does not have.
 fn dangling(document: &Document, out: &mut Vec<Diagnostic>) {
-    let mut look = |service: Option<&ServiceKey>, at: Path, tree: &Tree| {
+    let mut look = |service: Option<&ServiceKey>, at: &dyn Fn() -> Path, tree: &Tree| {
         refs::find(tree, &mut |path, reference| {
-            let here = at.join(path);
+            let here = at().join(path);
             match reference {
                 Ok(reference) if document.has(service, &reference) => {}
                 Ok(reference) => {
@@ -521,40 +506,39 @@ fn dangling(document: &Document, out: &mut Vec<Diagnostic>) {
         });
     };
     for (key, service) in &document.services {
-        let at = Path::of(["services", &service.item]);
-        look(Some(key), at.child("taskDefinition"), &service.task_definition);
-        look(Some(key), at.child("service"), &service.input);
+        let at = || Path::of(["services", &service.item]);
+        look(Some(key), &|| at().child("taskDefinition"), &service.task_definition);
+        look(Some(key), &|| at().child("service"), &service.input);
         for (name, rule) in &service.rules {
-            let at = at.child("listenerRules").child(name);
-            look(Some(key), at.child("listenerArn"), &Tree::from(rule.listener.as_str()));
-            look(Some(key), at, &rule.input);
+            let at = || at().child("listenerRules").child(name);
+            look(Some(key), &|| at().child("listenerArn"), &Tree::from(rule.listener.as_str()));
+            look(Some(key), &at, &rule.input);
         }
         for (name, policy) in service.scaling.iter().flat_map(|s| &s.policies) {
-            look(Some(key), at.child("scaling").child("policies").child(name), policy);
+            look(Some(key), &|| at().child("scaling").child("policies").child(name), policy);
         }
     }
     for lb in document.load_balancers.values() {
-        let at = Path::of(["loadBalancers", &lb.item]);
         for (name, listener) in &lb.listeners {
-            let at = at.child("listeners").child(name);
-            look(None, at.clone(), &listener.input);
+            let at = || Path::of(["loadBalancers", &lb.item, "listeners", name]);
+            look(None, &at, &listener.input);
             for (name, rule) in &listener.rules {
-                look(None, at.child("rules").child(name), &rule.input);
+                look(None, &|| at().child("rules").child(name), &rule.input);
             }
         }
     }
     for (family, tree) in &document.task_definitions {
-        look(None, document.items.place("taskDefinitions", family), tree);
+        look(None, &|| document.items.place("taskDefinitions", family), tree);
     }
     misplaced(document, out);
 }
 
 /// References where nothing resolves them.
 fn misplaced(document: &Document, out: &mut Vec<Diagnostic>) {
-    let mut look = |at: Path, tree: &Tree| {
+    let mut look = |at: &dyn Fn() -> Path, tree: &Tree| {
         refs::find(tree, &mut |path, _| {
             let message = "a reference cannot stand here";
-            out.push(Diagnostic::error("misplaced-reference", at.join(path), message));
+            out.push(Diagnostic::error("misplaced-reference", at().join(path), message));
         });
     };
     for (section, items) in [
@@ -563,21 +547,21 @@ fn misplaced(document: &Document, out: &mut Vec<Diagnostic>) {
         ("logGroups", &document.log_groups),
     ] {
         for (name, tree) in items {
-            look(document.items.place(section, name), tree);
+            look(&|| document.items.place(section, name), tree);
         }
     }
     for group in document.target_groups.values() {
-        look(semantics::place_of_target_group(document, group), &group.input);
+        look(&|| semantics::place_of_target_group(document, group), &group.input);
     }
     for lb in document.load_balancers.values() {
-        look(Path::of(["loadBalancers", &lb.item]), &lb.input);
+        look(&|| Path::of(["loadBalancers", &lb.item]), &lb.input);
     }
     for service in document.services.values() {
-        let at = Path::of(["services", &service.item, "scaling"]);
+        let at = || Path::of(["services", &service.item, "scaling"]);
         if let Some(scaling) = &service.scaling {
-            look(at.clone(), &scaling.target);
+            look(&at, &scaling.target);
             for (name, action) in &scaling.scheduled_actions {
-                look(at.child("scheduledActions").child(name), action);
+                look(&|| at().child("scheduledActions").child(name), action);
             }
         }
     }

@@ -1,6 +1,9 @@
 //! Which members a document has, and of what form: one table from which it is checked.
 
+use super::answers::{self, Shown};
+use super::windows::DAYS;
 use crate::shapes::{self, Op, ShapeId};
+use crate::tree::Map;
 
 /// The form of one value of the document.
 pub(super) enum Field {
@@ -12,6 +15,10 @@ pub(super) enum Field {
     Count,
     /// One of these words.
     Word(&'static [&'static str]),
+    /// A length of time, such as `10m`.
+    Duration,
+    /// One of these words, or an object.
+    WordOr(&'static [&'static str], &'static [Entry]),
     /// A list of texts.
     Texts,
     /// A map of text to text.
@@ -43,6 +50,8 @@ pub(super) struct Aws {
     pub envelopes: &'static [&'static str],
     /// Members of AWS's answers that say under another name what the input says, and the input's name.
     pub renamed: &'static [(&'static str, &'static str)],
+    /// Members that AWS's answers show elsewhere.
+    pub shown: fn(&Map) -> Vec<Shown>,
     /// Required members are asked for (not in fragments, to which `defaults` are still to be added).
     pub whole: bool,
 }
@@ -94,17 +103,33 @@ static DOCUMENT: &[Entry] = &[
 
 static SETTINGS: &[Entry] = &[
     may("mode", Field::Word(&["observe", "enforce"])),
-    may("heal", Field::Word(&["on", "off"])),
+    HEAL,
+    RETRY,
+    WINDOWS,
     may("prune", Field::Word(&["off"])),
     may(
         "rollouts",
         Field::Object(&[
             may("maxConcurrent", Field::Count),
-            may("stopAfterFailures", Field::Later("this version does not stop after failed rollouts")),
+            may("stopAfterFailures", Field::Count),
+            may("deadline", Field::Duration),
         ]),
     ),
     may("atomic", Field::Later("this version refuses a document with any error as a whole")),
 ];
+
+const HEAL: Entry = may("heal", Field::WordOr(&["on", "off"], &[must("after", Field::Duration)]));
+const RETRY: Entry = may("retry", Field::Object(&[must("after", Field::Duration), may("max", Field::Count)]));
+const WINDOWS: Entry = may(
+    "windows",
+    Field::List(&Field::Object(&[
+        may("days", Field::List(&Field::Word(&DAYS))),
+        must("from", Field::Text),
+        must("to", Field::Text),
+        may("timezone", Field::Text),
+        may("drift", Field::Word(&["heal", "hold"])),
+    ])),
+);
 
 static DEFAULTS: &[Entry] = &[
     may("service", Field::Aws(&Aws { whole: false, ..SERVICE_INPUT })),
@@ -123,6 +148,9 @@ static SERVICE: &[Entry] = &[
     may("mode", Field::Word(&["observe", "enforce"])),
     may("suspend", Field::Flag),
     may("replace", Field::Word(&["recreate"])),
+    HEAL,
+    RETRY,
+    WINDOWS,
     may(ALLOW_UNKNOWN, Field::Flag),
     may("restart", Field::Text),
     may("adopt", Field::Later(NOT_YET_ADOPT)),
@@ -149,6 +177,7 @@ const TASK_DEFINITION: Aws = Aws {
     described: (Op::EcsDescribeTaskDefinition, "taskDefinition"),
     envelopes: &["taskDefinition", "taskDefinitions"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const SERVICE_INPUT: Aws = Aws {
@@ -158,6 +187,7 @@ const SERVICE_INPUT: Aws = Aws {
     described: (Op::EcsDescribeServices, "services"),
     envelopes: &["services", "service"],
     renamed: &[],
+    shown: answers::service,
     whole: true,
 };
 const TARGET_GROUP: Aws = Aws {
@@ -167,6 +197,7 @@ const TARGET_GROUP: Aws = Aws {
     described: (Op::Elbv2DescribeTargetGroups, "targetGroups"),
     envelopes: &["targetGroups"],
     renamed: &[("targetGroupName", "name")],
+    shown: answers::in_place,
     whole: true,
 };
 const LOAD_BALANCER: Aws = Aws {
@@ -176,6 +207,7 @@ const LOAD_BALANCER: Aws = Aws {
     described: (Op::Elbv2DescribeLoadBalancers, "loadBalancers"),
     envelopes: &["loadBalancers"],
     renamed: &[("loadBalancerName", "name")],
+    shown: answers::load_balancer,
     whole: true,
 };
 const LISTENER: Aws = Aws {
@@ -185,6 +217,7 @@ const LISTENER: Aws = Aws {
     described: (Op::Elbv2DescribeListeners, "listeners"),
     envelopes: &["listeners"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const LISTENER_RULE: Aws = Aws {
@@ -194,6 +227,7 @@ const LISTENER_RULE: Aws = Aws {
     described: (Op::Elbv2DescribeRules, "rules"),
     envelopes: &["rules"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const SERVICE_RULE: Aws = Aws { without: &[], ..LISTENER_RULE };
@@ -207,6 +241,7 @@ const SCALING: Aws = Aws {
     described: (Op::ScalingDescribeScalableTargets, "scalableTargets"),
     envelopes: &["scalableTargets"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const POLICY: Aws = Aws {
@@ -216,6 +251,7 @@ const POLICY: Aws = Aws {
     described: (Op::ScalingDescribeScalingPolicies, "scalingPolicies"),
     envelopes: &["scalingPolicies"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const SCHEDULED_ACTION: Aws = Aws {
@@ -225,6 +261,7 @@ const SCHEDULED_ACTION: Aws = Aws {
     described: (Op::ScalingDescribeScheduledActions, "scheduledActions"),
     envelopes: &["scheduledActions"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const CLUSTER: Aws = Aws {
@@ -234,6 +271,7 @@ const CLUSTER: Aws = Aws {
     described: (Op::EcsDescribeClusters, "clusters"),
     envelopes: &["clusters", "cluster"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const REPOSITORY: Aws = Aws {
@@ -243,6 +281,7 @@ const REPOSITORY: Aws = Aws {
     described: (Op::EcrDescribeRepositories, "repositories"),
     envelopes: &["repositories", "repository"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const LOG_GROUP: Aws = Aws {
@@ -252,6 +291,7 @@ const LOG_GROUP: Aws = Aws {
     described: (Op::LogsDescribeLogGroups, "logGroups"),
     envelopes: &["logGroups"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 

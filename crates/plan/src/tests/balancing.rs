@@ -11,7 +11,7 @@ fn listeners() -> Subject {
 }
 
 /// `api` behind a rule on somebody else's listener.
-fn ruled() -> Value {
+pub(super) fn ruled() -> Value {
     small_with(|d| {
         let api = &mut d["services"]["api"];
         api["targetGroups"] = json!({"tg": {"name": "api-tg", "protocol": "HTTP", "port": 80, "vpcId": "vpc-1", "targetType": "ip"}});

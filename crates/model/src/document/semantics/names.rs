@@ -4,7 +4,7 @@ use super::{Place, is_open};
 use crate::diagnostic::Diagnostic;
 use crate::document::Document;
 use crate::key;
-use crate::path::Path;
+use crate::path::{Path, Trail};
 use crate::tree::Tree;
 
 /// The account and region that a document is for.
@@ -62,7 +62,6 @@ fn is_account(text: &str) -> bool {
 
 /// What is declared beside services and load balancing.
 pub(super) fn others(document: &Document, out: &mut Vec<Diagnostic>) {
-    let part_of_a_repository = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-/".contains(&b);
     let part_of_a_log_group = |b: u8| b.is_ascii_alphanumeric() || b"._-/#".contains(&b);
     for (called, tree) in &document.clusters {
         let mut place = Place::new(out, document.items.place("clusters", called));
@@ -71,13 +70,8 @@ pub(super) fn others(document: &Document, out: &mut Vec<Diagnostic>) {
     }
     for (called, tree) in &document.repositories {
         let mut place = Place::new(out, document.items.place("repositories", called));
-        let edges = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-        let fits = (2..=256).contains(&called.len())
-            && called.bytes().all(part_of_a_repository)
-            && called.bytes().next().is_some_and(edges)
-            && called.bytes().next_back().is_some_and(edges);
-        if !fits && !is_open(called) {
-            let what = "a repository's name has 2 to 256 small letters, digits, `.`, `_`, `-` and `/`";
+        if !is_repository(called) && !is_open(called) {
+            let what = "a repository's name has 2 to 256 small letters and digits, with `.`, `_`, `-` and `/` between them";
             place.error("bad-name", "", what).at_key();
         }
         tags(tree, &mut place);
@@ -134,6 +128,28 @@ fn tag(key: &str, value: &str, place: &mut Place<'_>) {
     if key.is_empty() || key.chars().count() > 128 || value.chars().count() > 256 {
         place.error("limit", "", "a tag's key has 1 to 128 characters, its value at most 256");
     }
+    let fits = |c: char| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c) || is_separator(c);
+    if [key, value].iter().any(|text| !is_open(text) && !text.chars().all(fits)) {
+        let message = "tags have letters, digits, spaces and `_.:/=+-@`; not every service takes others";
+        place.warning("bad-tag", "", message);
+    }
+}
+
+/// A space of any kind, which is no control character.
+fn is_separator(c: char) -> bool {
+    c.is_whitespace() && !c.is_control()
+}
+
+/// Whether ECR takes a name: parts between slashes, of words between `.`, `_`, `__` or any number of `-`.
+fn is_repository(name: &str) -> bool {
+    let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let part = |part: &str| {
+        let bytes = part.as_bytes();
+        let edges = bytes.first().copied().is_some_and(word) && bytes.last().copied().is_some_and(word);
+        let mut between = part.split(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
+        edges && between.all(|b| matches!(b, "" | "." | "_" | "__") || b.bytes().all(|b| b == b'-'))
+    };
+    (2..=256).contains(&name.len()) && name.split('/').all(part)
 }
 
 /// Whether text is a name as ECS takes it.
@@ -173,19 +189,15 @@ pub(super) fn balancer_name(text: &str, what: &str, place: &mut Place<'_>) {
 /// Warns of every ARN in a shape that lies in another account or region than the document's, where AWS
 /// takes none from elsewhere.
 pub(super) fn arns(tree: &Tree, home: &Home<'_>, place: &mut Place<'_>) {
-    fn walk(tree: &Tree, path: &mut Vec<String>, home: &Home<'_>, place: &mut Place<'_>) {
+    fn walk(tree: &Tree, at: Trail<'_>, home: &Home<'_>, place: &mut Place<'_>) {
         match tree {
             Tree::Map(map) => {
                 for (name, value) in map.iter() {
                     match value {
-                        Tree::Str(text) if AT_HOME.contains(&&**name) => {
-                            arn(name, text, home, &mut place.below(&*path));
+                        Tree::Str(text) if text.starts_with("arn:") && AT_HOME.contains(&&**name) => {
+                            arn(name, text, home, &mut place.below(at.path().segments()));
                         }
-                        Tree::List(_) | Tree::Map(_) => {
-                            path.push(name.to_string());
-                            walk(value, path, home, place);
-                            path.pop();
-                        }
+                        Tree::List(_) | Tree::Map(_) => walk(value, at.member(name), home, place),
                         _ => {}
                     }
                 }
@@ -195,15 +207,13 @@ pub(super) fn arns(tree: &Tree, home: &Home<'_>, place: &mut Place<'_>) {
                     if !matches!(item, Tree::List(_) | Tree::Map(_)) {
                         break;
                     }
-                    path.push(i.to_string());
-                    walk(item, path, home, place);
-                    path.pop();
+                    walk(item, at.element(i), home, place);
                 }
             }
             _ => {}
         }
     }
-    walk(tree, &mut Vec::new(), home, place);
+    walk(tree, Trail::ROOT, home, place);
 }
 
 /// One ARN of [`arns`], under the member `member`.
