@@ -7,6 +7,7 @@ mod balancers;
 mod basics;
 pub mod check;
 mod hash;
+mod hold;
 mod interest;
 mod ownership;
 mod print;
@@ -266,7 +267,12 @@ fn lists(output: &Tree, named: &str, member: &'static str) -> Expect {
 
 /// Decides. A pure function of its input; equal inputs give equal plans.
 pub fn plan(input: &Input<'_>) -> Planned {
-    let mut planner = Planner { input, planned: Planned::default(), rolling: rollout::rolling(input) };
+    let mut planner = Planner {
+        input,
+        planned: Planned::default(),
+        rolling: rollout::rolling(input),
+        failures: hold::failures(input),
+    };
     planner.basics();
     planner.target_groups();
     planner.load_balancers();
@@ -345,7 +351,8 @@ fn remember(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &Unit
 fn close_intent(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &Unit) {
     let memory = input.memory.unit(key);
     let Some(report) = planned.report.units.get(key) else { return };
-    let unclear = report.waiting.iter().any(|w| matches!(w, WaitingOn::Seen(_)));
+    // While the next try has to wait, its steps are not in the plan.
+    let unclear = report.waiting.iter().any(|w| matches!(w, WaitingOn::Seen(_) | WaitingOn::BackOff { .. }));
     if memory.intent.is_none() || unclear || input.in_flight.contains(key) {
         return;
     }
@@ -358,12 +365,10 @@ fn close_intent(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &
     let rolls = |s: &Step| matches!(s.action.op, Op::EcsCreateService | Op::EcsUpdateService);
     if let (Some(service), Some(deployment_key)) = (key.service(), &unit.deployment_key)
         && !unit.steps.iter().any(rolls)
+        && report.state != State::Suspended
     {
         let live = input.world.tree(&Subject::Service(service.clone()));
-        let primary = live.and_then(|s| {
-            s.list_of("deployments").iter().find(|d| d.str("status") == Some("PRIMARY"))?.str("id")
-        });
-        remembered.deployment = primary.map(str::to_owned);
+        remembered.deployment = live.and_then(rollout::primary).map(str::to_owned);
         remembered.deployment_key = Some(deployment_key.clone());
     }
 }
@@ -374,6 +379,8 @@ struct Planner<'a> {
     planned: Planned,
     /// Services whose rollout is under way or begins with this plan.
     rolling: BTreeSet<ServiceKey>,
+    /// Services that failed to roll out this version of the document.
+    failures: usize,
 }
 
 impl<'a> Planner<'a> {
@@ -383,6 +390,12 @@ impl<'a> Planner<'a> {
 
     fn world(&self) -> &'a World {
         self.input.world
+    }
+
+    /// What is to be remembered of a unit from now on.
+    fn remembered(&mut self, key: &UnitKey) -> &mut Remembered {
+        let memory = self.input.memory;
+        self.planned.remember.entry(key.clone()).or_insert_with(|| memory.unit(key).clone())
     }
 
     /// Takes in what was decided for one unit.

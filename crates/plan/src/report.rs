@@ -148,6 +148,8 @@ pub enum WaitingOn {
     DependsOn(Vec<String>),
     /// Enough rollouts are under way.
     Rollouts(usize),
+    /// So many rollouts of this version of the document failed that no more are begun.
+    Stopped(usize),
     /// A run of the unit is under way.
     Executing,
     /// The last try failed; the next one may begin then (Unix seconds by AWS's clock).
@@ -177,6 +179,10 @@ impl fmt::Display for WaitingOn {
             WaitingOn::DependsOn(services) => write!(f, "for {} to be stable", services.join(", ")),
             WaitingOn::Rollouts(1) => f.write_str("its turn: 1 rollout at a time"),
             WaitingOn::Rollouts(most) => write!(f, "its turn: {most} rollouts at a time"),
+            WaitingOn::Stopped(failed) => {
+                let rollouts = if *failed == 1 { "rollout" } else { "rollouts" };
+                write!(f, "for another version: {failed} {rollouts} of this one failed, no more are begun")
+            }
             WaitingOn::Executing => f.write_str("executing"),
             WaitingOn::BackOff { failure, seconds } => {
                 write!(f, "next try in {seconds} s, after: {failure}")
@@ -219,6 +225,12 @@ pub struct Held {
     pub key: String,
     /// What ECS said.
     pub reason: String,
+    /// When that was noticed, in Unix seconds by AWS's clock.
+    pub since: i64,
+    /// How often deployments of this key failed.
+    pub failures: u32,
+    /// In how many seconds it is tried again, where the document asks for that.
+    pub retry_in: Option<i64>,
 }
 
 /// Worth knowing, and nothing to do.
@@ -236,6 +248,8 @@ pub struct Rollout {
     pub running: i64,
     /// Tasks of it that failed.
     pub failed: i64,
+    /// When it began, in Unix seconds, where ECS says so.
+    pub began: Option<i64>,
 }
 
 impl fmt::Display for Rollout {

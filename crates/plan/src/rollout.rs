@@ -13,7 +13,7 @@ use crate::report::Rollout;
 /// The deployment under way, if any.
 pub(crate) fn under_way(service: &Tree) -> Option<Rollout> {
     let deployments = service.list_of("deployments");
-    let primary = deployments.iter().find(|d| d.str("status") == Some("PRIMARY"))?;
+    let primary = primary_of(service)?;
     let done = match primary.str("rolloutState") {
         Some("COMPLETED") => deployments.len() == 1 || !others_running(deployments),
         Some("FAILED") => true,
@@ -26,7 +26,47 @@ pub(crate) fn under_way(service: &Tree) -> Option<Rollout> {
         desired: primary.int("desiredCount").unwrap_or_default(),
         running: primary.int("runningCount").unwrap_or_default(),
         failed: primary.int("failedTasks").unwrap_or_default(),
+        began: primary.get("createdAt").and_then(Tree::as_num).map(|at| at as i64),
     })
+}
+
+/// The id of the newest deployment.
+pub(crate) fn primary(service: &Tree) -> Option<&str> {
+    primary_of(service)?.str("id")
+}
+
+fn primary_of(service: &Tree) -> Option<&Tree> {
+    service.list_of("deployments").iter().find(|d| d.str("status") == Some("PRIMARY"))
+}
+
+/// What is to be held because our deployment, the newest, has not ended within so many seconds.
+pub(crate) fn overdue(
+    service: &Tree,
+    memory: &Remembered,
+    deadline: i64,
+    clock: i64,
+) -> Option<HeldDeployment> {
+    let own = primary_of(service).filter(|p| p.str("id") == memory.deployment.as_deref())?;
+    let began = own.get("createdAt").and_then(Tree::as_num)? as i64;
+    if own.str("rolloutState") != Some("IN_PROGRESS") || clock - began < deadline {
+        return None;
+    }
+    let rollout = under_way(service)?;
+    Some(HeldDeployment {
+        key: memory.deployment_key.clone()?,
+        reason: format!("not done after {} min, {rollout}", deadline / 60),
+        deployment: memory.deployment.clone(),
+        ..HeldDeployment::default()
+    })
+}
+
+/// True where our deployment, the one that is held, came to its end after all, or another of its key did.
+pub(crate) fn succeeded(service: &Tree, memory: &Remembered) -> bool {
+    let own = primary_of(service).filter(|p| p.str("id") == memory.deployment.as_deref());
+    let held = memory.held.as_ref().map(|h| h.key.as_str());
+    held.is_some()
+        && memory.deployment_key.as_deref() == held
+        && own.is_some_and(|d| d.str("rolloutState") == Some("COMPLETED"))
 }
 
 fn others_running(deployments: &[Tree]) -> bool {
@@ -79,6 +119,17 @@ fn told_failed<'t>(service: &'t Tree, deployment: &str) -> Option<&'t str> {
     let events = service.list_of("events").iter().filter_map(|e| e.str("message"));
     let told = events.filter_map(|m| Some(m.split_once(&subject)?.1));
     told.into_iter().find(|m| m.starts_with("deployment failed"))
+}
+
+/// What ECS says of a deployment that failed after this time, in Unix seconds, whichever it was.
+pub(crate) fn failed_since(service: &Tree, at: i64) -> Option<&str> {
+    let told = || {
+        let events = service.list_of("events").iter();
+        let late =
+            events.filter(|e| e.get("createdAt").and_then(Tree::as_num).is_some_and(|t| t >= at as f64));
+        late.filter_map(|e| e.str("message")?.split_once(") deployment failed")).next()
+    };
+    rolled_back(service).or_else(|| told().map(|(_, reason)| reason.trim_start_matches([':', ' '])))
 }
 
 /// What ECS says of a rollback that is the newest deployment.

@@ -11,6 +11,7 @@ use crate::testing::*;
 mod balancing;
 mod checker;
 mod healing;
+mod holds;
 mod order;
 mod ownership;
 mod rest;

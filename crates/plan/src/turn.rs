@@ -10,10 +10,18 @@ use crate::{Because, Need, Planner, rollout};
 impl Planner<'_> {
     /// What a rollout that would begin now waits for. One in place of another of the same service takes no
     /// place of its own, nor does one that is `blocked` anyway.
-    pub(crate) fn turn(&mut self, key: &ServiceKey, blocked: bool) -> Option<Need> {
-        let most = self.document().settings.max_concurrent_rollouts;
-        if !self.rolling.contains(key) && self.rolling.len() >= most {
-            return Some(Need::Observed(WaitingOn::Rollouts(most)));
+    /// Healing goes on where what the document wants has failed too often.
+    pub(crate) fn turn(&mut self, key: &ServiceKey, blocked: bool, by_document: bool) -> Option<Need> {
+        let settings = &self.document().settings;
+        let most = settings.max_concurrent_rollouts;
+        if !self.rolling.contains(key) {
+            let stopped = settings.stop_after_failures.is_some_and(|n| self.failures >= n);
+            if stopped && by_document {
+                return Some(Need::Observed(WaitingOn::Stopped(self.failures)));
+            }
+            if self.rolling.len() >= most {
+                return Some(Need::Observed(WaitingOn::Rollouts(most)));
+            }
         }
         if !blocked {
             self.rolling.insert(key.clone());
