@@ -490,26 +490,27 @@ fn every_part_of_a_service_can_be_ignored() {
     prints(
         &scene,
         expect![[r#"
-        target-group api-tg
-          ~ modify-target-group        api-tg
-              healthCheckIntervalSeconds   77 -> 30
-          ~ modify-target-group-attributes api-tg
-              attributes[deregistration_delay.timeout_seconds]   77 -> 300
-          · note      ignoring /targetGroups has expired: it is compared again
-        web/api
-          ~ set-rule-priorities        api/main
-              priority   77 -> 120
-          ~ modify-rule                api/main
-              conditions[path-pattern].pathPatternConfig.values[/api/*]   (absent) -> /api/*
-              conditions[path-pattern].pathPatternConfig.values[/x]   /x -> (absent)
-          ~ put-scaling-policy         cpu
-              targetTrackingScalingPolicyConfiguration.targetValue   77 -> 70.0
-          ~ put-scheduled-action       night
-              schedule   rate(2 days) -> rate(1 day)
-          = left      maxCapacity   77 -> 10   (autoscaler)
-          · note      ignoring /listenerRules has expired: it is compared again
-          · note      ignoring /scaling has expired: it is compared again
-        unchanged 1
-    "#]],
+            target-group api-tg
+              ~ modify-target-group        api-tg
+                  healthCheckIntervalSeconds   77 -> 30
+              ~ modify-target-group-attributes api-tg
+                  attributes[deregistration_delay.timeout_seconds]   77 -> 300
+              · note      ignoring /targetGroups has expired: it is compared again
+            web/api
+              ~ set-rule-priorities        api/main
+                  priority   77 -> 120
+              ~ modify-rule                api/main
+                  conditions[path-pattern].pathPatternConfig.values[/api/*]   (absent) -> /api/*
+                  conditions[path-pattern].pathPatternConfig.values[/x]   /x -> (absent)
+              ~ register-scalable-target   api
+                  maxCapacity   77 -> 10
+              ~ put-scaling-policy         cpu
+                  targetTrackingScalingPolicyConfiguration.targetValue   77 -> 70.0
+              ~ put-scheduled-action       night
+                  schedule   rate(2 days) -> rate(1 day)
+              · note      ignoring /listenerRules has expired: it is compared again
+              · note      ignoring /scaling has expired: it is compared again
+            unchanged 1
+        "#]],
     );
 }
