@@ -158,6 +158,10 @@ fn of_service(report: &UnitReport) -> Vec<Condition> {
         State::Suspended => {
             condition("Synced", Truth::Unknown, "Suspended", "the document says to leave it alone")
         }
+        State::Paused => {
+            let until = report.paused.as_ref().map(ToString::to_string).unwrap_or_default();
+            condition("Synced", Truth::Unknown, "Paused", format!("left alone until {until}"))
+        }
     };
     let stable = match (&report.rollout, report.tasks) {
         (Some(rollout), _) => condition("Stable", Truth::False, "RollingOut", rollout.to_string()),
@@ -269,7 +273,8 @@ mod tests {
 
     #[test]
     fn a_rollout_is_in_sync_and_not_stable() {
-        let rollout = evenkeel_plan::Rollout { deployment: "d".into(), desired: 2, running: 1, failed: 0 };
+        let (deployment, began) = ("d".into(), None);
+        let rollout = evenkeel_plan::Rollout { deployment, desired: 2, running: 1, failed: 0, began };
         let report = UnitReport { state: State::Rolling, rollout: Some(rollout), ..UnitReport::default() };
         let (status, about) = with_service(report);
         assert_eq!(held(&status, &about, "Synced"), (Truth::True, "InSync"));

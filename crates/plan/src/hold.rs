@@ -4,11 +4,12 @@ use std::borrow::Cow;
 
 use evenkeel_diff::Kind;
 use evenkeel_model::Tree;
-use evenkeel_model::document::Retry;
-use evenkeel_model::key::{Subject, UnitKey};
+use evenkeel_model::document::{Document, Retry};
+use evenkeel_model::key::{ServiceKey, Subject, UnitKey};
 use evenkeel_model::memory::{HeldDeployment, Remembered};
-use evenkeel_model::world::EXPECTATION;
+use evenkeel_model::world::{EXPECTATION, World};
 
+use crate::ownership::{self, TAG_DOCUMENT};
 use crate::report::{Drift, Held, Owner, WaitingOn};
 use crate::restraint::Restraint;
 use crate::service::{Wanted, deployment_key, deploys};
@@ -88,6 +89,11 @@ impl Planner<'_> {
     ) -> Forcing {
         draft.leave(&mut differences.task_drift);
         draft.leave(&mut differences.drift);
+        if differences.deploying().next().is_some() {
+            let (rests_on, _) = history(self.document(), self.world(), draft.memory(), wanted.key, live);
+            let unseen = rests_on.into_iter().filter(|s| self.world().seen(s).is_unknown());
+            unseen.for_each(|subject| draft.stop(WaitingOn::Seen(subject)));
+        }
         let restart = self.restart(draft, wanted, live);
         let waits = |d: &mut Drift| d.owner == Owner::Document && !d.acted_on;
         let postponed = draft.restraint.closed.is_some()
@@ -214,26 +220,76 @@ impl Planner<'_> {
         })
     }
 
-    /// With memory gone, a rollback from another revision than the wanted one to the one that runs tells that
-    /// the wanted one failed, as far as anybody can know. The same goes for a run that was cut off: nobody
-    /// wrote down which deployment it started.
+    /// With memory gone, ECS's own history tells what failed: a deployment of what is wanted now that was taken
+    /// back, as far as anybody can know. The same goes for a run that was cut off: nobody wrote down which
+    /// deployment it started.
     fn failed_unseen(&self, wanted: &Wanted<'_>, live: &Tree, memory: &Remembered) -> Option<HeldDeployment> {
-        let forgotten = memory.applied.is_empty() && memory.deployment.is_none() && memory.held.is_none();
+        let failed = |reason: &str| HeldDeployment {
+            key: wanted.deployment_key(),
+            reason: reason.to_owned(),
+            ..HeldDeployment::default()
+        };
+        let content = |arn: &str| {
+            let tree = self.world().tree(&Subject::TaskDefinition(arn.to_owned()));
+            tree.map(|tree| task_definition::has_content(memory, &wanted.task, arn, tree))
+        };
         let reason = match &memory.intent {
             Some(intent) if intent.primary.as_deref() != rollout::primary(live) => {
                 rollout::failed_since(live, intent.at)
             }
-            _ => rollout::rolled_back(live).filter(|_| forgotten),
+            _ if !is_forgotten(memory) => None,
+            _ => match history(self.document(), self.world(), memory, wanted.key, live).1 {
+                Some(TakenBack { task_definition, reason }) if content(&task_definition) == Some(true) => {
+                    return Some(failed(&reason));
+                }
+                Some(_) => None,
+                None => rollout::rolled_back(live),
+            },
         }?;
-        let arn = live.str("taskDefinition")?;
-        let current = self.world().tree(&Subject::TaskDefinition(arn.to_owned()))?;
-        let (key, reason) = (wanted.deployment_key(), reason.to_owned());
-        (!task_definition::has_content(memory, &wanted.task, arn, current)).then(|| HeldDeployment {
-            key,
-            reason,
-            ..HeldDeployment::default()
-        })
+        (content(live.str("taskDefinition")?) == Some(false)).then(|| failed(reason))
     }
+}
+
+/// Nothing is known of what was done to a service.
+fn is_forgotten(memory: &Remembered) -> bool {
+    memory.applied.is_empty() && memory.deployment.is_none() && memory.held.is_none()
+}
+
+/// A deployment that ECS took back.
+pub(crate) struct TakenBack {
+    /// The revision that it was to bring.
+    task_definition: String,
+    reason: String,
+}
+
+/// What ECS's history of a service of ours that is not remembered rests on, and its newest deployment where
+/// that was taken back.
+pub(crate) fn history(
+    document: &Document,
+    world: &World,
+    memory: &Remembered,
+    key: &ServiceKey,
+    live: &Tree,
+) -> (Vec<Subject>, Option<TakenBack>) {
+    let ours = ownership::tag(live, TAG_DOCUMENT) == Some(&document.name);
+    if !is_forgotten(memory) || !ours || live.str("currentServiceDeployment").is_none() {
+        return (Vec::new(), None);
+    }
+    let mut rests_on = vec![Subject::Deployments(key.clone())];
+    let newest = world.tree(&Subject::Deployments(key.clone())).and_then(|t| t.items().first());
+    let taken_back = newest.filter(|d| d.str("status").is_some_and(|s| s.starts_with("ROLLBACK")));
+    let Some((newest, target)) =
+        taken_back.and_then(|d| Some((d, d.get("targetServiceRevision")?.str("arn")?)))
+    else {
+        return (rests_on, None);
+    };
+    let revision = Subject::ServiceRevision(target.to_owned());
+    let task_definition = world.tree(&revision).and_then(|r| r.str("taskDefinition")).map(str::to_owned);
+    rests_on.push(revision);
+    rests_on.extend(task_definition.iter().cloned().map(Subject::TaskDefinition));
+    let reason = newest.str("statusReason").or_else(|| newest.get("rollback")?.str("reason"));
+    let reason = reason.unwrap_or("ECS took the deployment back").to_owned();
+    (rests_on, task_definition.map(|task_definition| TakenBack { task_definition, reason }))
 }
 
 /// A deployment of ours that failed, unless memory has that failure already: what was said first says most,
@@ -261,7 +317,7 @@ pub(crate) fn failures(input: &Input<'_>) -> usize {
     if input.document.settings.stop_after_failures.is_none() {
         return 0;
     }
-    let failed = |key: &&evenkeel_model::key::ServiceKey| {
+    let failed = |key: &&ServiceKey| {
         let unit = UnitKey::Service((*key).clone());
         let memory = input.memory.unit(&unit);
         let Some(live) = input.world.tree(&Subject::Service((*key).clone())) else { return false };

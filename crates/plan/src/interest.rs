@@ -11,6 +11,7 @@ use evenkeel_model::world::World;
 
 use crate::refs::Lookup;
 use crate::task_definition::{self, Choice};
+use crate::{diagnosis, hold, hooks};
 
 /// The subjects to keep observed.
 pub fn interest(document: &Document, world: &World, memory: &Memory) -> BTreeSet<Subject> {
@@ -47,6 +48,13 @@ pub fn interest(document: &Document, world: &World, memory: &Memory) -> BTreeSet
         let active = live.tree().filter(|t| t.str("status") != Some("INACTIVE"));
         let current = active.and_then(|t| t.str("taskDefinition"));
         let remembered = memory.unit(&UnitKey::Service(key.clone()));
+        if let Some(live) = active {
+            all.extend(diagnosis::needs(key, live));
+            if hooks::may_pause(live) {
+                all.insert(Subject::Deployments(key.clone()));
+            }
+            all.extend(hold::history(document, world, remembered, key, live).0);
+        }
         revisions(world, remembered, &want, current, &mut all);
     }
     for (family, want) in &document.task_definitions {

@@ -6,8 +6,10 @@
 mod balancers;
 mod basics;
 pub mod check;
+mod diagnosis;
 mod hash;
 mod hold;
+mod hooks;
 mod interest;
 mod ownership;
 mod print;
@@ -44,7 +46,7 @@ pub use interest::interest;
 pub use ownership::{TAG_DOCUMENT, TAG_HASH, TAG_KEY};
 pub use print::{plan_json, print};
 pub use report::{
-    Drift, Held, Lingering, Note, Owner, Paused, Refusal, Report, Rollout, State, UnitReport, WaitingOn,
+    Drift, Held, Hook, Lingering, Note, Owner, Paused, Refusal, Report, Rollout, State, UnitReport, WaitingOn,
 };
 pub use restraint::{TAG_PAUSE, paused_by_tag};
 pub use unit::stable;

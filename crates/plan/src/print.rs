@@ -49,6 +49,7 @@ pub fn print(planned: &Planned, document: &str, version: &str) -> String {
             && report.refused.is_empty()
             && report.held.is_none()
             && report.notes.is_empty()
+            && report.diagnosis.is_empty()
             // An autoscaler at work is nothing that anybody needs to look at.
             && left.iter().all(|d| d.owner == Owner::Autoscaler)
             && !matches!(report.state, State::Suspended | State::Paused);
@@ -129,6 +130,15 @@ fn lines(out: &mut String, report: &UnitReport, left: &[&Drift]) {
             }
         };
         line(out, &format!("              {again}"));
+    }
+    for evidence in &report.diagnosis {
+        wrapped(out, "  ? because   ", &evidence.said);
+        if let Some(check) = &evidence.check {
+            wrapped(out, "              ", check);
+        }
+    }
+    for hook in &report.hooks {
+        wrapped(out, "  … hook      ", &hook.to_string());
     }
     for refusal in &report.refused {
         wrapped(out, "  ! refused   ", &refusal.why);
@@ -252,6 +262,10 @@ fn report_json(report: &UnitReport) -> serde_json::Value {
         "rollout": report.rollout.as_ref().map(|r| serde_json::json!({
             "deployment": r.deployment, "desired": r.desired, "running": r.running, "failed": r.failed,
             "began": r.began})),
+        "hooks": report.hooks.iter().map(|h| serde_json::json!({
+            "id": h.id, "stage": h.stage, "expires": h.expires, "then": h.then})).collect::<Vec<_>>(),
+        "diagnosis": report.diagnosis.iter().map(|e| serde_json::json!({
+            "said": e.said, "check": e.check})).collect::<Vec<_>>(),
         "notes": report.notes.iter().map(|n| n.0.as_str()).collect::<Vec<_>>(),
         "desiredCount": report.tasks.map(|t| t.0),
         "runningCount": report.tasks.map(|t| t.1),

@@ -5,6 +5,7 @@ use std::fmt;
 
 use evenkeel_model::Tree;
 use evenkeel_model::key::{Subject, UnitKey};
+use evenkeel_model::memory::Evidence;
 use evenkeel_model::path::Path;
 use evenkeel_model::tree::is_masked;
 
@@ -38,6 +39,10 @@ pub struct UnitReport {
     pub tasks: Option<(i64, i64)>,
     /// Nothing is written for a while, because somebody asked for that.
     pub paused: Option<Paused>,
+    /// Hooks of the rollout under way that wait for a person.
+    pub hooks: Vec<Hook>,
+    /// Why a rollout fails, as far as can be told.
+    pub diagnosis: Vec<Evidence>,
     /// What humans changed and is left for now, by part and path.
     pub lingering: BTreeMap<(String, Path), Lingering>,
 }
@@ -58,6 +63,29 @@ impl fmt::Display for Paused {
             Err(_) => write!(f, "{}", self.until)?,
         }
         self.reason.as_ref().map_or(Ok(()), |reason| write!(f, ": {reason}"))
+    }
+}
+
+/// A lifecycle hook that waits for a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hook {
+    /// ECS's id of it.
+    pub id: String,
+    /// The stage of the deployment in which it waits.
+    pub stage: String,
+    /// Until when, in Unix seconds.
+    pub expires: Option<i64>,
+    /// What ECS does then: `CONTINUE` or `ROLLBACK`.
+    pub then: String,
+}
+
+impl fmt::Display for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {} waits for a person", self.id, self.stage)?;
+        if let Some(until) = self.expires.and_then(|at| jiff::Timestamp::from_second(at).ok()) {
+            write!(f, " until {until}, then {}", self.then)?;
+        }
+        Ok(())
     }
 }
 

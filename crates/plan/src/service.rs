@@ -15,7 +15,9 @@ use crate::tagging::Tagging;
 use crate::task_definition::{self, Choice};
 use crate::turn::ordered;
 use crate::unit::Draft;
-use crate::{Because, Need, Planner, StepId, hash, ownership, rollout, rules as listener_rules, scaling};
+use crate::{
+    Because, Need, Planner, StepId, hash, hooks, ownership, rollout, rules as listener_rules, scaling,
+};
 
 /// True where a change of this member of a service makes ECS start a new deployment.
 pub(crate) fn deploys(member: &str) -> bool {
@@ -210,6 +212,8 @@ impl Planner<'_> {
         }
         draft.unit.primary = rollout::primary(live).map(str::to_owned);
         self.update(draft, wanted, lookup, live);
+        hooks::steps(draft, key, live);
+        self.explain(draft, key, live, &wanted.task);
         let subject = Subject::Service(key.clone());
         let tags = ownership::wanted(document, &wanted.service.input, &wanted.service.item);
         Tagging::Ecs.steps(draft, &subject, arn, "", &tags, &live_tags);

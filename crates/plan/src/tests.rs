@@ -10,10 +10,13 @@ use crate::testing::*;
 
 mod balancing;
 mod checker;
+mod diagnosis;
 mod healing;
 mod holds;
 mod order;
 mod ownership;
+mod persons;
+mod properties;
 mod rest;
 mod restraint;
 mod rollouts;

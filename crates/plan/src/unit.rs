@@ -8,13 +8,14 @@ use evenkeel_model::Tree;
 use evenkeel_model::document::{Heal, Ignore};
 use evenkeel_model::key::{Subject, UnitKey};
 use evenkeel_model::memory::Remembered;
+use evenkeel_model::orders::Verdict;
 use evenkeel_model::path::Path;
 use evenkeel_model::shapes::Op;
 use evenkeel_model::world::{Seen, World};
 
 use crate::report::{Drift, Lingering, Note, Owner, Refusal, State, UnitReport, WaitingOn};
 use crate::restraint::{self, Restraint};
-use crate::{Action, Because, Fill, Guard, Input, Need, Step, StepId, Unit, hash, ownership};
+use crate::{Action, Because, Fill, Guard, Input, Need, Step, StepId, Unit, hash, hooks, ownership};
 
 /// A unit and its report in the making.
 pub(crate) struct Draft<'a> {
@@ -56,6 +57,11 @@ impl<'a> Draft<'a> {
 
     pub fn memory(&self) -> &'a Remembered {
         self.input.memory.unit(&self.key)
+    }
+
+    /// What a person said to a lifecycle hook.
+    pub fn verdict(&self, hook: &str) -> Option<Verdict> {
+        self.input.orders.hooks.get(hook).copied()
     }
 
     pub fn world(&self) -> &'a World {
@@ -531,7 +537,12 @@ pub fn stable(subject: &Subject, tree: &Tree) -> String {
         Subject::Rules(_) => listed(Kind::Rule, "ruleArn", tree),
         Subject::Policies(_) => listed(Kind::ScalingPolicy, "policyName", tree),
         Subject::ScheduledActions(_) => listed(Kind::ScheduledAction, "scheduledActionName", tree),
-        Subject::Family(_) | Subject::TaskDefinition(_) => tree.clone(),
+        Subject::Deployments(_) => hooks::stable(tree),
+        Subject::Family(_)
+        | Subject::TaskDefinition(_)
+        | Subject::ServiceRevision(_)
+        | Subject::TargetHealth(_)
+        | Subject::StoppedTasks(_) => tree.clone(),
     };
     hash::tree(&text)
 }

@@ -125,6 +125,10 @@ pub fn message(report: &UnitReport, unit: Option<&Unit>, mode: &str) -> String {
         State::Unknown => "not seen yet".to_owned(),
         State::Synced => "as the document wants it".to_owned(),
         State::Suspended => "left alone, because the document says so".to_owned(),
+        State::Paused => {
+            let until = report.paused.as_ref().map(ToString::to_string).unwrap_or_default();
+            format!("left alone until {until}")
+        }
         State::Rolling => match &report.rollout {
             Some(rollout) if rollout.failed > 0 => format!(
                 "{} of {} new tasks running, {} failed",
@@ -150,7 +154,7 @@ pub fn message(report: &UnitReport, unit: Option<&Unit>, mode: &str) -> String {
         State::Drifted => format!("{} differences, left as they are", report.drift.len()),
         State::Held => {
             let reason = report.held.as_ref().map(|held| held.reason.as_str()).unwrap_or_default();
-            format!("its last rollout failed and is not tried again until the document changes: {reason}")
+            format!("its last rollout failed and is not tried again until the document changes or it is released: {reason}")
         }
         State::Refused => report.refused.first().map(|refusal| refusal.why.clone()).unwrap_or_default(),
     }

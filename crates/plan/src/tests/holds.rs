@@ -492,3 +492,69 @@ fn outside_its_windows_what_failed_to_heal_does_not_hold_what_the_document_wants
     assert!(planned.report.units[&unit("api")].held.is_none());
     assert_ne!(planned.plan.units[&unit("api")].deployment_key, healing);
 }
+
+/// Memory was lost, and ECS remembers a deployment that it took back.
+fn forgotten() -> Scene {
+    let mut scene = Scene::settled(small());
+    scene.change(|d| new_image(d, "api"));
+    let tree = scene.document.services[&key("api")].task_definition.clone();
+    scene.observe(Subject::TaskDefinition(revision("api", 2)), tree.with("status", "ACTIVE"));
+    scene.edit(service("api"), |s| s["currentServiceDeployment"] = json!("arn:deployment"));
+    scene.memory.0.clear();
+    scene
+}
+
+#[test]
+fn with_memory_gone_ecs_history_tells_what_failed() {
+    let mut scene = forgotten();
+    prints(
+        &scene,
+        expect![[r#"
+        web/api
+          + register-task-definition   api
+              containerDefinitions[app].image   app:1 -> app:2
+              … after to see deployments of web/api
+          ~ update-service             taskDefinition api:1 -> (register-task-definition api)
+          … waiting   to see deployments of web/api
+        unchanged 1
+    "#]],
+    );
+    scene.sees(
+        Subject::Deployments(key("api")),
+        json!([{"serviceDeploymentArn": "arn:2", "status": "ROLLBACK_SUCCESSFUL", "statusReason": "the circuit breaker was triggered",
+            "targetServiceRevision": {"arn": "arn:revision"}}]),
+    );
+    let interest = crate::interest(&scene.document, &scene.world, &scene.memory);
+    assert!(interest.contains(&Subject::ServiceRevision("arn:revision".into())));
+    assert!(ready(&scene).is_empty());
+    scene
+        .sees(Subject::ServiceRevision("arn:revision".into()), json!({"taskDefinition": revision("api", 2)}));
+    scene.look_for_the_rest();
+    prints(
+        &scene,
+        expect![[r#"
+        web/api
+          = left      containerDefinitions[app].image   app:1 -> app:2   (rollout)
+          ! held      the circuit breaker was triggered
+                      the same deployment is not tried again until the document changes or it is released
+        unchanged 1
+    "#]],
+    );
+    // What is wanted since is not what failed.
+    scene.change(|d| {
+        d["services"]["api"]["taskDefinition"]["containerDefinitions"][0]["image"] = json!("app:3");
+    });
+    scene.look_for_the_rest();
+    assert_eq!(ready(&scene), ["web/api"]);
+}
+
+#[test]
+fn a_history_without_failures_holds_nothing() {
+    let mut scene = forgotten();
+    scene.sees(
+        Subject::Deployments(key("api")),
+        json!([{"status": "SUCCESSFUL"}, {"status": "ROLLBACK_SUCCESSFUL", "targetServiceRevision": {"arn": "arn:revision"}}]),
+    );
+    scene.look_for_the_rest();
+    assert_eq!(ready(&scene), ["web/api"]);
+}
