@@ -131,9 +131,9 @@ impl Planner<'_> {
         let arn = arn.trim_end_matches(":*").to_owned();
         let live_tags = ownership::tags(tree);
         let known = !draft.memory().applied.is_empty();
-        let adopt = basic.tagging.adopt_command(self.document(), &arn, name);
         let what = format!("{} {name}", basic.word);
-        if let Err(refusal) = ownership::ours(self.document(), &live_tags, &what, known, &adopt) {
+        let words = || (what.clone(), basic.tagging.adopt_command(self.document(), &arn, name));
+        if let Err(refusal) = ownership::ours(self.document(), &live_tags, known, words) {
             draft.refuse(refusal);
             return;
         }

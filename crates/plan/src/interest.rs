@@ -10,6 +10,7 @@ use evenkeel_model::memory::Memory;
 use evenkeel_model::world::World;
 
 use crate::refs::Lookup;
+use crate::shifts;
 use crate::task_definition::{self, Choice};
 use crate::{diagnosis, hold, hooks};
 
@@ -49,6 +50,9 @@ pub fn interest(document: &Document, world: &World, memory: &Memory) -> BTreeSet
         let current = active.and_then(|t| t.str("taskDefinition"));
         let remembered = memory.unit(&UnitKey::Service(key.clone()));
         if let Some(live) = active {
+            if shifts::needs_revision(&service.input, live, remembered.applied.get("service")) {
+                all.extend(shifts::revision(live).map(|arn| Subject::ServiceRevision(arn.to_owned())));
+            }
             all.extend(diagnosis::needs(key, live));
             if hooks::may_pause(live) {
                 all.insert(Subject::Deployments(key.clone()));

@@ -11,8 +11,11 @@ mod hash;
 mod hold;
 mod hooks;
 mod interest;
+#[cfg(test)]
+mod miniature;
 mod ownership;
 mod print;
+mod priorities;
 mod refs;
 mod report;
 mod restraint;
@@ -20,6 +23,7 @@ mod rollout;
 mod rules;
 mod scaling;
 mod service;
+mod shifts;
 mod tagging;
 mod target_group;
 mod task_definition;
@@ -43,6 +47,9 @@ use evenkeel_model::shapes::Op;
 use evenkeel_model::world::{Expect, Moment, World};
 
 pub use interest::interest;
+use rules::Rulebook;
+use shifts::Shifts;
+
 pub use ownership::{TAG_DOCUMENT, TAG_HASH, TAG_KEY};
 pub use print::{plan_json, print};
 pub use report::{
@@ -57,6 +64,8 @@ pub struct Input<'a> {
     pub document: &'a Document,
     /// Its version, as S3 names it.
     pub version: &'a str,
+    /// The other documents in force: what two documents want and neither has, neither gets.
+    pub others: &'a [&'a Document],
     /// What AWS told us.
     pub world: &'a World,
     /// What earlier passes left.
@@ -119,7 +128,8 @@ pub struct Unit {
     pub steps: Vec<Step>,
     /// What the unit remembers of the document once all its steps are done.
     pub applied: BTreeMap<String, Tree>,
-    /// It has nothing to do, and what it would remember is what it remembers: `applied` is left empty.
+    /// It has nothing to do, what it would remember is what it remembers, and no run of it was cut off:
+    /// `applied` is left empty.
     remembered: bool,
     /// The value of `restart` that is applied with it.
     pub restart: Option<String>,
@@ -272,19 +282,18 @@ pub fn plan(input: &Input<'_>) -> Planned {
     let mut planner = Planner {
         input,
         planned: Planned::default(),
-        rolling: rollout::rolling(input),
-        failures: hold::failures(input),
+        quiet: Vec::new(),
+        rolling: None,
+        failures: None,
+        rules: Rulebook { shifts: Shifts::of(input), ..Rulebook::default() },
     };
+    planner.decide_priorities();
     planner.basics();
     planner.target_groups();
     planner.load_balancers();
     planner.task_definitions();
     planner.services();
-    let mut planned = planner.planned;
-    let units = std::mem::take(&mut planned.plan.units);
-    let (changing, quiet): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        units.into_iter().partition(|(_, unit)| !unit.steps.is_empty());
-    planned.plan.units = changing;
+    let Planner { mut planned, quiet, .. } = planner;
     for finding in check::check(input, &planned) {
         let report = planned.report.units.entry(finding.unit.clone()).or_default();
         report.refused.push(Refusal::new(finding.message));
@@ -306,7 +315,7 @@ pub fn plan(input: &Input<'_>) -> Planned {
     let cut_off = |k: &UnitKey| input.memory.unit(k).intent.is_some();
     let changing: Vec<(UnitKey, Unit)> =
         planned.plan.units.iter().filter(|(k, _)| cut_off(k)).map(|(k, u)| (k.clone(), u.clone())).collect();
-    for (key, unit) in quiet.iter().chain(changing.iter().map(|(k, u)| (k, u))) {
+    for (key, unit) in quiet.iter().chain(&changing) {
         close_intent(input, &mut planned, key, unit);
     }
     planned.plan.id = hash::plan_id(&planned.plan);
@@ -339,7 +348,7 @@ fn remember(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &Unit
         .is_some_and(|report| matches!(report.state, State::Synced | State::Rolling));
     let before = input.memory.unit(key);
     let observing = input.ceilings.mode == Mode::Observe || input.document.settings.mode == Mode::Observe;
-    if !settled || observing || unit.remembered || before.applied == unit.applied {
+    if !settled || observing || before.applied == unit.applied {
         return;
     }
     let remembered = planned.remember.entry(key.clone()).or_insert_with(|| before.clone());
@@ -379,10 +388,14 @@ fn close_intent(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &
 struct Planner<'a> {
     input: &'a Input<'a>,
     planned: Planned,
-    /// Services whose rollout is under way or begins with this plan.
-    rolling: BTreeSet<ServiceKey>,
-    /// Services that failed to roll out this version of the document.
-    failures: usize,
+    /// Units without a step of which something may be to be remembered.
+    quiet: Vec<(UnitKey, Unit)>,
+    /// Services whose rollout is under way or begins with this plan; looked for where somebody asks.
+    rolling: Option<BTreeSet<ServiceKey>>,
+    /// Services that failed to roll out this version of the document; looked for where somebody asks.
+    failures: Option<usize>,
+    /// What is decided about listener rules before any unit is planned.
+    rules: Rulebook<'a>,
 }
 
 impl<'a> Planner<'a> {
@@ -402,7 +415,11 @@ impl<'a> Planner<'a> {
 
     /// Takes in what was decided for one unit.
     fn put(&mut self, key: UnitKey, unit: Unit, report: UnitReport) {
-        self.planned.plan.units.insert(key.clone(), unit);
+        if !unit.steps.is_empty() {
+            self.planned.plan.units.insert(key.clone(), unit);
+        } else if !unit.remembered {
+            self.quiet.push((key.clone(), unit));
+        }
         self.planned.report.units.insert(key, report);
     }
 }

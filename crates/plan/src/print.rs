@@ -70,7 +70,7 @@ pub fn print(planned: &Planned, document: &str, version: &str) -> String {
 }
 
 /// A unit for people: a service by its two names, everything else with its kind.
-fn title(key: &UnitKey) -> String {
+pub(crate) fn title(key: &UnitKey) -> String {
     match key {
         UnitKey::Service(service) => service.to_string(),
         other => format!("{} {}", other.kind(), other.name()),

@@ -178,6 +178,13 @@ pub enum WaitingOn {
     Rollouts(usize),
     /// So many rollouts of this version of the document failed that no more are begun.
     Stopped(usize),
+    /// Another unit has to do something that concerns this one too.
+    Unit {
+        /// The unit.
+        unit: UnitKey,
+        /// What it has to do.
+        what: String,
+    },
     /// A run of the unit is under way.
     Executing,
     /// The last try failed; the next one may begin then (Unix seconds by AWS's clock).
@@ -211,6 +218,7 @@ impl fmt::Display for WaitingOn {
                 let rollouts = if *failed == 1 { "rollout" } else { "rollouts" };
                 write!(f, "for another version: {failed} {rollouts} of this one failed, no more are begun")
             }
+            WaitingOn::Unit { unit, what } => write!(f, "for {} to {what}", crate::print::title(unit)),
             WaitingOn::Executing => f.write_str("executing"),
             WaitingOn::BackOff { failure, seconds } => {
                 write!(f, "next try in {seconds} s, after: {failure}")

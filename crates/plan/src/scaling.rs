@@ -4,7 +4,7 @@
 //! they are. What the document does not declare is reported and left.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use evenkeel_diff::{Kind, rules};
 use evenkeel_model::Tree;
@@ -61,12 +61,11 @@ pub(crate) fn steps(
         Target::Step(id) => vec![Need::Step(id)],
     };
     let lookup = Lookup { document, world: draft.world(), service: Some(key) };
-    let mut policies = BTreeMap::new();
+    let mut policies = Vec::new();
     for (name, policy) in &scaling.policies {
         let (policy, waits) = lookup.resolve(policy);
-        let policy = policy.into_owned();
         if waits.is_empty() {
-            policies.insert(name.clone(), policy);
+            policies.push((name, policy));
         } else {
             waits.into_iter().for_each(|w| draft.wait(w));
         }
@@ -90,7 +89,8 @@ pub(crate) fn steps(
         put: Op::ScalingPutScheduledAction,
         declared: scaling.scheduled_actions.keys().collect(),
     };
-    listed.steps(draft, key, &scaling.scheduled_actions, &needs, created.is_some());
+    let actions: Vec<_> = scaling.scheduled_actions.iter().map(|(n, a)| (n, Cow::Borrowed(a))).collect();
+    listed.steps(draft, key, &actions, &needs, created.is_some());
 }
 
 /// The scalable target, as far as policies are concerned.
@@ -149,8 +149,11 @@ fn target(
         None => return Target::Missing,
         Some(seen) => seen.tree(),
     };
-    let mut full = merged(ids(key), &scaling.target);
-    full.take("tags");
+    let full = || {
+        let mut full = merged(ids(key), &scaling.target);
+        full.take("tags");
+        full
+    };
     let Some(tree) = known else {
         let missing = draft.missing("scaling");
         draft.applies("scaling", &scaling.target);
@@ -158,7 +161,7 @@ fn target(
             return Target::Missing;
         }
         let tags = ownership::wanted(document, &scaling.target, &service.item);
-        full.set("tags", ownership::map(&tags));
+        let full = full().with("tags", ownership::map(&tags));
         let step = draft.step(register_name(key), subject, Op::ScalingRegisterScalableTarget, full);
         step.because(Because::Missing).touches([Subject::Service(key.clone())]);
         return Target::Step(step.id.clone());
@@ -204,7 +207,7 @@ fn target(
     if acted.is_empty() {
         return Target::There;
     }
-    let full = merged(full, &draft.carry_left("scaling", Kind::ScalableTarget, want));
+    let full = merged(full(), &draft.carry_left("scaling", Kind::ScalableTarget, want));
     let step = draft.step(register_name(key), subject, Op::ScalingRegisterScalableTarget, full);
     step.action.input.take("tags");
     step.because_of(acted).touches([Subject::Service(key.clone())]);
@@ -250,7 +253,7 @@ impl Listed<'_> {
         &self,
         draft: &mut Draft<'_>,
         key: &ServiceKey,
-        wanted: &BTreeMap<String, Tree>,
+        wanted: &[(&String, Cow<'_, Tree>)],
         needs: &[Need],
         fresh: bool,
     ) {

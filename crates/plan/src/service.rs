@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use evenkeel_diff::{Kind, change};
+use evenkeel_diff::{Kind, SERVICE_REVISION, change};
 use evenkeel_model::Tree;
 use evenkeel_model::document::Service;
 use evenkeel_model::key::{ServiceKey, Subject, UnitKey};
@@ -16,7 +16,7 @@ use crate::task_definition::{self, Choice};
 use crate::turn::ordered;
 use crate::unit::Draft;
 use crate::{
-    Because, Need, Planner, StepId, hash, hooks, ownership, rollout, rules as listener_rules, scaling,
+    Because, Need, Planner, StepId, hash, hooks, ownership, rollout, rules as listener_rules, scaling, shifts,
 };
 
 /// True where a change of this member of a service makes ECS start a new deployment.
@@ -139,7 +139,8 @@ impl Planner<'_> {
         if owner == Owner::Document {
             needs.extend(self.dependencies(wanted.service));
         }
-        let rules = listener_rules::steps(draft, lookup, wanted.service);
+        let rules =
+            listener_rules::steps(draft, lookup, &self.rules, &wanted.service.rules, &wanted.service.item);
         let attached = attached(draft, lookup, &wanted.service.input, &rules);
         let waits = |n: &Need| matches!(n, Need::Observed(_));
         let blocked = draft.stands_still() || needs.iter().chain(&attached).any(waits);
@@ -191,10 +192,11 @@ impl Planner<'_> {
         let arn = live.str("serviceArn").unwrap_or_default();
         let live_tags = ownership::tags(live);
         let known = !draft.memory().applied.is_empty();
-        let command = Tagging::Ecs.adopt_command(document, arn, &wanted.service.item);
-        if let Err(refusal) =
-            ownership::ours(document, &live_tags, &format!("service {key}"), known, &command)
-        {
+        let words = || {
+            let adopt = Tagging::Ecs.adopt_command(document, arn, &wanted.service.item);
+            (format!("service {key}"), adopt)
+        };
+        if let Err(refusal) = ownership::ours(document, &live_tags, known, words) {
             draft.refuse(refusal);
             return;
         }
@@ -208,16 +210,35 @@ impl Planner<'_> {
         }
         if !wanted.waits.is_empty() {
             wanted.waits.iter().cloned().for_each(|w| draft.wait(w));
+            // It may be a rule of its own that it waits for.
+            listener_rules::steps(draft, lookup, &self.rules, &wanted.service.rules, &wanted.service.item);
             return;
         }
         draft.unit.primary = rollout::primary(live).map(str::to_owned);
-        self.update(draft, wanted, lookup, live);
+        let Some(whole) = self.with_revision(draft, wanted, live) else { return };
+        self.update(draft, wanted, lookup, &whole);
         hooks::steps(draft, key, live);
         self.explain(draft, key, live, &wanted.task);
         let subject = Subject::Service(key.clone());
         let tags = ownership::wanted(document, &wanted.service.input, &wanted.service.item);
         Tagging::Ecs.steps(draft, &subject, arn, "", &tags, &live_tags);
         scaling::steps(draft, document, key, wanted.service, Some(live), None);
+    }
+
+    /// The service with what only its revision shows of it, where that matters; `None` where the revision
+    /// has not been seen. While several revisions run there is nothing to be said.
+    fn with_revision<'t>(
+        &self,
+        draft: &mut Draft<'_>,
+        wanted: &Wanted<'_>,
+        live: &'t Tree,
+    ) -> Option<Cow<'t, Tree>> {
+        let last = draft.memory().applied.get("service");
+        let needed = shifts::needs_revision(&wanted.input, live, last);
+        let Some(arn) = shifts::revision(live).filter(|_| needed) else { return Some(Cow::Borrowed(live)) };
+        let seen = draft.seen(&Subject::ServiceRevision(arn.to_owned()))?;
+        let whole = seen.tree().map(|r| live.clone().with(SERVICE_REVISION, r.clone()));
+        Some(whole.map_or(Cow::Borrowed(live), Cow::Owned))
     }
 
     /// Log groups of the document that its containers write to and that do not exist yet: without them no

@@ -1,32 +1,45 @@
 //! Whose turn it is: the limit on rollouts, and the order between services that depend on each other.
 
+use std::collections::BTreeSet;
+
 use evenkeel_model::document::{Document, Service};
 use evenkeel_model::key::{ServiceKey, Subject, UnitKey};
 use evenkeel_model::shapes::Op;
 
 use crate::report::{Owner, WaitingOn};
-use crate::{Because, Need, Planner, rollout};
+use crate::{Because, Need, Planner, hold, rollout};
 
 impl Planner<'_> {
     /// What a rollout that would begin now waits for. One in place of another of the same service takes no
-    /// place of its own, nor does one that is `blocked` anyway.
-    /// Healing goes on where what the document wants has failed too often.
+    /// place of its own, nor does one that is `blocked` anyway. Healing goes on where what the document wants
+    /// has failed too often.
     pub(crate) fn turn(&mut self, key: &ServiceKey, blocked: bool, by_document: bool) -> Option<Need> {
-        let settings = &self.document().settings;
-        let most = settings.max_concurrent_rollouts;
-        if !self.rolling.contains(key) {
-            let stopped = settings.stop_after_failures.is_some_and(|n| self.failures >= n);
-            if stopped && by_document {
-                return Some(Need::Observed(WaitingOn::Stopped(self.failures)));
+        let most = self.document().settings.max_concurrent_rollouts;
+        let stops = self.document().settings.stop_after_failures.filter(|_| by_document);
+        if !self.rolling().contains(key) {
+            if let Some(most) = stops
+                && self.failures() >= most
+            {
+                return Some(Need::Observed(WaitingOn::Stopped(self.failures())));
             }
-            if self.rolling.len() >= most {
+            if self.rolling().len() >= most {
                 return Some(Need::Observed(WaitingOn::Rollouts(most)));
             }
         }
         if !blocked {
-            self.rolling.insert(key.clone());
+            self.rolling().insert(key.clone());
         }
         None
+    }
+
+    /// Services that failed to roll out this version of the document.
+    fn failures(&mut self) -> usize {
+        *self.failures.get_or_insert_with(|| hold::failures(self.input))
+    }
+
+    /// Services whose rollout is under way or begins with this plan.
+    pub(crate) fn rolling(&mut self) -> &mut BTreeSet<ServiceKey> {
+        self.rolling.get_or_insert_with(|| rollout::rolling(self.input))
     }
 
     /// The wait for services it depends on that are not where the document wants them: not stable, about to

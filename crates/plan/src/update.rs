@@ -93,7 +93,8 @@ impl Planner<'_> {
         }
         because.extend(forcing.reasons.iter().cloned().map(Because::Reason));
         let registered = draft.unit.steps.len();
-        let rules = listener_rules::steps(draft, lookup, wanted.service);
+        let rules =
+            listener_rules::steps(draft, lookup, &self.rules, &wanted.service.rules, &wanted.service.item);
         if service_drift.is_empty() && because.is_empty() {
             return;
         }
@@ -117,7 +118,7 @@ impl Planner<'_> {
             if balanced { attached(draft, lookup, &wanted.service.input, &rules) } else { Vec::new() };
         // A service without a task waits for nobody's rollout, and everybody else for its.
         if deployed && live.int("runningCount") == Some(0) && !draft.stands_still() {
-            self.rolling.insert(key.clone());
+            self.rolling().insert(key.clone());
         } else if deployed {
             let by_document = task_drift.iter().chain(&service_drift).any(|d| d.owner == Owner::Document)
                 || !forcing.reasons.is_empty();

@@ -7,7 +7,7 @@ use super::conform::{self, Moved, Walk};
 use super::refs::{self, Malformed};
 use super::schema;
 use super::semantics;
-use super::{Document, Ignore, Listener, LoadBalancer, Rule, Scaling, Service, TargetGroup};
+use super::{Document, Ignore, Listener, LoadBalancer, Priority, Rule, Scaling, Service, TargetGroup};
 use crate::diagnostic::{self, Diagnostic};
 use crate::key::ServiceKey;
 use crate::path::Path;
@@ -41,13 +41,12 @@ fn place(marks: &Marks, moved: &[Moved], diagnostics: &mut [Diagnostic]) {
     let Ok(Parsed { tree, .. }) = text::parse(text.source().as_bytes(), Some(text.format())) else { return };
     let mut places = marks.places(&tree);
     for d in diagnostics.iter_mut().filter(|d| d.at.is_none()) {
-        // What was taken out of an envelope stands in the text where it was.
-        let via = moved.iter().find(|m| d.path.starts_with(&m.now) && d.code != "envelope");
-        d.at = match via {
+        // What was taken out of an envelope stands in the text where it was: the innermost counts.
+        let within = moved.iter().filter(|m| d.path.starts_with(&m.now) && d.code != "envelope");
+        d.at = match within.max_by_key(|m| m.now.segments().len()) {
             Some(via) => {
                 let rest = d.path.segments().skip(via.now.segments().len());
-                let place = via.now.segments().chain(via.through.iter().map(String::as_str)).chain(rest);
-                places.locate(&Path::of(place), d.key)
+                places.locate(&Path::of(via.was.segments().chain(rest)), d.key)
             }
             None => places.locate(&d.path, d.key),
         };
@@ -172,9 +171,16 @@ fn rule(value: &Tree, listener: Option<&str>, path: &Path, out: &mut Vec<Diagnos
     let mut input = value.clone();
     drop_mirrors(&mut input, path, out);
     let own = input.take("listenerArn").and_then(|l| l.as_str().map(str::to_owned));
-    let priority = input.take("priority").and_then(|p| p.as_int()).unwrap_or_default();
+    let priority = priority(&input.take("priority").unwrap_or_default());
     let listener = listener.map(str::to_owned).or(own).unwrap_or_default();
     Rule { listener, priority, input }
+}
+
+fn priority(tree: &Tree) -> Priority {
+    match (tree.int("from"), tree.int("to")) {
+        (Some(from), Some(to)) => Priority::Within { from, to },
+        _ => Priority::At(tree.as_int().unwrap_or_default()),
+    }
 }
 
 /// AWS's answers show the values of a condition twice: where they belong, and as the condition's own

@@ -1,7 +1,9 @@
 //! Which members a document has, and of what form: one table from which it is checked.
 
+use super::answers::{self, Shown};
 use super::windows::DAYS;
 use crate::shapes::{self, Op, ShapeId};
+use crate::tree::Map;
 
 /// The form of one value of the document.
 pub(super) enum Field {
@@ -39,7 +41,7 @@ pub(super) struct Aws {
     pub op: Op,
     /// Members of that input that the document gives by other means: dropped with a note.
     pub without: &'static [&'static str],
-    /// Members of ours beside AWS's.
+    /// Members of ours beside AWS's. One that AWS has too is ours where it is an object.
     pub plus: &'static [Entry],
     /// The operation whose answer describes it, the member with it, and whether that is a list: what is
     /// known only there is response-only and dropped with a note.
@@ -48,6 +50,8 @@ pub(super) struct Aws {
     pub envelopes: &'static [&'static str],
     /// Members of AWS's answers that say under another name what the input says, and the input's name.
     pub renamed: &'static [(&'static str, &'static str)],
+    /// Members that AWS's answers show elsewhere.
+    pub shown: fn(&Map) -> Vec<Shown>,
     /// Required members are asked for (not in fragments, to which `defaults` are still to be added).
     pub whole: bool,
 }
@@ -160,6 +164,9 @@ static SERVICE: &[Entry] = &[
 ];
 
 const DELETION: Entry = may("deletion", Field::Word(&["keep", "delete"]));
+/// A range from which a priority is chosen.
+const PRIORITIES: Entry =
+    may("priority", Field::Object(&[must("from", Field::Count), must("to", Field::Count)]));
 const ADOPT: Entry = may("adopt", Field::Later(NOT_YET_ADOPT));
 
 const TASK_DEFINITION: Aws = Aws {
@@ -169,6 +176,7 @@ const TASK_DEFINITION: Aws = Aws {
     described: (Op::EcsDescribeTaskDefinition, "taskDefinition"),
     envelopes: &["taskDefinition", "taskDefinitions"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const SERVICE_INPUT: Aws = Aws {
@@ -178,6 +186,7 @@ const SERVICE_INPUT: Aws = Aws {
     described: (Op::EcsDescribeServices, "services"),
     envelopes: &["services", "service"],
     renamed: &[],
+    shown: answers::service,
     whole: true,
 };
 const TARGET_GROUP: Aws = Aws {
@@ -187,6 +196,7 @@ const TARGET_GROUP: Aws = Aws {
     described: (Op::Elbv2DescribeTargetGroups, "targetGroups"),
     envelopes: &["targetGroups"],
     renamed: &[("targetGroupName", "name")],
+    shown: answers::in_place,
     whole: true,
 };
 const LOAD_BALANCER: Aws = Aws {
@@ -196,6 +206,7 @@ const LOAD_BALANCER: Aws = Aws {
     described: (Op::Elbv2DescribeLoadBalancers, "loadBalancers"),
     envelopes: &["loadBalancers"],
     renamed: &[("loadBalancerName", "name")],
+    shown: answers::load_balancer,
     whole: true,
 };
 const LISTENER: Aws = Aws {
@@ -205,15 +216,17 @@ const LISTENER: Aws = Aws {
     described: (Op::Elbv2DescribeListeners, "listeners"),
     envelopes: &["listeners"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const LISTENER_RULE: Aws = Aws {
     op: Op::Elbv2CreateRule,
     without: &["listenerArn"],
-    plus: &[ADOPT],
+    plus: &[ADOPT, PRIORITIES],
     described: (Op::Elbv2DescribeRules, "rules"),
     envelopes: &["rules"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const SERVICE_RULE: Aws = Aws { without: &[], ..LISTENER_RULE };
@@ -227,6 +240,7 @@ const SCALING: Aws = Aws {
     described: (Op::ScalingDescribeScalableTargets, "scalableTargets"),
     envelopes: &["scalableTargets"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const POLICY: Aws = Aws {
@@ -236,6 +250,7 @@ const POLICY: Aws = Aws {
     described: (Op::ScalingDescribeScalingPolicies, "scalingPolicies"),
     envelopes: &["scalingPolicies"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const SCHEDULED_ACTION: Aws = Aws {
@@ -245,6 +260,7 @@ const SCHEDULED_ACTION: Aws = Aws {
     described: (Op::ScalingDescribeScheduledActions, "scheduledActions"),
     envelopes: &["scheduledActions"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const CLUSTER: Aws = Aws {
@@ -254,6 +270,7 @@ const CLUSTER: Aws = Aws {
     described: (Op::EcsDescribeClusters, "clusters"),
     envelopes: &["clusters", "cluster"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const REPOSITORY: Aws = Aws {
@@ -263,6 +280,7 @@ const REPOSITORY: Aws = Aws {
     described: (Op::EcrDescribeRepositories, "repositories"),
     envelopes: &["repositories", "repository"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const LOG_GROUP: Aws = Aws {
@@ -272,6 +290,7 @@ const LOG_GROUP: Aws = Aws {
     described: (Op::LogsDescribeLogGroups, "logGroups"),
     envelopes: &["logGroups"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 
