@@ -14,7 +14,7 @@ use crate::report::{Drift, Held, Owner, WaitingOn};
 use crate::restraint::Restraint;
 use crate::service::{Wanted, deployment_key, deploys};
 use crate::unit::{Draft, carry_left};
-use crate::{Input, Planner, rollout, task_definition};
+use crate::{Input, Planner, hooks, rollout, task_definition};
 
 /// What is wanted of a service that exists, ignored paths as they are, and what differs from it.
 pub(crate) struct Differences<'w> {
@@ -100,12 +100,15 @@ impl Planner<'_> {
             && (restart == Restart::Postponed || differences.deploying().any(waits));
         let mut forcing =
             Forcing { reasons: Vec::new(), postponed: postponed.then(|| self.known_restart(draft)) };
-        let standing = self.standing(draft, wanted, live, &|| {
+        let present = || {
             let (task, input) = (Cow::Borrowed(&*differences.task), Cow::Borrowed(&*differences.input));
             let task = carry_left(Kind::TaskDefinition, task, &differences.task_drift);
             let input = carry_left(Kind::Service, input, &differences.drift);
             forcing.key(wanted, &task, &input)
-        });
+        };
+        let standing = self.standing(draft, wanted, live, &present);
+        // A run was cut off: what it started is known by this key from now on.
+        draft.unit.deployment_key = draft.memory().intent.as_ref().map(|_| present());
         match standing {
             Standing::Free => {}
             Standing::Held(held) => {
@@ -116,7 +119,7 @@ impl Planner<'_> {
                 }
             }
             Standing::Again { because, forced } => {
-                let open = draft.is_open();
+                let open = !(forced || differences.deploying().next().is_some()) || draft.is_open();
                 // ECS took it back, not a human.
                 for drift in differences.deploying() {
                     drift.owner = Owner::Document;
@@ -126,9 +129,8 @@ impl Planner<'_> {
             }
         }
         let held = draft.report.held.is_some();
-        if draft.memory().intent.is_some() && !held {
-            // A run was cut off: what it started is known by this key from now on.
-            draft.unit.deployment_key = Some(wanted.deployment_key());
+        if held {
+            draft.unit.deployment_key = None;
         }
         draft.unit.restart = self.known_restart(draft);
         let value = wanted.service.restart.clone();
@@ -184,8 +186,8 @@ impl Planner<'_> {
         key: &dyn Fn() -> String,
     ) -> Standing {
         let memory = draft.memory();
-        let found =
-            newly_failed(self.input, live, memory).or_else(|| self.failed_unseen(wanted, live, memory));
+        let found = newly_failed(self.input, wanted.key, live, memory)
+            .or_else(|| self.failed_unseen(wanted, live, memory));
         let hold = match (found, &memory.held) {
             (None, None) => return Standing::Free,
             (Some(found), before) => {
@@ -234,7 +236,9 @@ impl Planner<'_> {
             tree.map(|tree| task_definition::has_content(memory, &wanted.task, arn, tree))
         };
         let reason = match &memory.intent {
-            Some(intent) if intent.primary.as_deref() != rollout::primary(live) => {
+            Some(intent)
+                if rollout::deploys(intent) && intent.primary.as_deref() != rollout::primary(live) =>
+            {
                 rollout::failed_since(live, intent.at)
             }
             _ if !is_forgotten(memory) => None,
@@ -294,8 +298,15 @@ pub(crate) fn history(
 
 /// A deployment of ours that failed, unless memory has that failure already: what was said first says most,
 /// because later only the rollback shows.
-fn newly_failed(input: &Input<'_>, live: &Tree, memory: &Remembered) -> Option<HeldDeployment> {
+fn newly_failed(
+    input: &Input<'_>,
+    key: &ServiceKey,
+    live: &Tree,
+    memory: &Remembered,
+) -> Option<HeldDeployment> {
+    // One that waits for a person takes as long as the person does.
     let deadline = input.document.settings.rollout_deadline;
+    let deadline = deadline.filter(|_| hooks::waiting(input.world, key, live).is_none());
     let found =
         rollout::failed(live, memory).or_else(|| rollout::overdue(live, memory, deadline?, input.clock))?;
     let known = |h: &HeldDeployment| h.key == found.key && h.deployment == found.deployment;
@@ -322,7 +333,7 @@ pub(crate) fn failures(input: &Input<'_>) -> usize {
         let memory = input.memory.unit(&unit);
         let Some(live) = input.world.tree(&Subject::Service((*key).clone())) else { return false };
         // One that was noticed in this very pass counts, whatever it is held for.
-        newly_failed(input, live, memory).is_some()
+        newly_failed(input, key, live, memory).is_some()
             || memory.held.as_ref().is_some_and(|hold| {
                 hold.version.as_deref() == Some(input.version)
                     && !rollout::succeeded(live, memory)

@@ -4,6 +4,7 @@ use evenkeel_model::Tree;
 use evenkeel_model::key::{ServiceKey, Subject};
 use evenkeel_model::orders::Verdict;
 use evenkeel_model::shapes::Op;
+use evenkeel_model::world::World;
 
 use crate::report::Hook;
 use crate::unit::Draft;
@@ -29,21 +30,26 @@ pub(crate) fn stable(deployments: &Tree) -> Tree {
     }))
 }
 
+/// The deployment under way and its ARN, where it waits for a person.
+pub(crate) fn waiting<'t>(world: &'t World, key: &ServiceKey, live: &'t Tree) -> Option<(&'t Tree, &'t str)> {
+    let current = live.str("currentServiceDeployment").filter(|_| may_pause(live))?;
+    let deployments = world.tree(&Subject::Deployments(key.clone()))?.items();
+    let found = deployments.iter().find(|d| d.str("serviceDeploymentArn") == Some(current))?;
+    found.list_of("lifecycleHookDetails").iter().any(awaits).then_some((found, current))
+}
+
+fn awaits(hook: &Tree) -> bool {
+    hook.str("status") == Some("AWAITING_ACTION")
+}
+
 /// Reports the hooks of the rollout under way that wait for a person, and adds the steps that tell ECS what the
 /// person said.
 pub(crate) fn steps(draft: &mut Draft<'_>, key: &ServiceKey, live: &Tree) {
-    if !may_pause(live) {
-        return;
-    }
     let subject = Subject::Deployments(key.clone());
-    let Some(deployments) = draft.world().tree(&subject) else { return };
-    let current = live.str("currentServiceDeployment");
-    let found = deployments.items().iter().find(|d| d.str("serviceDeploymentArn") == current);
-    let Some((deployment, arn)) = found.zip(current) else { return };
+    let Some((deployment, arn)) = waiting(draft.world(), key, live) else { return };
     let stage = deployment.str("lifecycleStage").unwrap_or_default();
-    for hook in deployment.list_of("lifecycleHookDetails") {
-        let waits = hook.str("status") == Some("AWAITING_ACTION");
-        let Some(id) = hook.str("hookId").filter(|_| waits) else { continue };
+    for hook in deployment.list_of("lifecycleHookDetails").iter().filter(|h| awaits(h)) {
+        let Some(id) = hook.str("hookId") else { continue };
         let verdict = draft.verdict(id);
         draft.report.hooks.push(Hook {
             id: id.to_owned(),

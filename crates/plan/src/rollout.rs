@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use evenkeel_model::Tree;
 use evenkeel_model::key::{ServiceKey, Subject, UnitKey};
-use evenkeel_model::memory::{HeldDeployment, Remembered};
+use evenkeel_model::memory::{HeldDeployment, Intent, Remembered};
 use evenkeel_model::world::Seen;
 
 use crate::Input;
@@ -159,11 +159,14 @@ pub(crate) fn rolling(input: &Input<'_>) -> BTreeSet<ServiceKey> {
     input.document.services.keys().filter(rolls).cloned().collect()
 }
 
-/// True where a run under way creates or updates its service, as far as its intent says.
-fn is_about_to_write(input: &Input<'_>, unit: &UnitKey) -> bool {
+/// True where a run creates or updates its service, which may start a deployment.
+pub(crate) fn deploys(intent: &Intent) -> bool {
     let writes = |step: &String| step.starts_with("create-service ") || step.starts_with("update-service ");
-    let intent = || input.memory.unit(unit).intent.as_ref();
-    input.in_flight.contains(unit) && intent().is_some_and(|i| i.steps.iter().any(writes))
+    intent.steps.iter().any(writes)
+}
+
+fn is_about_to_write(input: &Input<'_>, unit: &UnitKey) -> bool {
+    input.in_flight.contains(unit) && input.memory.unit(unit).intent.as_ref().is_some_and(deploys)
 }
 
 #[cfg(test)]

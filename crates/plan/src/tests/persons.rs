@@ -56,6 +56,18 @@ fn a_hook_that_waits_is_shown_with_its_end() {
 }
 
 #[test]
+fn what_waits_for_a_person_is_not_overdue() {
+    let mut scene = waiting();
+    scene.document.settings.rollout_deadline = Some(60);
+    let memory = scene.memory.0.get_mut(&unit("api")).unwrap();
+    (memory.deployment, memory.deployment_key) = (Some("ecs-svc/2".into()), Some("k".into()));
+    scene.edit(service("api"), |s| s["deployments"][0]["createdAt"] = json!(CLOCK - 600));
+    assert!(scene.plan().remember.is_empty());
+    scene.edit(deployments(), |d| d[0]["lifecycleHookDetails"][0]["status"] = json!("SUCCEEDED"));
+    assert!(scene.plan().remember[&unit("api")].held.is_some());
+}
+
+#[test]
 fn a_hook_goes_on_or_back_as_a_person_says_and_once() {
     let mut scene = waiting();
     scene.orders.hooks.insert("hook-1".into(), Verdict::Continue);
