@@ -6,7 +6,10 @@
 mod balancers;
 mod basics;
 pub mod check;
+mod diagnosis;
 mod hash;
+mod hold;
+mod hooks;
 mod interest;
 #[cfg(test)]
 mod miniature;
@@ -50,7 +53,7 @@ use shifts::Shifts;
 pub use ownership::{TAG_DOCUMENT, TAG_HASH, TAG_KEY};
 pub use print::{plan_json, print};
 pub use report::{
-    Drift, Held, Lingering, Note, Owner, Paused, Refusal, Report, Rollout, State, UnitReport, WaitingOn,
+    Drift, Held, Hook, Lingering, Note, Owner, Paused, Refusal, Report, Rollout, State, UnitReport, WaitingOn,
 };
 pub use restraint::{TAG_PAUSE, paused_by_tag};
 pub use unit::stable;
@@ -307,6 +310,7 @@ pub fn plan(input: &Input<'_>) -> Planned {
         planned: Planned::default(),
         quiet: Vec::new(),
         rolling: None,
+        failures: None,
         rules: Rulebook { shifts: Shifts::of(input), ..Rulebook::default() },
     };
     planner.decide_priorities();
@@ -384,7 +388,8 @@ fn remember(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &Unit
 fn close_intent(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &Unit) {
     let memory = input.memory.unit(key);
     let Some(report) = planned.report.units.get(key) else { return };
-    let unclear = report.waiting.iter().any(|w| matches!(w, WaitingOn::Seen(_)));
+    // While the next try has to wait, its steps are not in the plan.
+    let unclear = report.waiting.iter().any(|w| matches!(w, WaitingOn::Seen(_) | WaitingOn::BackOff { .. }));
     if memory.intent.is_none() || unclear || input.in_flight.contains(key) {
         return;
     }
@@ -397,12 +402,10 @@ fn close_intent(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &
     let rolls = |s: &Step| matches!(s.action.op, Op::EcsCreateService | Op::EcsUpdateService);
     if let (Some(service), Some(deployment_key)) = (key.service(), &unit.deployment_key)
         && !unit.steps.iter().any(rolls)
+        && report.state != State::Suspended
     {
         let live = input.world.tree(&Subject::Service(service.clone()));
-        let primary = live.and_then(|s| {
-            s.list_of("deployments").iter().find(|d| d.str("status") == Some("PRIMARY"))?.str("id")
-        });
-        remembered.deployment = primary.map(str::to_owned);
+        remembered.deployment = live.and_then(rollout::primary).map(str::to_owned);
         remembered.deployment_key = Some(deployment_key.clone());
     }
 }
@@ -415,6 +418,8 @@ struct Planner<'a> {
     quiet: Vec<(UnitKey, Unit)>,
     /// Services whose rollout is under way or begins with this plan; looked for where somebody asks.
     rolling: Option<BTreeSet<ServiceKey>>,
+    /// Services that failed to roll out this version of the document; looked for where somebody asks.
+    failures: Option<usize>,
     /// What is decided about listener rules before any unit is planned.
     rules: Rulebook<'a>,
 }
@@ -426,6 +431,12 @@ impl<'a> Planner<'a> {
 
     fn world(&self) -> &'a World {
         self.input.world
+    }
+
+    /// What is to be remembered of a unit from now on.
+    fn remembered(&mut self, key: &UnitKey) -> &mut Remembered {
+        let memory = self.input.memory;
+        self.planned.remember.entry(key.clone()).or_insert_with(|| memory.unit(key).clone())
     }
 
     /// Takes in what was decided for one unit.

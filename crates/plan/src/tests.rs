@@ -12,10 +12,14 @@ use crate::testing::*;
 
 mod balancing;
 mod checker;
+mod diagnosis;
 mod healing;
+mod holds;
 mod order;
 mod ownership;
+mod persons;
 mod priorities;
+mod properties;
 mod rest;
 mod restraint;
 mod rollouts;

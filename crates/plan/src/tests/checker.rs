@@ -162,7 +162,8 @@ fn a_deployment_that_is_held() {
     scene.change(|d| new_image(d, "api"));
     let mut planned = scene.plan();
     let report = planned.report.units.get_mut(&unit("api")).unwrap();
-    report.held = Some(crate::Held { key: "k".into(), reason: "r".into() });
+    report.held =
+        Some(crate::Held { key: "k".into(), reason: "r".into(), since: 0, failures: 1, retry_in: None });
     let found: Vec<String> = check(&scene.input(), &planned).into_iter().map(|f| f.message).collect();
     expect!["step update-service api starts a deployment that is held"].assert_eq(&found.join("\n"));
 }
