@@ -16,6 +16,7 @@ macro_rules! refuse {
     };
 }
 
+pub mod alarms;
 pub mod audit;
 pub mod autoscaler;
 mod control;

@@ -1,7 +1,8 @@
 //! The simulated account: its state, its clock, its ids, and the one function every call goes through.
 
+use crate::alarms::Alarms;
 use crate::ecr::Ecr;
-use crate::ecs::Ecs;
+use crate::ecs::{Ecs, scheduler, standalone};
 use crate::elbv2::Elb;
 use crate::logs::Logs;
 use crate::parameters::Parameters;
@@ -84,6 +85,9 @@ impl From<Value> for Reply {
 /// What an operation answers.
 pub type Answer = Result<Value, ApiError>;
 
+/// What happens by itself when its time has come.
+type Wake = fn(&mut Sim);
+
 /// Tags of every resource of every service, by ARN.
 pub type Tags = BTreeMap<String, BTreeMap<String, String>>;
 
@@ -101,6 +105,7 @@ pub struct Sim {
     pub(crate) elb: Elb,
     pub(crate) scaling: Scaling,
     pub(crate) ecr: Ecr,
+    pub(crate) alarms: Alarms,
     pub(crate) logs: Logs,
     pub(crate) s3: S3,
     pub(crate) sqs: Sqs,
@@ -137,6 +142,7 @@ impl Sim {
             elb: Elb::default(),
             scaling: Scaling::default(),
             ecr: Ecr::default(),
+            alarms: Alarms::default(),
             logs: Logs::default(),
             s3: S3::default(),
             sqs: Sqs::default(),
@@ -155,19 +161,27 @@ impl Sim {
         }
     }
 
+    /// What happens next by itself: when, and what does it.
+    fn upcoming(&self) -> Option<(i64, Wake)> {
+        let sources: [(Option<i64>, Wake); 3] = [
+            (self.scaling.autoscaler.next_wake(), crate::autoscaler::wake),
+            (self.ecs.standalone.next_wake(), standalone::wake),
+            (self.ecs.next_wake(), scheduler::wake),
+        ];
+        // Of several that are due at once the first goes first.
+        sources.into_iter().filter_map(|(at, wake)| Some((at?, wake))).min_by_key(|(at, _)| *at)
+    }
+
     /// When something happens next by itself.
     pub fn next_wake(&self) -> Option<i64> {
-        self.ecs.next_wake().into_iter().chain(self.scaling.autoscaler.next_wake()).min()
+        self.upcoming().map(|(at, _)| at)
     }
 
     /// Lets virtual time pass until `to` (milliseconds since the epoch), firing what is due in order.
     pub fn advance(&mut self, to: i64) {
-        while let Some(at) = self.next_wake().filter(|at| *at <= to) {
+        while let Some((at, wake)) = self.upcoming().filter(|(at, _)| *at <= to) {
             self.now = self.now.max(at);
-            match self.scaling.autoscaler.next_wake() == Some(at) {
-                true => crate::autoscaler::wake(self),
-                false => crate::ecs::scheduler::wake(self),
-            }
+            wake(self);
         }
         self.now = self.now.max(to);
     }

@@ -2,7 +2,7 @@
 
 use crate::sim::{Answer, ApiError, Reply, Sim};
 use crate::value::{self, list, text};
-use crate::{ecr, ecs, elbv2, logs, parameters, s3, scaling, sqs, sts};
+use crate::{alarms, ecr, ecs, elbv2, logs, parameters, s3, scaling, sqs, sts};
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -82,6 +82,7 @@ const TABLES: &[&[Operation]] = &[
     elbv2::OPERATIONS,
     scaling::OPERATIONS,
     ecr::OPERATIONS,
+    alarms::OPERATIONS,
     logs::OPERATIONS,
     s3::OPERATIONS,
     sts::OPERATIONS,

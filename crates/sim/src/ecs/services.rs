@@ -5,7 +5,7 @@ use super::scheduler;
 use super::shown::show;
 use super::stages::Stages;
 use super::tasks::Task;
-use super::{Key, TAGS, includes, invalid, paging, short, task_definitions};
+use super::{Key, TAGS, capacity, includes, invalid, paging, short, task_definitions};
 use crate::sim::{Answer, ApiError, Sim};
 use crate::value::{self, fill, flag, has, int, list, list_mut, object_mut, page, paged, set, text, texts};
 use serde_json::{Value, json};
@@ -40,6 +40,8 @@ pub struct Service {
     pub(super) wake: Option<i64>,
     /// No task is started before this.
     pub(super) launch_after: i64,
+    /// How many tasks were started since when, for the limit of a minute.
+    pub(super) started: (i64, i64),
     pub(super) created: i64,
     pub(super) created_by: String,
     token: Option<String>,
@@ -247,6 +249,7 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
         map.retain(|name, _| name == "deploymentConfiguration" || !NOT_KEPT.contains(&name.as_str()));
     }
     resolve_task_definition(sim, &mut config)?;
+    capacity::default_strategy(sim, &cluster, &mut config)?;
     fill_in(sim, &mut config);
     let daemon = text(&config, "schedulingStrategy") == Some("DAEMON");
     let desired = match int(input, "desiredCount") {
@@ -277,6 +280,7 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
         steady: None,
         wake: None,
         launch_after: sim.now,
+        started: (sim.now, 0),
         created: sim.now,
         created_by: task_definitions::principal(sim),
         token: text(input, "clientToken").map(str::to_owned),
@@ -309,6 +313,7 @@ pub(super) fn update(sim: &mut Sim, input: &Value) -> Answer {
     }
     let strategy = list(&config, "capacityProviderStrategy").to_vec();
     if has(input, "capacityProviderStrategy") {
+        capacity::default_strategy(sim, &key.0, &mut config)?;
         match (strategy.is_empty(), config.as_object_mut()) {
             (true, Some(map)) => {
                 map.remove("capacityProviderStrategy");
@@ -361,9 +366,10 @@ pub(super) fn delete(sim: &mut Sim, input: &Value) -> Answer {
     let force = flag(input, "force") == Some(true);
     let now = sim.now;
     let service = sim.ecs.services.get_mut(&key).ok_or_else(not_found)?;
+    let daemon = text(&service.config, "schedulingStrategy") == Some("DAEMON");
     match service.status {
         "INACTIVE" => return Err(not_found()),
-        "ACTIVE" if service.desired > 0 && !force => {
+        "ACTIVE" if service.desired > 0 && !force && !daemon => {
             return Err(invalid("The service cannot be stopped while it is scaled above 0."));
         }
         "ACTIVE" => {
@@ -420,11 +426,7 @@ pub(super) fn list_services(sim: &mut Sim, input: &Value) -> Answer {
 /// Replaces the name of a task definition with the ARN of the active revision it means.
 fn resolve_task_definition(sim: &Sim, config: &mut Value) -> Result<(), ApiError> {
     let name = value::required(config, "taskDefinition", "InvalidParameterException")?;
-    let definition =
-        task_definitions::find(sim, name).ok_or_else(|| super::client("TaskDefinition not found."))?;
-    refuse! {
-        text(definition, "status") != Some("ACTIVE") => super::client("TaskDefinition is inactive");
-    }
+    let definition = task_definitions::usable(sim, name)?;
     let arn = definition["taskDefinitionArn"].clone();
     set(config, "taskDefinition", arn);
     Ok(())
