@@ -11,7 +11,7 @@ use crate::status::Lease as Shown;
 
 /// Takes the lease, renews it, and gives it back at the end. An observer neither takes nor writes one.
 pub(crate) async fn hold(shared: Arc<Shared>, mut lease: Lease, end: CancellationToken) {
-    let leads = shared.settings.mode == Mode::Enforce;
+    let leads = shared.settings.ceilings.mode == Mode::Enforce;
     loop {
         if leads {
             let shown = match lease.turn().await {

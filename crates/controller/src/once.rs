@@ -11,8 +11,9 @@ use evenkeel_cloud::store::{Location, Records, S3, Store, StoreError};
 use evenkeel_model::document::{Document, Mode};
 use evenkeel_model::key::Subject;
 use evenkeel_model::memory::{Memory, read_record};
+use evenkeel_model::orders::Orders;
 use evenkeel_model::world::World;
-use evenkeel_plan::{Input, Planned, interest, plan};
+use evenkeel_plan::{Ceilings, Input, Planned, interest, plan};
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +70,9 @@ pub async fn plan_once(
                 memory: &memory,
                 now: clock.now(),
                 clock: calls.now().map_or(0, |t| t.as_second()),
-                mode: Mode::Enforce,
+                others: &[],
+                orders: &Orders::default(),
+                ceilings: Ceilings { mode: Mode::Enforce, prune: true, replace: true },
                 in_flight: &nothing,
             }));
         }

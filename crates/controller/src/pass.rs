@@ -59,7 +59,7 @@ pub(crate) async fn turn(
         status: Status {
             region: shared.region.clone(),
             source: shared.settings.document.to_string(),
-            mode: match shared.settings.mode {
+            mode: match shared.settings.ceilings.mode {
                 Mode::Enforce => "enforce",
                 Mode::Observe => "observe",
             },
@@ -133,6 +133,7 @@ impl Wheel {
             return;
         };
         let now = self.shared.clock.now();
+        let orders = self.shared.board().orders.clone();
         let (wanted, planned, observed, ages) = {
             let mut world = self.shared.world.lock();
             let wanted = interest(&current.document, &world, &memory);
@@ -142,11 +143,13 @@ impl Wheel {
             let input = Input {
                 document: &current.document,
                 version: &current.version,
+                others: &[],
                 world: &world,
                 memory: &memory,
                 now,
                 clock: self.shared.aws_clock(),
-                mode: self.shared.settings.mode,
+                orders: &orders,
+                ceilings: self.shared.settings.ceilings,
                 in_flight: self.queue.running(),
             };
             let planned = plan(&input);
@@ -202,8 +205,8 @@ impl Wheel {
     }
 
     fn enqueue(&mut self, current: &Current, planned: &Planned, led: bool, now: Moment) {
-        let observes =
-            self.shared.settings.mode == Mode::Observe || current.document.settings.mode == Mode::Observe;
+        let observes = self.shared.settings.ceilings.mode == Mode::Observe
+            || current.document.settings.mode == Mode::Observe;
         let ready = |key: &UnitKey| planned.plan.units.get(key).is_some_and(|u| u.ready() > 0);
         self.queue.retain(ready);
         self.paused.retain(|_, until| *until > now);

@@ -8,12 +8,13 @@ use anyhow::{Context, bail};
 use evenkeel_cloud::calls::Pace;
 use evenkeel_cloud::store::Location;
 use evenkeel_controller::{Settings, Status};
+use evenkeel_plan::Ceilings;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::arguments::Run;
+use crate::arguments::{Allow, Run};
 use crate::{http, source};
 
 /// How long the steps in hand have from the signal on.
@@ -33,7 +34,11 @@ pub async fn run(arguments: Run) -> anyhow::Result<ExitCode> {
     let settings = Settings {
         document: arguments.document,
         state: arguments.state,
-        mode: arguments.mode.into(),
+        ceilings: Ceilings {
+            mode: arguments.mode.into(),
+            prune: arguments.allow.contains(&Allow::Prune),
+            replace: arguments.allow.contains(&Allow::Replace),
+        },
         poll: arguments.poll,
         pace: Pace::REAL,
         seed: seed(),
@@ -48,11 +53,13 @@ pub async fn run(arguments: Run) -> anyhow::Result<ExitCode> {
         holder = settings.holder,
         "started"
     );
+    let (control, asks) = evenkeel_controller::control();
+    let orders = http::Orders { control, token: arguments.api_token };
     let registry = prometheus::Registry::new();
     let (status, shown) = watch::channel(Arc::new(Status::default()));
     let served = CancellationToken::new();
-    let server = tokio::spawn(http::serve(listener, shown, registry.clone(), served.clone()));
-    let daemon = evenkeel_controller::run(&sdk, settings, &registry, status, end.clone());
+    let server = tokio::spawn(http::serve(listener, shown, registry.clone(), orders, served.clone()));
+    let daemon = evenkeel_controller::run(&sdk, settings, &registry, status, asks, end.clone());
     tokio::pin!(daemon);
     let ended = tokio::select! {
         biased;

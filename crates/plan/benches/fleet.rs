@@ -17,12 +17,13 @@ use evenkeel_model::document::refs::{Ref, substitute};
 use evenkeel_model::document::{self, Document, Mode};
 use evenkeel_model::key::{ServiceKey, Subject};
 use evenkeel_model::memory::Memory;
+use evenkeel_model::orders::Orders;
 use evenkeel_model::shapes::Op;
 use evenkeel_model::text::{self, Format, Parsed};
 use evenkeel_model::wire;
 use evenkeel_model::world::{Moment, Seen, World};
 use evenkeel_model::{Name, Tree};
-use evenkeel_plan::{Input, interest, plan};
+use evenkeel_plan::{Ceilings, Input, interest, plan};
 
 const SIZES: [usize; 2] = [1_000, 5_000];
 
@@ -242,6 +243,7 @@ struct Side {
     /// CreateService inputs with their references resolved.
     inputs: BTreeMap<ServiceKey, Tree>,
     none: BTreeSet<evenkeel_model::key::UnitKey>,
+    orders: Orders,
 }
 
 impl Side {
@@ -255,7 +257,8 @@ impl Side {
         let resolved = |s: &document::Service| substitute(&s.input, &value).0;
         let inputs = document.services.iter().map(|(k, s)| (k.clone(), resolved(s))).collect();
         let (memory, none) = (Memory::default(), BTreeSet::new());
-        let mut side = Side { text, document, world: world(services), memory, inputs, none };
+        let mut side =
+            Side { text, document, world: world(services), memory, inputs, none, orders: Orders::default() };
         let unseen: Vec<_> = interest(&side.document, &side.world, &side.memory)
             .into_iter()
             .filter(|s| side.world.seen(s).is_unknown())
@@ -277,7 +280,9 @@ impl Side {
             memory: &self.memory,
             now: Moment(2),
             clock: 1_800_000_000,
-            mode: Mode::Enforce,
+            orders: &self.orders,
+            others: &[],
+            ceilings: Ceilings::of(Mode::Enforce),
             in_flight: &self.none,
         }
     }

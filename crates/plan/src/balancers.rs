@@ -1,5 +1,7 @@
 //! Load balancers with their listeners and the listeners' own rules.
 
+use std::borrow::Cow;
+
 use evenkeel_diff::{Kind, fill, lift, rules as diff_rules};
 use evenkeel_model::Tree;
 use evenkeel_model::document::{Listener, LoadBalancer};
@@ -108,9 +110,11 @@ impl Planner<'_> {
         let arn = tree.str("loadBalancerArn").unwrap_or_default().to_owned();
         let live_tags = ownership::tags(tree);
         let known = !draft.memory().applied.is_empty();
-        let adopt = Tagging::Elbv2.adopt_command(self.document(), &arn, &lb.item);
-        let what = format!("load balancer {name}");
-        if let Err(refusal) = ownership::ours(self.document(), &live_tags, &what, known, &adopt) {
+        let words = || {
+            let adopt = Tagging::Elbv2.adopt_command(self.document(), &arn, &lb.item);
+            (format!("load balancer {name}"), adopt)
+        };
+        if let Err(refusal) = ownership::ours(self.document(), &live_tags, known, words) {
             draft.refuse(refusal);
             return;
         }
@@ -195,9 +199,11 @@ impl Planner<'_> {
         let live_tags = ownership::tags(live);
         let part = format!("listener {key}");
         let known = draft.memory().applied.contains_key(&part);
-        let adopt = Tagging::Elbv2.adopt_command(self.document(), &arn, &item);
-        let what = format!("listener {key} (port {})", live.int("port").unwrap_or_default());
-        if let Err(refusal) = ownership::ours(self.document(), &live_tags, &what, known, &adopt) {
+        let words = || {
+            let adopt = Tagging::Elbv2.adopt_command(self.document(), &arn, &item);
+            (format!("listener {key} (port {})", live.int("port").unwrap_or_default()), adopt)
+        };
+        if let Err(refusal) = ownership::ours(self.document(), &live_tags, known, words) {
             draft.refuse(refusal);
             return;
         }
@@ -207,20 +213,24 @@ impl Planner<'_> {
             rules::wait_all(draft, waits);
             return;
         }
-        let want = lift::declared(Kind::Listener, input.clone());
+        let mut want = lift::declared(Kind::Listener, input.clone());
         draft.applies(&part, &want);
-        let mut drifts =
-            draft.drifts(&part, Kind::Listener, &want, &lift::described(Kind::Listener, live.clone()));
-        let reference = format!("${{listener:{}}}", item);
-        rules::leave_shifted(self.document(), &[&reference, &arn], &mut drifts);
-        let acted = draft.accept(drifts);
+        let live = lift::described(Kind::Listener, live.clone());
+        let hands = self.rules.shifts.hands(self.world(), &[&format!("${{listener:{item}}}"), &arn]);
+        let (traffic, rest) = rules::differences(draft, &hands, Kind::Listener, &part, &mut want, &live);
+        let acted = draft.accept([traffic, rest].concat());
         if !acted.is_empty() {
+            let input = match draft.carry_left(&part, Kind::Listener, Cow::Borrowed(&want)) {
+                Cow::Owned(carried) => carried,
+                Cow::Borrowed(_) => input,
+            };
             let filled = fill(Kind::Listener, &input);
             let mut change = Tree::map().with("listenerArn", arn.as_str());
             for member in MODIFIABLE {
                 let differs = acted.iter().any(|d| d.path.segments().next() == Some(member));
                 if differs {
-                    let value = input.get(member).or_else(|| filled.get(member)).cloned();
+                    let settled = want.get(member).filter(|_| member == "defaultActions");
+                    let value = settled.or_else(|| input.get(member)).or_else(|| filled.get(member)).cloned();
                     change.set(member, value.unwrap_or_else(|| Tree::list([])));
                 }
             }
@@ -232,9 +242,7 @@ impl Planner<'_> {
         }
         let tags = ownership::wanted(self.document(), &listener.input, &item);
         Tagging::Elbv2.steps(draft, subject, &arn, &item, &tags, &live_tags);
-        for (name, rule) in &listener.rules {
-            rules::rule(draft, lookup, rule, &format!("{item}/{name}"));
-        }
+        rules::steps(draft, lookup, &self.rules, &listener.rules, &item);
     }
 }
 

@@ -91,17 +91,20 @@ impl TagChange {
 
 /// Refuses what does not carry our document's tag.
 ///
-/// `what` names the resource, `known` is true where memory says that we created it, `adopt` is the
-/// command that would put our tags on it.
+/// `known` is true where memory says that we created it; `words` gives its name and the command that
+/// would put our tags on it.
 pub(crate) fn ours(
     document: &Document,
     live: &BTreeMap<String, String>,
-    what: &str,
     known: bool,
-    adopt: &str,
+    words: impl FnOnce() -> (String, String),
 ) -> Result<(), Refusal> {
-    match live.get(TAG_DOCUMENT) {
-        Some(owner) if *owner == document.name => Ok(()),
+    let owner = live.get(TAG_DOCUMENT);
+    if owner == Some(&document.name) {
+        return Ok(());
+    }
+    let (what, adopt) = words();
+    match owner {
         Some(owner) => Err(Refusal::new(format!("{what} belongs to the document \"{owner}\""))
             .or("take it out of one of the two documents")),
         None if known => {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use evenkeel_diff::{Kind, attribute_default, default_at, fill, lift, rules};
+use evenkeel_diff::{Kind, attribute_default, default_at, fill, rules};
 use evenkeel_model::Tree;
 use evenkeel_model::document::TargetGroup;
 use evenkeel_model::key::{Subject, UnitKey};
@@ -86,16 +86,19 @@ impl Planner<'_> {
         let arn = tree.str("targetGroupArn").unwrap_or_default().to_owned();
         let live_tags = ownership::tags(tree);
         let known = !draft.memory().applied.is_empty();
-        let adopt = Tagging::Elbv2.adopt_command(self.document(), &arn, &group.item);
-        let what = format!("target group {name}");
-        if let Err(refusal) = ownership::ours(self.document(), &live_tags, &what, known, &adopt) {
+        let words = || {
+            let adopt = Tagging::Elbv2.adopt_command(self.document(), &arn, &group.item);
+            (format!("target group {name}"), adopt)
+        };
+        if let Err(refusal) = ownership::ours(self.document(), &live_tags, known, words) {
             draft.refuse(refusal);
             return;
         }
-        let live = lift::described(Kind::TargetGroup, tree.clone());
+        let base = Path::of(["targetGroups", &group.item]);
+        let want = draft.carry(&base, Kind::TargetGroup, &group.input, tree);
         let fixed: Vec<&str> = rules::immutable(Kind::TargetGroup).collect();
         let (immutable, mutable): (Vec<Drift>, Vec<Drift>) = draft
-            .drifts("targetGroup", Kind::TargetGroup, &group.input, &live)
+            .drifts("targetGroup", Kind::TargetGroup, &want, tree)
             .into_iter()
             .partition(|d| d.path.segments().next().is_some_and(|m| fixed.contains(&m)));
         for drift in immutable {
@@ -106,7 +109,8 @@ impl Planner<'_> {
         }
         let acted = draft.accept(mutable);
         if !acted.is_empty() {
-            let input = modification(&group.input, &acted, &arn);
+            let want = draft.carry_left("targetGroup", Kind::TargetGroup, want);
+            let input = modification(&want, &acted, &arn);
             draft
                 .step(
                     format!("modify-target-group {name}"),
@@ -174,7 +178,7 @@ fn attribute_list(attributes: &BTreeMap<String, String>) -> Tree {
 }
 
 /// Attributes that differ: declared ones from their value, undeclared ones from AWS's default.
-fn attribute_drifts(draft: &Draft<'_>, group: &TargetGroup, live: &Tree) -> Vec<Drift> {
+fn attribute_drifts(draft: &mut Draft<'_>, group: &TargetGroup, live: &Tree) -> Vec<Drift> {
     let Some(Tree::Map(have)) = live.get("attributes") else {
         return Vec::new();
     };
@@ -193,7 +197,7 @@ fn attribute_drifts(draft: &Draft<'_>, group: &TargetGroup, live: &Tree) -> Vec<
             },
         };
         let found = have.get(name).and_then(Tree::as_str).unwrap_or_default();
-        if want == found {
+        if want == found || draft.ignored(&Path::of(["targetGroups", &group.item, "attributes", name])) {
             continue;
         }
         let unchanged = last.is_some_and(|l| l.str(name) == group.attributes.get(name).map(String::as_str));

@@ -6,15 +6,16 @@
 use std::collections::BTreeSet;
 
 use evenkeel_model::Tree;
-use evenkeel_model::document::{self, Document, Mode};
+use evenkeel_model::document::{self, Document, Mode, Priority};
 use evenkeel_model::key::{ServiceKey, Subject, UnitKey};
 use evenkeel_model::memory::Memory;
+use evenkeel_model::orders::Orders;
 use evenkeel_model::text::{self, Format};
 use evenkeel_model::world::{Moment, Seen, World};
 use serde_json::{Value, json};
 
 use crate::refs::Lookup;
-use crate::{Input, Planned, check, ownership, plan, print};
+use crate::{Ceilings, Input, Planned, check, ownership, plan, print};
 
 /// The time of every pass: 2027-01-15T08:00:00Z.
 pub(crate) const CLOCK: i64 = 1_800_000_000;
@@ -25,8 +26,11 @@ pub(crate) struct Scene {
     pub world: World,
     pub memory: Memory,
     pub clock: i64,
-    pub mode: Mode,
+    pub ceilings: Ceilings,
+    pub orders: Orders,
     pub in_flight: BTreeSet<UnitKey>,
+    /// Other documents in force.
+    pub others: Vec<&'static Document>,
     /// The document as it was read last.
     json: Value,
     version: String,
@@ -97,8 +101,10 @@ impl Scene {
             world: World::default(),
             memory: Memory::default(),
             clock: CLOCK,
-            mode: Mode::Enforce,
+            ceilings: Ceilings { mode: Mode::Enforce, prune: true, replace: true },
+            orders: Orders::default(),
             in_flight: BTreeSet::new(),
+            others: Vec::new(),
             json,
             version: "v1".into(),
             moment: 1,
@@ -188,11 +194,13 @@ impl Scene {
         Input {
             document: &self.document,
             version: &self.version,
+            others: &self.others,
             world: &self.world,
             memory: &self.memory,
             now: Moment(self.moment),
             clock: self.clock,
-            mode: self.mode,
+            ceilings: self.ceilings,
+            orders: &self.orders,
             in_flight: &self.in_flight,
         }
     }
@@ -335,9 +343,13 @@ impl Scene {
             let input = input.into_owned();
             let listener = lookup.listener_of(rule).unwrap();
             let item = format!("{}/{name}", service.item);
+            let priority = match rule.priority {
+                Priority::At(number) => number,
+                Priority::Within { from, .. } => from,
+            };
             let live = input
                 .with("ruleArn", elb("listener-rule/app", &item))
-                .with("priority", rule.priority.to_string())
+                .with("priority", priority.to_string())
                 .with("tags", self.tags(&rule.input, &item));
             let mut rules = self
                 .world

@@ -74,6 +74,15 @@ fn a_bad_document_is_explained_line_by_line() {
 }
 
 #[test]
+fn the_schema_is_printed_as_json() {
+    let (code, out, error) = run(&["schema"]);
+    assert_eq!((code, error.as_str()), (Some(0), ""));
+    let schema: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    assert!(schema["$defs"].as_object().unwrap().len() > 100);
+}
+
+#[test]
 fn a_broken_text_is_explained_too() {
     let file = File::of("broken.json", "{\"apiVersion\": \"evenkeel/v1\",");
     let (code, _, error) = run(&["validate", file.path()]);
@@ -221,6 +230,32 @@ async fn documents_in_s3_are_validated_and_planned_there() {
     assert_eq!(code, Some(0), "{out}{error}");
     assert_eq!(serde_json::from_str::<serde_json::Value>(&out).unwrap()["changes"], 0);
     assert!(sim.audit(0).iter().all(|call| !call.write || call.caller != "daemon"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_are_kept_where_the_daemon_reads_them() {
+    let (sim, endpoint) = aws(GOOD).await;
+    let state = ["--state", "s3://bucket/state/"];
+    let run = |arguments: &[&str]| said(evenkeel_in(&endpoint).args(arguments).args(state).output().unwrap());
+    let (code, _, error) = run(&["pause", "main/api"]);
+    assert_eq!(code, Some(1));
+    assert!(error.contains("remembers no service main/api"), "{error}");
+    let record = br#"{"version":1,"unit":"service:main/api"}"#;
+    sim.put_object("bucket", "state/units/service!3amain!2fapi.json", record);
+    let (code, out, error) = run(&["pause", "main/api", "--for", "2h", "--reason", "incident 42"]);
+    assert_eq!((code, error.as_str()), (Some(0), ""));
+    assert!(out.starts_with("main/api is left alone until 20"), "{out}");
+    let (code, out, _) = run(&["approve", "7c1e09a4", "--output", "json"]);
+    assert_eq!(code, Some(0));
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&out).unwrap()["accepted"], true);
+    let kept = sim.get_object("bucket", "state/orders.json").unwrap();
+    let kept: serde_json::Value = serde_json::from_slice(&kept).unwrap();
+    assert_eq!(kept["pauses"]["service:main/api"]["reason"], "incident 42");
+    assert!(kept["approvals"]["7c1e09a4"].is_i64(), "{kept}");
+    assert_eq!(run(&["resume", "main/api"]).0, Some(0));
+    for wrong in [&["pause", "api"][..], &["pause", "main/api", "--for", "2d"], &["hook", "maybe", "h"]] {
+        assert_eq!(run(wrong).0, Some(64), "{wrong:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

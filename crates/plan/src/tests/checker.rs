@@ -143,7 +143,7 @@ fn a_count_that_belongs_to_the_autoscaler() {
 #[test]
 fn a_write_where_nothing_may_be_written() {
     finds(
-        |scene, _| scene.mode = evenkeel_model::document::Mode::Observe,
+        |scene, _| scene.ceilings.mode = evenkeel_model::document::Mode::Observe,
         expect![[r#"
         the plan writes where nothing may be written
     "#]],
@@ -196,6 +196,7 @@ fn a_step_that_is_not_ready_lets_none_after_it_run() {
         needs,
         because: Vec::new(),
         guard: Guard::Absent,
+        watches: None,
     };
     let waits = vec![Need::Observed(WaitingOn::Executing)];
     let unit = crate::Unit {

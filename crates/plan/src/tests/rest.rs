@@ -18,7 +18,7 @@ fn where_nothing_may_be_written_the_steps_are_shown_and_none_is_ready() {
     };
     let by_document = changed(&|s| s.change(|d| d["settings"] = json!({"mode": "observe"})));
     let by_service = changed(&|s| s.change(|d| d["services"]["api"]["mode"] = json!("observe")));
-    let by_daemon = changed(&|s| s.mode = Mode::Observe);
+    let by_daemon = changed(&|s| s.ceilings.mode = Mode::Observe);
     expect![[r#"
         web/api
           ~ update-service             api
