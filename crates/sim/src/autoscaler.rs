@@ -4,7 +4,7 @@
 use crate::alarms;
 use crate::scaling::{clamp, key, scale};
 use crate::sim::Sim;
-use crate::value::{flag, has, int, list, number, set, text};
+use crate::value::{self, flag, has, int, list, number, set, text};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
@@ -54,6 +54,7 @@ impl Autoscaler {
 /// Does what is due now.
 pub fn wake(sim: &mut Sim) {
     let now = sim.now;
+    sim.draw_for(value::fnv("autoscaler"));
     if sim.scaling.autoscaler.look.is_some_and(|at| at <= now) {
         sim.scaling.autoscaler.look = Some(now + MINUTE);
         let ids: Vec<String> = sim.scaling.autoscaler.watched.keys().cloned().collect();

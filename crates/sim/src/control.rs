@@ -85,7 +85,7 @@ pub fn run(endpoint: &mut Endpoint, command: &str, input: &Value) -> Result<Valu
                 body: Bytes::from(of("body")),
             };
             return match endpoint.handle(call) {
-                Ok(reply) => Ok(reply.value),
+                Ok(reply) => Ok(reply.into_value()),
                 Err(error) => Err(error.to_string()),
             };
         }
@@ -144,6 +144,7 @@ pub fn run(endpoint: &mut Endpoint, command: &str, input: &Value) -> Result<Valu
             let (epoch, remembered) = (int(input, "epoch"), int(input, "inactiveSeconds"));
             endpoint.change(move |sim| {
                 sim.ecs.epoch = epoch.unwrap_or(sim.ecs.epoch);
+                sim.ecs.services.forget_texts();
                 sim.ecs.remembered = remembered.map_or(sim.ecs.remembered, |seconds| seconds * 1000);
             });
         }

@@ -119,15 +119,17 @@ fn json_protocol(
         Err(error) => Err(ApiError::new("SerializationException", error.to_string())),
     };
     let (status, body, code) = match answer {
-        Ok(reply) => (200, reply.value, None),
+        Ok(Reply { value: Value::Null, body }) => (200, body, None),
+        Ok(reply) => (200, bytes(&reply.value), None),
         Err(error) => {
-            (error.status, json!({"__type": error.code, "message": error.message}), Some(error.code))
+            let said = json!({"__type": error.code, "message": error.message});
+            (error.status, bytes(&said), Some(error.code))
         }
     };
     // These two had the query protocol once, and still say what an error was called there.
     let queried = matches!(service, "sqs" | "cloudwatch");
     let kind = if queried { "application/x-amz-json-1.0" } else { "application/x-amz-json-1.1" };
-    let mut response = respond(status, kind, bytes(&body));
+    let mut response = respond(status, kind, body);
     let query =
         code.as_ref().filter(|_| queried).map(|code| format!("{};Sender", crate::sqs::query_code(code)));
     for (name, text) in [("x-amzn-errortype", code), ("x-amzn-query-error", query)] {
@@ -191,9 +193,9 @@ fn rest(endpoint: &mut Endpoint, request: &Request<Bytes>, caller: String, id: &
 }
 
 /// A value as JSON.
-fn bytes(value: &Value) -> Vec<u8> {
+fn bytes(value: &Value) -> Bytes {
     // Writing a value into memory fails for no value there is.
-    serde_json::to_vec(value).unwrap_or_default()
+    serde_json::to_vec(value).unwrap_or_default().into()
 }
 
 /// A response with a body of this type.

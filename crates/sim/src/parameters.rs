@@ -102,6 +102,26 @@ pub fn has(sim: &Sim, reference: &str) -> bool {
     }
 }
 
+/// Makes what a container's `valueFrom` names, unless it is there.
+pub fn make(sim: &mut Sim, reference: &str) {
+    if has(sim, reference) {
+        return;
+    }
+    if !reference.contains(":secretsmanager:") {
+        let name = reference.split_once(":parameter").map_or(reference, |(_, name)| name);
+        let _ = put(sim, &json!({"Name": name, "Value": "simulated", "Type": "SecureString"}));
+        return;
+    }
+    let arn: Vec<&str> = reference.split(':').take(7).collect();
+    let name = arn.last().copied().unwrap_or_default();
+    let _ = create_secret(sim, &json!({"Name": name, "SecretString": "{}"}));
+    // A reference may have the six characters that AWS adds to a name.
+    let whole = name.rsplit_once('-').is_some_and(|(_, end)| end.len() == 6);
+    if let Some(found) = sim.parameters.secrets.get_mut(name).filter(|_| whole) {
+        set(&mut found.shown, "ARN", json!(arn.join(":")));
+    }
+}
+
 fn put(sim: &mut Sim, input: &Value) -> Answer {
     let name = value::required(input, "Name", "ValidationException")?.to_owned();
     let before = sim.parameters.parameters.get(&name);

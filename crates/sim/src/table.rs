@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 pub enum Run {
     /// A value in, a value out.
     Plain(fn(&mut Sim, &Value) -> Answer),
+    /// A value in, JSON as text out: for what is asked again and again.
+    Text(fn(&mut Sim, &Value) -> Result<String, ApiError>),
     /// With the bytes of an object.
     Object(fn(&mut Sim, &Value, &Bytes) -> Result<Reply, ApiError>),
     /// Adds, removes or lists the tags of a resource.

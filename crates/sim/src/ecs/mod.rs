@@ -5,6 +5,7 @@ pub mod capacity;
 pub mod clusters;
 pub mod deployments;
 pub mod events;
+pub mod kept;
 pub mod launches;
 pub mod scheduler;
 pub mod services;
@@ -15,8 +16,9 @@ pub mod task_definitions;
 pub mod tasks;
 
 use crate::sim::{ApiError, Sim};
-use crate::table::{Operation, TagStyle, TagVerb, read, tags, write};
+use crate::table::{Operation, Run, TagStyle, TagVerb, read, tags, write};
 use crate::value::{self, Paging, text};
+use kept::Services;
 use launches::Launches;
 use serde_json::{Value, json};
 use services::Service;
@@ -32,7 +34,7 @@ pub type Key = (String, String);
 pub struct Ecs {
     pub(crate) clusters: BTreeMap<String, Value>,
     pub(crate) families: BTreeMap<String, Family>,
-    pub(crate) services: BTreeMap<Key, Service>,
+    pub(crate) services: Services,
     /// Tasks that belong to no service.
     pub(crate) standalone: Standalone,
     /// Capacity providers of Auto Scaling groups, by name.
@@ -55,7 +57,7 @@ impl Default for Ecs {
         Self {
             clusters: BTreeMap::new(),
             families: BTreeMap::new(),
-            services: BTreeMap::new(),
+            services: Services::default(),
             standalone: Standalone::default(),
             providers: BTreeMap::new(),
             settings: BTreeMap::new(),
@@ -76,10 +78,7 @@ impl Ecs {
 
     /// The services of a cluster, by name.
     pub fn in_cluster<'a>(&'a self, cluster: &'a str) -> impl Iterator<Item = (&'a String, &'a Service)> {
-        self.services
-            .range((cluster.to_owned(), String::new())..)
-            .take_while(move |((of, _), _)| of == cluster)
-            .map(|((_, name), service)| (name, service))
+        self.services.in_cluster(cluster)
     }
 
     /// Each service in one line.
@@ -138,7 +137,12 @@ pub const OPERATIONS: &[Operation] = &[
     write(SERVICE, "CreateService", services::create),
     write(SERVICE, "UpdateService", services::update),
     write(SERVICE, "DeleteService", services::delete),
-    read(SERVICE, "DescribeServices", services::describe),
+    Operation {
+        service: SERVICE,
+        name: "DescribeServices",
+        write: false,
+        run: Run::Text(services::describe),
+    },
     read(SERVICE, "ListServices", services::list_services),
     write(SERVICE, "RegisterTaskDefinition", task_definitions::register),
     write(SERVICE, "DeregisterTaskDefinition", task_definitions::deregister),

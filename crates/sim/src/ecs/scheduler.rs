@@ -45,6 +45,7 @@ pub fn wake(sim: &mut Sim) {
     let Some(mut service) = sim.ecs.services.remove(&key) else {
         return;
     };
+    sim.draw_for(value::fnv(&service.arn));
     progress(sim, &mut service);
     match service.status {
         "ACTIVE" => balance(sim, &mut service),
@@ -178,13 +179,13 @@ fn images(sim: &Sim, revision: &Value) -> Value {
 /// Lets happen to the tasks of a service what is due.
 fn progress(sim: &mut Sim, service: &mut Service) {
     let now = sim.now;
-    let (kept, gone) =
-        std::mem::take(&mut service.tasks).into_iter().partition(|task| !tasks::expired(sim, task));
-    service.tasks = kept;
-    let gone: Vec<Task> = gone;
-    for task in gone {
-        sim.tags.remove(&task.arn);
-    }
+    service.tasks.retain(|task| {
+        let expired = tasks::expired(now, task);
+        if expired {
+            sim.tags.remove(&task.arn);
+        }
+        !expired
+    });
     let mut all = std::mem::take(&mut service.tasks);
     for task in &mut all {
         while task.due.is_some_and(|at| at <= now) {

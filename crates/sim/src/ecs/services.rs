@@ -387,7 +387,8 @@ pub(super) fn delete(sim: &mut Sim, input: &Value) -> Answer {
     Ok(json!({"service": show(sim, service, false)}))
 }
 
-pub(super) fn describe(sim: &mut Sim, input: &Value) -> Answer {
+/// DescribeServices, as text: see [`super::kept`].
+pub(super) fn describe(sim: &mut Sim, input: &Value) -> Result<String, ApiError> {
     let cluster = named(sim, input)?;
     let names = texts(input, "services");
     refuse! {
@@ -395,16 +396,23 @@ pub(super) fn describe(sim: &mut Sim, input: &Value) -> Answer {
         names.len() > 10 => invalid("Services can have at most 10 items.");
     }
     let tags = includes(input, "TAGS");
-    let (mut services, mut failures) = (Vec::new(), Vec::new());
+    let (mut shown, mut failures) = (Vec::new(), Vec::new());
     for name in names {
-        let name = short(name).to_owned();
-        let arn = sim.arn("ecs", &format!("service/{cluster}/{name}"));
-        match sim.ecs.services.get(&(cluster.clone(), name)) {
-            Some(service) => services.push(show(sim, service, tags)),
-            None => failures.push(json!({"arn": arn, "reason": "MISSING"})),
+        let key = (cluster.clone(), short(name).to_owned());
+        match sim.ecs.services.text(&key, |service| show(sim, service, false).to_string()) {
+            Some(text) if tags => {
+                let own = sim.ecs.services.get(&key).map(|it| TAGS.show(sim.tags.get(&it.arn)));
+                let open = text.strip_suffix('}').unwrap_or(&text);
+                shown.push(format!("{open},\"tags\":{}}}", own.unwrap_or_default()).into());
+            }
+            Some(text) => shown.push(text),
+            None => {
+                let arn = sim.arn("ecs", &format!("service/{cluster}/{}", key.1));
+                failures.push(json!({"arn": arn, "reason": "MISSING"}));
+            }
         }
     }
-    Ok(json!({"services": services, "failures": failures}))
+    Ok(format!("{{\"services\":[{}],\"failures\":{}}}", shown.join(","), json!(failures)))
 }
 
 pub(super) fn list_services(sim: &mut Sim, input: &Value) -> Answer {

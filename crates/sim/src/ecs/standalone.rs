@@ -62,6 +62,7 @@ pub fn wake(sim: &mut Sim) {
         return;
     };
     let now = sim.now;
+    sim.draw_for(value::fnv(&task.arn));
     while task.due.is_some_and(|at| at <= now) {
         if tasks::turn(sim, &mut task) == Turn::Runs {
             task.healthy_at = tasks::checked(sim, &task).map(|(passes, _)| passes);
@@ -75,7 +76,7 @@ pub fn wake(sim: &mut Sim) {
         task.healthy_at = None;
         task.pass();
     }
-    match tasks::expired(sim, &task) {
+    match tasks::expired(now, &task) {
         true => drop(sim.tags.remove(&task.arn)),
         false => sim.ecs.standalone.keep(task),
     }

@@ -490,7 +490,7 @@ fn end(task: &mut Task, now: i64, code: &'static str, reason: String) {
 /// The tasks of a cluster that are still shown.
 fn all<'a>(sim: &'a Sim, cluster: &'a str) -> impl Iterator<Item = &'a Task> {
     let of_services = sim.ecs.in_cluster(cluster).flat_map(|(_, service)| &service.tasks);
-    of_services.chain(sim.ecs.standalone.in_cluster(cluster)).filter(|task| !expired(sim, task))
+    of_services.chain(sim.ecs.standalone.in_cluster(cluster)).filter(|task| !expired(sim.now, task))
 }
 
 pub(super) fn list_tasks(sim: &mut Sim, input: &Value) -> Answer {
@@ -572,8 +572,8 @@ pub(super) fn stop(sim: &mut Sim, input: &Value) -> Answer {
 /// For how long a stopped task is shown: an hour.
 pub(super) const SHOWN: i64 = 3_600_000;
 
-pub(super) fn expired(sim: &Sim, task: &Task) -> bool {
-    task.stopped.is_some_and(|at| sim.now - at > SHOWN)
+pub(super) fn expired(now: i64, task: &Task) -> bool {
+    task.stopped.is_some_and(|at| now - at > SHOWN)
 }
 
 /// ExecuteCommand: a session that nothing answers, on a task that allows it.

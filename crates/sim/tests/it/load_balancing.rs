@@ -251,3 +251,33 @@ fn an_https_listener_needs_a_certificate_and_gets_a_policy() {
     assert_eq!(made["SslPolicy"], "ELBSecurityPolicy-2016-08");
     assert_eq!(made["DefaultActions"][0]["RedirectConfig"]["Host"], "#{host}");
 }
+
+#[test]
+fn a_listener_has_certificates_beside_its_default_one() {
+    let it = Account::new();
+    let certificate = |name: &str| json!([{"CertificateArn": name}]);
+    let of =
+        |listener: &Value, name: &str| json!({"ListenerArn": listener, "Certificates": certificate(name)});
+    let plain = of(&json!(it.listener), "two");
+    assert!(fails(&it, "AddListenerCertificates", plain).starts_with("ValidationError"));
+    let listener = it.elb(
+        "CreateListener",
+        json!({
+        "LoadBalancerArn": it.balancer, "Protocol": "HTTPS", "Port": 443, "Certificates": certificate("one"),
+        "DefaultActions": [{"Type": "forward", "TargetGroupArn": it.group}]}),
+    );
+    let listener = listener["Listeners"][0]["ListenerArn"].clone();
+    it.elb("AddListenerCertificates", of(&listener, "two"));
+    let shown =
+        it.elb("DescribeListenerCertificates", json!({"ListenerArn": listener}))["Certificates"].clone();
+    assert_eq!(
+        shown,
+        json!([{"CertificateArn": "one", "IsDefault": true}, {"CertificateArn": "two", "IsDefault": false}])
+    );
+    assert!(
+        fails(&it, "RemoveListenerCertificates", of(&listener, "one")).starts_with("OperationNotPermitted")
+    );
+    it.elb("RemoveListenerCertificates", of(&listener, "two"));
+    let shown = it.elb("DescribeListenerCertificates", json!({"ListenerArn": listener}));
+    assert_eq!(shown["Certificates"].as_array().unwrap().len(), 1);
+}

@@ -353,6 +353,36 @@ fn the_same_seed_and_calls_give_the_same_account() {
     assert_eq!(run(false), run(true), "looking changes nothing");
 }
 
+/// What is drawn for a call depends on the call and the time, not on what else is called at that moment.
+#[test]
+fn the_order_of_independent_calls_at_one_moment_does_not_matter() {
+    let run = |order: &[usize]| {
+        let it = Account::new();
+        let group =
+            json!({"Name": "spare", "Protocol": "HTTP", "Port": 1, "VpcId": "vpc-1", "TargetType": "ip"});
+        let calls = [
+            ("ecs", "CreateService", service("one", "app")),
+            ("ecs", "CreateService", service("two", "app")),
+            ("ecs", "RegisterTaskDefinition", task_definition("other", "app:flaky")),
+            ("elbv2", "CreateTargetGroup", group),
+            ("ecs", "CreateService", it.balanced_service()),
+        ];
+        for index in order {
+            let (of, operation, input) = &calls[*index];
+            it.sim.call("tests", of, operation, input.clone()).unwrap();
+        }
+        it.wait(30);
+        let midway = it.sim.state();
+        it.wait(600);
+        let mut end = it.sim.state();
+        end["auditHash"] = Value::Null;
+        (midway["services"].clone(), end, it.described("one"), it.tasks("two", "RUNNING"))
+    };
+    let straight = run(&[0, 1, 2, 3, 4]);
+    assert_eq!(straight, run(&[4, 3, 2, 1, 0]));
+    assert_eq!(straight, run(&[2, 4, 0, 3, 1]));
+}
+
 #[test]
 fn how_time_is_cut_does_not_matter() {
     let run = |step: u64| {
