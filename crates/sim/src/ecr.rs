@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Default)]
 pub struct Ecr {
     repositories: BTreeMap<String, Repository>,
+    /// Whether only what was pushed can be pulled from ECR.
+    pub(crate) strict: bool,
 }
 
 #[derive(Clone)]
@@ -37,6 +39,15 @@ impl Ecr {
             .and_then(|it| it.tags.get(tag))
             .cloned()
             .unwrap_or_else(|| digest(image))
+    }
+
+    /// Whether an image can be pulled: one from elsewhere always; one of ECR if it is there, or nobody cares.
+    pub fn can_pull(&self, image: &str) -> bool {
+        let Some((_, path)) = image.split_once(".amazonaws.com/").filter(|_| self.strict) else {
+            return true;
+        };
+        let name = path.split(['@', ':']).next().unwrap_or_default();
+        self.repositories.get(name).is_some_and(|it| it.images.contains_key(&self.digest_of(image)))
     }
 
     /// Whether a repository is there.

@@ -409,9 +409,8 @@ fn balance(sim: &mut Sim, service: &mut Service) {
     let desired = service.desired;
     let (lower, upper) = (service.lower_bound(), service.upper_bound());
     let own = service.active(Some(&id));
-    let all = service.active(None);
     if own < desired && !stalled && service.launch_after <= sim.now {
-        let count = (desired - own).min(upper - all).max(0);
+        let count = (desired - own).min(upper - service.present()).max(0);
         start(sim, service, &id, &revision, count);
     }
     if own > desired {

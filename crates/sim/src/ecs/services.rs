@@ -145,6 +145,11 @@ impl Service {
         self.of(deployment).filter(|task| task.is_pending()).count() as i64
     }
 
+    /// How many are there: as long as one has not stopped, it takes up room.
+    pub fn present(&self) -> i64 {
+        self.tasks.iter().filter(|task| task.status != "STOPPED").count() as i64
+    }
+
     /// How many are meant to stay.
     pub fn active(&self, deployment: Option<&str>) -> i64 {
         self.of(deployment).filter(|task| !task.stopping).count() as i64
@@ -453,8 +458,9 @@ fn validate(sim: &Sim, config: &Value, input: &Value) -> Result<(), ApiError> {
         .ok_or_else(|| super::client("TaskDefinition not found."))?;
     let awsvpc = text(definition, "networkMode") == Some("awsvpc");
     let network = config.get("networkConfiguration");
-    let subnets =
-        network.and_then(|it| it.get("awsvpcConfiguration")).map_or(0, |it| list(it, "subnets").len());
+    let own = network.and_then(|it| it.get("awsvpcConfiguration"));
+    let count = |name: &str| own.map_or(0, |it| list(it, name).len());
+    let (subnets, groups) = (count("subnets"), count("securityGroups"));
     let balancers = list(config, "loadBalancers");
     let checked = list(definition, "containerDefinitions").iter().any(|it| has(it, "healthCheck"));
     let staged = text(deployment, "strategy").is_some_and(|it| it != "ROLLING");
@@ -474,6 +480,7 @@ fn validate(sim: &Sim, config: &Value, input: &Value) -> Result<(), ApiError> {
         daemon && fargate => invalid("The daemon scheduling strategy is not supported for the Fargate launch type.");
         awsvpc && subnets == 0 => invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified.");
         !awsvpc && network.is_some() => invalid("Network Configuration is not valid for the given networkMode of this task definition.");
+        groups > 5 => invalid("securityGroups can have at most 5 items.");
         subnets > 16 => invalid("subnets can have at most 16 items.");
         fargate && !texts(definition, "compatibilities").contains(&"FARGATE") => invalid("Task definition does not support launch_type FARGATE.");
         balancers.is_empty() && !checked && grace > 0 => invalid("Health check grace period is only valid for services configured to use load balancers");

@@ -2,7 +2,7 @@
 
 use super::clusters::{self, named};
 use super::services::Service;
-use super::{TAGS, includes, invalid, paging, scheduler, short, stages, standalone, task_definitions};
+use super::{Key, TAGS, includes, invalid, paging, scheduler, short, stages, standalone, task_definitions};
 use crate::parameters;
 use crate::sim::{Answer, Sim};
 use crate::value::{self, fill, has, int, list, page, paged, set, text, texts};
@@ -17,7 +17,7 @@ pub enum Behaviour {
     Ok,
     /// `slow`, `slow-300`: starts so many seconds later than that (two minutes).
     Slow(i64),
-    /// `pullfail`: its image cannot be pulled.
+    /// `pullfail`: its image cannot be pulled. So it is with one that is not in ECR, where a script wants that known.
     PullFail,
     /// `crash`, `crash-60`: its essential container fails so many seconds after it started (at once).
     Crash(i64),
@@ -25,8 +25,8 @@ pub enum Behaviour {
     Exit(i64),
     /// `unhealthy`, `unhealthy-120`: fails whatever health check there is, from so many seconds on (at once).
     Unhealthy(i64),
-    /// `flaky`: every other task, by lot, crashes at once.
-    Flaky,
+    /// `flaky`, `flaky-20`: so many of a hundred tasks, by lot, crash at once (half of them).
+    Flaky(i64),
     /// `no-capacity`: there is no room for it, so that none is started.
     NoCapacity,
     /// Its log group is missing.
@@ -47,7 +47,7 @@ impl Behaviour {
             "crash" => Self::Crash(seconds.unwrap_or(0)),
             "exit" => Self::Exit(seconds.unwrap_or(0)),
             "unhealthy" => Self::Unhealthy(seconds.unwrap_or(0)),
-            "flaky" => Self::Flaky,
+            "flaky" => Self::Flaky(seconds.unwrap_or(50)),
             "no-capacity" => Self::NoCapacity,
             _ => return None,
         })
@@ -64,8 +64,10 @@ impl Behaviour {
             },
             Self::named,
         );
+        let mut images = containers.iter().filter_map(|it| text(it, "image"));
         match chosen {
             Some(Self::PullFail) => Self::PullFail,
+            _ if !images.all(|image| sim.ecr.can_pull(image)) => Self::PullFail,
             _ if !containers.iter().all(|it| secrets(it).all(|it| parameters::has(sim, it))) => {
                 Self::NoSecret
             }
@@ -206,7 +208,7 @@ pub(super) fn launch(sim: &mut Sim, order: Order<'_>) -> Task {
     let due = sim.now + sim.draw_seconds(3, 8);
     let found = task_definitions::find(sim, definition);
     let behaviour = match found.map_or(Behaviour::PullFail, |it| Behaviour::of(sim, it, &overrides)) {
-        Behaviour::Flaky if draw & 0x10000 == 0 => Behaviour::Crash(0),
+        Behaviour::Flaky(share) if ((draw >> 16) % 100) < share as u64 => Behaviour::Crash(0),
         behaviour => behaviour,
     };
     let containers = found.map_or(&[][..], |it| list(it, "containerDefinitions"));
@@ -447,6 +449,31 @@ pub(super) fn checked(sim: &Sim, task: &Task) -> Option<(i64, i64)> {
         (sim.now + interval, sim.now + fails)
     });
     verdicts.reduce(|one, other| (one.0.max(other.0), one.1.min(other.1)))
+}
+
+/// Takes a task, or all tasks of a service, as AWS does when it maintains what they run on (`TerminationNotice`) or
+/// wants its spare capacity back (`SpotInterruption`).
+pub fn retire(sim: &mut Sim, name: &str, code: &str) {
+    let (code, reason) = match code {
+        "SpotInterruption" => ("SpotInterruption", "Your Spot Task was interrupted."),
+        _ => (
+            "TerminationNotice",
+            "ECS is performing maintenance on the underlying infrastructure hosting the task.",
+        ),
+    };
+    let concerned =
+        |task: &Task| task.id() == short(name) || task.group.strip_prefix("service:") == Some(name);
+    let all = sim.ecs.services.iter();
+    let keys: Vec<Key> =
+        all.filter(|(_, it)| it.tasks.iter().any(concerned)).map(|(key, _)| key.clone()).collect();
+    for key in &keys {
+        let Some(mut service) = sim.ecs.services.remove(key) else { continue };
+        for task in service.tasks.iter_mut().filter(|task| concerned(task)) {
+            begin_stop(sim, task, code, reason);
+        }
+        sim.ecs.services.insert(key.clone(), service);
+        scheduler::soon(sim, key);
+    }
 }
 
 /// Tells a task to stop: a registered one drains its connections first. Answers whether it does.

@@ -238,6 +238,26 @@ fn a_group_that_no_listener_uses_reports_unused_targets() {
 }
 
 #[test]
+fn the_health_of_a_target_is_asked_for_one_by_one_too() {
+    let it = Account::new();
+    let targets = |ids: &[&str]| ids.iter().map(|id| json!({"Id": id, "Port": 1})).collect::<Vec<_>>();
+    it.elb(
+        "RegisterTargets",
+        json!({"TargetGroupArn": it.group, "Targets": targets(&["10.0.0.1", "10.0.0.2"])}),
+    );
+    let asked = json!({"TargetGroupArn": it.group, "Targets": targets(&["10.0.0.2", "10.0.0.9"])});
+    let found = it.elb("DescribeTargetHealth", asked)["TargetHealthDescriptions"].clone();
+    assert_eq!(
+        (&found[0]["Target"]["Id"], &found[0]["TargetHealth"]["State"]),
+        (&json!("10.0.0.2"), &json!("initial"))
+    );
+    assert_eq!(
+        (found.as_array().unwrap().len(), &found[1]["TargetHealth"]["Reason"]),
+        (2, &json!("Target.NotRegistered"))
+    );
+}
+
+#[test]
 fn an_https_listener_needs_a_certificate_and_gets_a_policy() {
     let it = Account::new();
     let mut input = json!({"LoadBalancerArn": it.balancer, "Protocol": "HTTPS", "Port": 443,

@@ -244,6 +244,22 @@ fn an_environment_variable_and_a_digest_choose_a_behaviour_too() {
 }
 
 #[test]
+fn an_image_that_was_never_pushed_cannot_be_pulled_where_that_matters() {
+    let it = Account::new();
+    it.sim.control("defaults", json!({"pushedOnly": true})).unwrap();
+    it.sim.call("tests", "ecr", "CreateRepository", json!({"repositoryName": "app"})).unwrap();
+    let image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/app:v1";
+    it.ecs("RegisterTaskDefinition", task_definition("pushed", image));
+    it.ecs("CreateService", service("pushed", "pushed"));
+    it.wait(400);
+    let reason = it.tasks("pushed", "STOPPED")[0]["stoppedReason"].as_str().unwrap().to_owned();
+    assert!(reason.starts_with("CannotPullContainerError"), "{reason}");
+    it.sim.put_image("app", "v1", None);
+    it.wait(900);
+    assert_eq!(it.described("pushed")["runningCount"], 2);
+}
+
+#[test]
 fn a_missing_log_group_fails_the_task_not_the_call() {
     let it = Account::new();
     let mut input = task_definition("logs", "repo/app:v1");
