@@ -149,6 +149,7 @@ impl Wheel {
                 clock: self.shared.aws_clock(),
                 orders: &orders,
                 ceilings: self.shared.settings.ceilings,
+                claims: &BTreeMap::new(),
                 in_flight: self.queue.running(),
             };
             let planned = plan(&input);

@@ -1,5 +1,7 @@
 //! Load balancers with their listeners and the listeners' own rules.
 
+use std::borrow::Cow;
+
 use evenkeel_diff::{Kind, fill, lift, rules as diff_rules};
 use evenkeel_model::Tree;
 use evenkeel_model::document::{Listener, LoadBalancer};
@@ -7,6 +9,7 @@ use evenkeel_model::key::{Subject, UnitKey};
 use evenkeel_model::shapes::Op;
 use evenkeel_model::world::Seen;
 
+use crate::adoption::Resource;
 use crate::ownership;
 use crate::refs::Lookup;
 use crate::report::{Drift, Refusal};
@@ -81,6 +84,7 @@ impl Planner<'_> {
         if !by_load_balancer && !draft.missing(&part) {
             return;
         }
+        draft.makes(&part);
         draft.applies(&tag_part, &ownership::map(&tags));
         let touched = rules::groups(lookup, &listener.input);
         let subject = match place {
@@ -107,14 +111,24 @@ impl Planner<'_> {
     ) {
         let arn = tree.str("loadBalancerArn").unwrap_or_default().to_owned();
         let live_tags = ownership::tags(tree);
-        let known = !draft.memory().applied.is_empty();
-        let adopt = Tagging::Elbv2.adopt_command(self.document(), &arn, &lb.item);
-        let what = format!("load balancer {name}");
-        if let Err(refusal) = ownership::ours(self.document(), &live_tags, &what, known, &adopt) {
-            draft.refuse(refusal);
+        let resource = Resource {
+            what: format!("load balancer {name}"),
+            tagging: Tagging::Elbv2,
+            subject,
+            arn: &arn,
+            label: "",
+            item: &lb.item,
+            part: "loadBalancer",
+            adopt: self.document().adopt(&draft.key),
+            tags: &live_tags,
+        };
+        let Some(claimed) = draft.claim(&resource) else { return };
+        self.balancer_fields(draft, name, lb, subject, tree, &arn);
+        if claimed.adopting() {
+            // Its listeners have tags of their own, and their turn once it is ours.
+            draft.take_over(&resource, claimed);
             return;
         }
-        self.balancer_fields(draft, name, lb, subject, tree, &arn);
         let listeners = Subject::Listeners(arn.clone());
         let live = match draft.seen(&listeners) {
             Some(Seen::Present { tree, .. }) => tree.items(),
@@ -148,6 +162,7 @@ impl Planner<'_> {
             want.set("subnets", Tree::list(subnets));
         }
         let live = lift::described(Kind::LoadBalancer, tree.clone());
+        let want = draft.with_baseline("loadBalancer", Kind::LoadBalancer, &want, &live).into_owned();
         let drifts = draft.drifts("loadBalancer", Kind::LoadBalancer, &want, &live);
         let of = |d: &Drift, member: &str| d.path.segments().next() == Some(member);
         let (subnets, rest): (Vec<Drift>, Vec<Drift>) = drifts.into_iter().partition(|d| of(d, "subnets"));
@@ -194,29 +209,60 @@ impl Planner<'_> {
         let item = format!("{}/{key}", lb.item);
         let live_tags = ownership::tags(live);
         let part = format!("listener {key}");
-        let known = draft.memory().applied.contains_key(&part);
-        let adopt = Tagging::Elbv2.adopt_command(self.document(), &arn, &item);
-        let what = format!("listener {key} (port {})", live.int("port").unwrap_or_default());
-        if let Err(refusal) = ownership::ours(self.document(), &live_tags, &what, known, &adopt) {
-            draft.refuse(refusal);
-            return;
+        let resource = Resource {
+            what: format!("listener {key} (port {})", live.int("port").unwrap_or_default()),
+            tagging: Tagging::Elbv2,
+            subject,
+            arn: &arn,
+            label: &item,
+            item: &item,
+            part: &part,
+            adopt: listener.adopt.as_ref().unwrap_or_else(|| self.document().adopt(&draft.key)),
+            tags: &live_tags,
+        };
+        let Some(claimed) = draft.claim(&resource) else { return };
+        let adopting = claimed.adopting();
+        self.keep_our_listener(draft, listener, live, &resource);
+        draft.take_over(&resource, claimed);
+        if !adopting {
+            for (name, rule) in &listener.rules {
+                rules::rule(draft, lookup, rule, &format!("{item}/{name}"));
+            }
         }
+    }
+
+    fn keep_our_listener(
+        &self,
+        draft: &mut Draft<'_>,
+        listener: &Listener,
+        live: &Tree,
+        resource: &Resource<'_>,
+    ) {
+        let lookup = self.lookup();
+        let Resource { subject, arn, item, part, tags: live_tags, .. } = *resource;
+        let key = item.rsplit('/').next().unwrap_or_default();
         let (input, waits) = lookup.resolve(&listener.input);
         let input = input.into_owned();
         if !waits.is_empty() {
             rules::wait_all(draft, waits);
             return;
         }
-        let want = lift::declared(Kind::Listener, input.clone());
-        draft.applies(&part, &want);
-        let mut drifts =
-            draft.drifts(&part, Kind::Listener, &want, &lift::described(Kind::Listener, live.clone()));
-        let reference = format!("${{listener:{}}}", item);
-        rules::leave_shifted(self.document(), &[&reference, &arn], &mut drifts);
+        let lifted = lift::declared(Kind::Listener, input.clone());
+        draft.applies(part, &lifted);
+        let live = lift::described(Kind::Listener, live.clone());
+        let reference = format!("${{listener:{item}}}");
+        let want = match rules::is_shifted(self.document(), &[&reference, arn]) {
+            true => Cow::Borrowed(&lifted),
+            false => draft.with_baseline(part, Kind::Listener, &lifted, &live),
+        };
+        let mut drifts = draft.drifts(part, Kind::Listener, &want, &live);
+        rules::leave_shifted(self.document(), &[&reference, arn], &mut drifts);
         let acted = draft.accept(drifts);
         if !acted.is_empty() {
-            let filled = fill(Kind::Listener, &input);
-            let mut change = Tree::map().with("listenerArn", arn.as_str());
+            // As it is written, where it need not carry what was there.
+            let input = if *want == lifted { &input } else { &*want };
+            let filled = fill(Kind::Listener, input);
+            let mut change = Tree::map().with("listenerArn", arn);
             for member in MODIFIABLE {
                 let differs = acted.iter().any(|d| d.path.segments().next() == Some(member));
                 if differs {
@@ -230,11 +276,8 @@ impl Planner<'_> {
                 .because_of(acted)
                 .touches(touched);
         }
-        let tags = ownership::wanted(self.document(), &listener.input, &item);
-        Tagging::Elbv2.steps(draft, subject, &arn, &item, &tags, &live_tags);
-        for (name, rule) in &listener.rules {
-            rules::rule(draft, lookup, rule, &format!("{item}/{name}"));
-        }
+        let tags = ownership::wanted(self.document(), &listener.input, item);
+        Tagging::Elbv2.steps(draft, subject, arn, item, &tags, live_tags);
     }
 }
 

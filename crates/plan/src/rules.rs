@@ -1,16 +1,20 @@
 //! Listener rules: ours are told apart by tag, everybody else's are left alone.
 
-use evenkeel_diff::{Kind, lift};
+use std::borrow::Cow;
+
+use evenkeel_diff::{Kind, compare, lift};
 use evenkeel_model::Tree;
-use evenkeel_model::document::{Document, Rule, Service};
+use evenkeel_model::document::{Adopt, Document, Rule, Service};
 use evenkeel_model::key::Subject;
 use evenkeel_model::path::Path;
 use evenkeel_model::shapes::Op;
 use evenkeel_model::world::Seen;
 
-use crate::ownership;
+use crate::adoption::Resource;
+use crate::ownership::{self, TAG_DOCUMENT, TAG_KEY};
 use crate::refs::{Lookup, find_rule, is_ours};
 use crate::report::{Drift, Owner, Refusal, WaitingOn};
+use crate::tagging::Tagging;
 use crate::unit::Draft;
 use crate::{Because, Need, StepId};
 
@@ -52,6 +56,8 @@ pub(crate) fn rule(draft: &mut Draft<'_>, lookup: Lookup<'_>, wanted: &Rule, key
     let there = rules.items().iter().find(|r| r.str("priority") == Some(&priority));
     let live = there.filter(|r| is_ours(lookup.document, r, key));
     let live = live.or_else(|| find_rule(lookup.document, rules, key));
+    let adopt = wanted.adopt.as_ref().unwrap_or_else(|| lookup.document.adopt(&draft.key));
+    let live = live.or_else(|| elsewhere(rules, there, key, adopt, &input));
     let mine = live.and_then(|r| r.str("ruleArn"));
     if there.is_some_and(|r| r.str("ruleArn") != mine) {
         draft.refuse(
@@ -76,21 +82,76 @@ pub(crate) fn rule(draft: &mut Draft<'_>, lookup: Lookup<'_>, wanted: &Rule, key
         step.because(Because::Missing).needs(waits.into_iter().map(Need::Observed)).touches(groups);
         return Some(step.id.clone());
     };
-    if !waits.is_empty() {
+    let resource = Resource {
+        what: format!("rule {key} (priority {})", live.str("priority").unwrap_or_default()),
+        tagging: Tagging::Elbv2,
+        subject: &subject,
+        arn: live.str("ruleArn").unwrap_or_default(),
+        label: key,
+        item: key,
+        part: &part,
+        adopt,
+        tags: &ownership::tags(live),
+    };
+    let claimed = draft.claim(&resource)?;
+    let changed = if waits.is_empty() {
+        keep(draft, lookup, wanted, &input, &resource, live)
+    } else {
         wait_all(draft, waits);
-        return None;
+        None
+    };
+    let changed = changed.filter(|_| !claimed.adopting());
+    draft.take_over(&resource, claimed);
+    changed
+}
+
+/// The rule that we did not make and that is the wanted one: with the same conditions at its priority, or of
+/// the document that it is moved from.
+fn elsewhere<'r>(
+    rules: &'r Tree,
+    there: Option<&'r Tree>,
+    key: &str,
+    adopt: &Adopt,
+    want: &Tree,
+) -> Option<&'r Tree> {
+    if let Adopt::From(other) = adopt {
+        let theirs = |r: &&Tree| ownership::tag(r, TAG_DOCUMENT) == Some(other);
+        let named = |r: &&Tree| theirs(r) && ownership::tag(r, TAG_KEY) == Some(key);
+        return rules.items().iter().find(named).or(there.filter(theirs));
     }
-    let arn = live.str("ruleArn").unwrap_or_default();
-    change_priority(draft, key, &part, wanted, &subject, live);
+    let want = lift::declared(Kind::Rule, want.clone());
+    there.filter(|r| ownership::tag(r, TAG_DOCUMENT).is_none()).filter(|rule| {
+        let differs = compare(Kind::Rule, &want, &lift::described(Kind::Rule, (*rule).clone()));
+        differs.iter().all(|d| d.path.segments().next() != Some("conditions"))
+    })
+}
+
+/// Steps for a rule that is there.
+fn keep(
+    draft: &mut Draft<'_>,
+    lookup: Lookup<'_>,
+    wanted: &Rule,
+    input: &Tree,
+    resource: &Resource<'_>,
+    live: &Tree,
+) -> Option<StepId> {
+    let Resource { subject, arn, item: key, part, .. } = *resource;
+    change_priority(draft, key, part, wanted, subject, live);
     let live = lift::described(Kind::Rule, live.clone());
     let mut want = lift::declared(Kind::Rule, input.clone());
     if lookup.service.is_some() {
         let name = key.rsplit('/').next().unwrap_or_default();
         want = draft.carry(&Path::of(["listenerRules", name]), Kind::Rule, &want, &live).into_owned();
     }
-    let mut drifts = draft.drifts(&part, Kind::Rule, &want, &live);
-    applied(draft, &part, wanted, &input);
-    leave_shifted(lookup.document, &[&format!("${{listenerRule:{key}}}"), arn], &mut drifts);
+    let names = [&*format!("${{listenerRule:{key}}}"), arn];
+    let want = match is_shifted(lookup.document, &names) {
+        // What stands there is ECS's, and not how it came to us.
+        true => Cow::Borrowed(&want),
+        false => draft.with_baseline(part, Kind::Rule, &want, &live),
+    };
+    let mut drifts = draft.drifts(part, Kind::Rule, &want, &live);
+    applied(draft, part, wanted, input);
+    leave_shifted(lookup.document, &names, &mut drifts);
     let acted = draft.accept(drifts);
     if acted.is_empty() {
         return None;
@@ -105,8 +166,9 @@ pub(crate) fn rule(draft: &mut Draft<'_>, lookup: Lookup<'_>, wanted: &Rule, key
             None => change.set(member, Tree::list([])),
         }
     }
-    let step = draft.step(format!("modify-rule {key}"), subject, Op::Elbv2ModifyRule, change);
-    step.because_of(acted).touches(groups);
+    let touched = groups(lookup, &wanted.input);
+    let step = draft.step(format!("modify-rule {key}"), subject.clone(), Op::Elbv2ModifyRule, change);
+    step.because_of(acted).touches(touched);
     Some(step.id.clone())
 }
 
@@ -149,14 +211,10 @@ fn change_priority(
         .because_of(acted);
 }
 
-/// Where ECS shifts traffic between two target groups, it writes the weights of the rule or listener that a
-/// service names: they are left alone. `names` are the reference to it and its ARN.
-pub(crate) fn leave_shifted(document: &Document, names: &[&str], drifts: &mut [Drift]) {
-    let actions = |d: &Drift| matches!(d.path.segments().next(), Some("actions" | "defaultActions"));
-    if !drifts.iter().any(actions) {
-        return;
-    }
-    let shifts = document.services.values().any(|service| {
+/// True where ECS shifts traffic between two target groups and writes the weights of this rule or listener:
+/// those are left alone. `names` are the reference to it and its ARN.
+pub(crate) fn is_shifted(document: &Document, names: &[&str]) -> bool {
+    document.services.values().any(|service| {
         service.input.list_of("loadBalancers").iter().any(|entry| {
             ["productionListenerRule", "testListenerRule"].iter().any(|member| {
                 entry
@@ -165,8 +223,13 @@ pub(crate) fn leave_shifted(document: &Document, names: &[&str], drifts: &mut [D
                     .is_some_and(|rule| names.contains(&rule))
             })
         })
-    });
-    if !shifts {
+    })
+}
+
+/// Leaves what ECS writes of a rule or listener.
+pub(crate) fn leave_shifted(document: &Document, names: &[&str], drifts: &mut [Drift]) {
+    let actions = |d: &Drift| matches!(d.path.segments().next(), Some("actions" | "defaultActions"));
+    if !drifts.iter().any(actions) || !is_shifted(document, names) {
         return;
     }
     for drift in drifts.iter_mut().filter(|d| actions(d)) {

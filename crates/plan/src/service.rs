@@ -10,6 +10,7 @@ use evenkeel_model::memory::{HeldDeployment, Remembered};
 use evenkeel_model::shapes::Op;
 use evenkeel_model::world::Seen;
 
+use crate::adoption::Resource;
 use crate::refs::Lookup;
 use crate::report::{Held, Owner, Refusal, State, WaitingOn};
 use crate::tagging::Tagging;
@@ -183,14 +184,6 @@ impl Planner<'_> {
         }
         let arn = live.str("serviceArn").unwrap_or_default();
         let live_tags = ownership::tags(live);
-        let known = !draft.memory().applied.is_empty();
-        let command = Tagging::Ecs.adopt_command(document, arn, &wanted.service.item);
-        if let Err(refusal) =
-            ownership::ours(document, &live_tags, &format!("service {key}"), known, &command)
-        {
-            draft.refuse(refusal);
-            return;
-        }
         if let Some(controller) = live.pointer("deploymentController/type").and_then(Tree::as_str)
             && controller != "ECS"
         {
@@ -199,21 +192,51 @@ impl Planner<'_> {
             )));
             return;
         }
+        let subject = Subject::Service(key.clone());
+        let resource = Resource {
+            what: format!("service {key}"),
+            tagging: Tagging::Ecs,
+            subject: &subject,
+            arn,
+            label: "",
+            item: &wanted.service.item,
+            part: "service",
+            adopt: document.adopt(&draft.key),
+            tags: &live_tags,
+        };
+        let Some(claimed) = draft.claim(&resource) else { return };
+        let rolling = self.rolling;
+        self.keep_ours(draft, wanted, lookup, live, &resource);
+        if claimed.adopting() {
+            self.rolling = rolling;
+        }
+        draft.take_over(&resource, claimed);
+    }
+
+    /// Steps for a service that exists and is ours.
+    fn keep_ours(
+        &mut self,
+        draft: &mut Draft<'_>,
+        wanted: &Wanted<'_>,
+        lookup: Lookup<'_>,
+        live: &Tree,
+        resource: &Resource<'_>,
+    ) {
+        let document = self.document();
         if !wanted.waits.is_empty() {
             wanted.waits.iter().cloned().for_each(|w| draft.wait(w));
             return;
         }
-        let held = self.hold(draft, wanted, live);
+        let held = if draft.judging.is_some() { None } else { self.hold(draft, wanted, live) };
         self.update(draft, wanted, lookup, live, held.is_some());
         if draft.memory().intent.is_some() && held.is_none() {
             // A run was cut off: what it started is known by this key from now on.
             draft.unit.deployment_key.get_or_insert_with(|| wanted.deployment_key());
         }
         draft.report.held = held;
-        let subject = Subject::Service(key.clone());
         let tags = ownership::wanted(document, &wanted.service.input, &wanted.service.item);
-        Tagging::Ecs.steps(draft, &subject, arn, "", &tags, &live_tags);
-        scaling::steps(draft, document, key, wanted.service, Some(live), None);
+        Tagging::Ecs.steps(draft, resource.subject, resource.arn, "", &tags, resource.tags);
+        scaling::steps(draft, document, wanted.key, wanted.service, Some(live), None);
     }
 
     /// With memory gone, a rollback from another revision than the wanted one to the one that runs tells that

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use evenkeel_diff::{Kind, attribute_default, default_at, fill, lift, rules};
-use evenkeel_model::Tree;
 use evenkeel_model::document::TargetGroup;
 use evenkeel_model::key::{Subject, UnitKey};
 use evenkeel_model::path::Path;
 use evenkeel_model::shapes::Op;
 use evenkeel_model::world::Seen;
+use evenkeel_model::{Name, Tree};
 
+use crate::adoption::Resource;
 use crate::ownership;
 use crate::report::{Drift, Owner, Refusal};
 use crate::tagging::Tagging;
@@ -61,6 +62,7 @@ impl Planner<'_> {
         );
         step.because(Because::Missing);
         let created = step.id.clone();
+        draft.makes("attributes");
         if !group.attributes.is_empty() {
             let input = Tree::map().with("attributes", attribute_list(&group.attributes));
             draft
@@ -85,17 +87,23 @@ impl Planner<'_> {
     ) {
         let arn = tree.str("targetGroupArn").unwrap_or_default().to_owned();
         let live_tags = ownership::tags(tree);
-        let known = !draft.memory().applied.is_empty();
-        let adopt = Tagging::Elbv2.adopt_command(self.document(), &arn, &group.item);
-        let what = format!("target group {name}");
-        if let Err(refusal) = ownership::ours(self.document(), &live_tags, &what, known, &adopt) {
-            draft.refuse(refusal);
-            return;
-        }
+        let resource = Resource {
+            what: format!("target group {name}"),
+            tagging: Tagging::Elbv2,
+            subject,
+            arn: &arn,
+            label: "",
+            item: &group.item,
+            part: "targetGroup",
+            adopt: self.document().adopt(&draft.key),
+            tags: &live_tags,
+        };
+        let Some(claimed) = draft.claim(&resource) else { return };
         let live = lift::described(Kind::TargetGroup, tree.clone());
+        let want = draft.with_baseline("targetGroup", Kind::TargetGroup, &group.input, &live);
         let fixed: Vec<&str> = rules::immutable(Kind::TargetGroup).collect();
         let (immutable, mutable): (Vec<Drift>, Vec<Drift>) = draft
-            .drifts("targetGroup", Kind::TargetGroup, &group.input, &live)
+            .drifts("targetGroup", Kind::TargetGroup, &want, &live)
             .into_iter()
             .partition(|d| d.path.segments().next().is_some_and(|m| fixed.contains(&m)));
         for drift in immutable {
@@ -106,7 +114,7 @@ impl Planner<'_> {
         }
         let acted = draft.accept(mutable);
         if !acted.is_empty() {
-            let input = modification(&group.input, &acted, &arn);
+            let input = modification(&want, &acted, &arn);
             draft
                 .step(
                     format!("modify-target-group {name}"),
@@ -136,6 +144,7 @@ impl Planner<'_> {
         }
         let tags = ownership::wanted(self.document(), &group.input, &group.item);
         Tagging::Elbv2.steps(draft, subject, &arn, "", &tags, &live_tags);
+        draft.take_over(&resource, claimed);
     }
 }
 
@@ -174,10 +183,17 @@ fn attribute_list(attributes: &BTreeMap<String, String>) -> Tree {
 }
 
 /// Attributes that differ: declared ones from their value, undeclared ones from AWS's default.
-fn attribute_drifts(draft: &Draft<'_>, group: &TargetGroup, live: &Tree) -> Vec<Drift> {
+fn attribute_drifts(draft: &mut Draft<'_>, group: &TargetGroup, live: &Tree) -> Vec<Drift> {
     let Some(Tree::Map(have)) = live.get("attributes") else {
         return Vec::new();
     };
+    let declared = |name: &str| group.attributes.contains_key(name);
+    let undeclared = |path: &Path| path.last().is_some_and(|name| !declared(name));
+    let base = draft.baseline_of("attributes", undeclared, || {
+        let default = |name: &str| attribute_default(&group.input, name);
+        let set = |(n, v): &(&Name, &Tree)| default(n).is_some_and(|d| v.as_str() != Some(d));
+        have.iter().filter(set).map(|(n, v)| (Path::of([&**n]), v.clone())).collect()
+    });
     let last = draft.memory().applied.get("attributes");
     let mut names: Vec<&str> = group.attributes.keys().map(String::as_str).collect();
     names.extend(have.names().map(|n| &**n));
@@ -187,10 +203,13 @@ fn attribute_drifts(draft: &Draft<'_>, group: &TargetGroup, live: &Tree) -> Vec<
     for name in names {
         let want = match group.attributes.get(name) {
             Some(declared) => declared.as_str(),
-            None => match attribute_default(&group.input, name) {
-                Some(default) => default,
-                None => continue,
-            },
+            None => {
+                let found = base.get(&Path::of([name])).and_then(Tree::as_str);
+                match found.or_else(|| attribute_default(&group.input, name)) {
+                    Some(right) => right,
+                    None => continue,
+                }
+            }
         };
         let found = have.get(name).and_then(Tree::as_str).unwrap_or_default();
         if want == found {

@@ -3,7 +3,7 @@
 //! [`Scene::settled`] fills the world with everything the document has, as AWS describes it, in sync and
 //! ours; a test then changes what it is about.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use evenkeel_model::Tree;
 use evenkeel_model::document::{self, Document, Mode};
@@ -28,6 +28,7 @@ pub(crate) struct Scene {
     pub clock: i64,
     pub ceilings: Ceilings,
     pub orders: Orders,
+    pub claims: BTreeMap<UnitKey, Vec<String>>,
     pub in_flight: BTreeSet<UnitKey>,
     /// The document as it was read last.
     json: Value,
@@ -101,6 +102,7 @@ impl Scene {
             clock: CLOCK,
             ceilings: Ceilings { mode: Mode::Enforce, prune: true, replace: true },
             orders: Orders::default(),
+            claims: BTreeMap::new(),
             in_flight: BTreeSet::new(),
             json,
             version: "v1".into(),
@@ -197,6 +199,7 @@ impl Scene {
             clock: self.clock,
             ceilings: self.ceilings,
             orders: &self.orders,
+            claims: &self.claims,
             in_flight: &self.in_flight,
         }
     }

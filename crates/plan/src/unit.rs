@@ -3,27 +3,34 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use evenkeel_diff::{FieldDiff, Kind, compare, compare_described, lift, ordered, put};
+use evenkeel_diff::{FieldDiff, Kind, compare, compare_described, is_undeclared, lift, ordered, put};
 use evenkeel_model::Tree;
 use evenkeel_model::document::{Ignore, Mode};
 use evenkeel_model::key::{Subject, UnitKey};
-use evenkeel_model::memory::Remembered;
+use evenkeel_model::memory::{Baseline, Remembered};
 use evenkeel_model::path::Path;
 use evenkeel_model::shapes::Op;
 use evenkeel_model::world::{Seen, World};
 
+use crate::adoption::Judging;
 use crate::report::{Drift, Note, Owner, Refusal, UnitReport, WaitingOn};
 use crate::{Action, Because, Fill, Guard, Input, Need, Step, StepId, Unit, hash, ownership};
 
 /// A unit and its report in the making.
 pub(crate) struct Draft<'a> {
-    input: &'a Input<'a>,
+    pub input: &'a Input<'a>,
     pub key: UnitKey,
     pub unit: Unit,
     pub report: UnitReport,
     /// What the unit will remember of each part; `None` where that is what it remembers now, so that a
     /// fleet at rest copies nothing.
-    applied: BTreeMap<String, Option<Tree>>,
+    pub applied: BTreeMap<String, Option<Tree>>,
+    /// What changes of the baselines it remembers; `None` for a part that has none any longer.
+    pub baseline: BTreeMap<String, Option<Baseline>>,
+    /// Undeclared fields that were found at first sight.
+    pub found: Vec<String>,
+    /// What is planned is only to see what differs: see [`Draft::claim`].
+    pub judging: Option<Judging>,
     ignores: &'a [Ignore],
     mode: Mode,
 }
@@ -40,7 +47,18 @@ impl<'a> Draft<'a> {
         let mode = service.map_or(mode, |s| mode.min(s.mode));
         let ignores = service.map_or(&[][..], |s| &s.ignore);
         let (unit, report) = (Unit::default(), UnitReport::default());
-        Draft { input, key, unit, report, applied: BTreeMap::new(), ignores, mode }
+        Draft {
+            input,
+            key,
+            unit,
+            report,
+            applied: BTreeMap::new(),
+            baseline: BTreeMap::new(),
+            found: Vec::new(),
+            judging: None,
+            ignores,
+            mode,
+        }
     }
 
     pub fn memory(&self) -> &'a Remembered {
@@ -105,7 +123,11 @@ impl<'a> Draft<'a> {
             owner,
             acted_on: true,
         };
-        !self.accept(vec![drift]).is_empty()
+        let made = !self.accept(vec![drift]).is_empty();
+        if made {
+            self.makes(part);
+        }
+        made
     }
 
     /// The differences of one part, each with its owner: the document where it has changed since it was
@@ -119,7 +141,7 @@ impl<'a> Draft<'a> {
             .memory()
             .applied
             .get(part)
-            .map(|last| compare(kind, want, &lift::declared(kind, last.clone())));
+            .map(|last| compare(kind, want, &self.as_applied(part, kind, last)));
         diffs
             .into_iter()
             .map(|d| {
@@ -137,6 +159,17 @@ impl<'a> Draft<'a> {
                 }
             })
             .collect()
+    }
+
+    /// What was last applied to a part, with its baseline.
+    fn as_applied(&self, part: &str, kind: Kind, last: &Tree) -> Tree {
+        let mut last = lift::declared(kind, last.clone());
+        for (path, value) in self.memory().baseline.get(part).into_iter().flatten() {
+            if is_undeclared(kind, &last, path) {
+                put(kind, &mut last, path, Some(value.clone()));
+            }
+        }
+        last
     }
 
     /// Takes differences in and returns those that are to be acted on: a human's only where healing is
@@ -230,6 +263,8 @@ impl<'a> Draft<'a> {
     }
 
     pub fn finish(mut self) -> (UnitKey, Unit, UnitReport) {
+        self.leave_to_nobody();
+        self.tell_first_sight();
         self.backs_off();
         arrange(&mut self.unit.steps);
         self.guard();
@@ -245,6 +280,19 @@ impl<'a> Draft<'a> {
         }
         self.take_what_is_applied();
         (self.key, self.unit, self.report)
+    }
+
+    /// What several documents declare is nobody's.
+    fn leave_to_nobody(&mut self) {
+        let Some(others) = self.input.claims.get(&self.key).filter(|others| !others.is_empty()) else {
+            return;
+        };
+        let quoted = |name: &String| format!("\"{name}\"");
+        let all: Vec<String> = std::iter::once(&self.input.document.name).chain(others).map(quoted).collect();
+        let why = format!("it is declared by the documents {}, and none of them gets it", all.join(" and "));
+        self.unit.steps.clear();
+        self.report.drift.iter_mut().for_each(|d| d.acted_on = false);
+        self.refuse(Refusal::new(why).or("take it out of all of them but one"));
     }
 
     /// Gives every step its guard, now that their order is settled.
@@ -281,10 +329,11 @@ impl<'a> Draft<'a> {
     fn take_what_is_applied(&mut self) {
         let before = &self.input.memory.unit(&self.key).applied;
         let same = self.applied.len() == before.len() && self.applied.values().all(Option::is_none);
-        self.unit.remembered = same && self.unit.steps.is_empty();
+        self.unit.remembered = same && self.baseline.is_empty() && self.unit.steps.is_empty();
         if self.unit.remembered {
             return;
         }
+        self.unit.baseline = self.baselines();
         for (part, tree) in std::mem::take(&mut self.applied) {
             if let Some(tree) = tree.or_else(|| before.get(&part).cloned()) {
                 self.unit.applied.insert(part, tree);
@@ -317,7 +366,7 @@ impl<'a> Draft<'a> {
 
 /// What differs from a described resource. Those whose described form is more than a matter of where things
 /// stand come lifted already.
-fn differences(kind: Kind, want: &Tree, live: &Tree) -> Vec<FieldDiff> {
+pub(crate) fn differences(kind: Kind, want: &Tree, live: &Tree) -> Vec<FieldDiff> {
     match kind {
         Kind::Listener | Kind::Rule | Kind::LoadBalancer => compare(kind, want, live),
         _ => compare_described(kind, want, live),

@@ -1,7 +1,7 @@
 //! From what was written to what AWS takes: one walk that gives every value of an AWS shape its canonical
 //! form and reports all that does not fit.
 
-use super::schema::{ALLOW_UNKNOWN, Aws, Entry, Field};
+use super::schema::{ADOPT_FROM, ALLOW_UNKNOWN, Aws, Entry, Field};
 use crate::diagnostic::Diagnostic;
 use crate::path::Path;
 use crate::shapes::{self, Kind, Problem, ShapeId};
@@ -151,6 +151,9 @@ impl<'o> Walk<'o> {
                 item => *item = walk.field(&Field::Text, std::mem::take(item)),
             }),
             (Field::TextMap, Tree::Map(map)) => self.texts(map),
+            (Field::Adopt, Tree::Bool(b)) => Tree::Bool(b),
+            (Field::Adopt, Tree::Str(text)) if &*text == "ifEqual" => Tree::Str(text),
+            (Field::Adopt, Tree::Map(map)) => self.object(ADOPT_FROM, map),
             (Field::Later(what), _) => {
                 self.out.push(Diagnostic::warning("not-yet", self.path(), *what).at_key());
                 Tree::Null
@@ -174,6 +177,7 @@ impl<'o> Walk<'o> {
                     Field::Text => self.wrong("a string", &tree),
                     Field::Flag => self.wrong("true or false", &tree),
                     Field::Word(words) => self.wrong(&format!("one of {}", words.join(", ")), &tree),
+                    Field::Adopt => self.wrong("true, false, \"ifEqual\" or {\"from\": DOCUMENT}", &tree),
                     Field::Texts => self.wrong("a list of strings", &tree),
                     Field::TextMap => self.wrong("an object of strings", &tree),
                     Field::List(_) => self.wrong("a list", &tree),

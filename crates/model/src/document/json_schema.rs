@@ -62,6 +62,11 @@ fn field(field: &'static Field, shapes: &mut Shapes) -> Value {
         Field::TextMap => {
             json!({"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}})
         }
+        Field::Adopt => json!({"anyOf": [
+            {"enum": [true, false, "ifEqual"]},
+            {"type": "object", "properties": {"from": {"type": "string", "pattern": r"\S"}},
+             "required": ["from"], "additionalProperties": false},
+        ]}),
         Field::Later(what) => json!({"description": what}),
         Field::Object(entries) => {
             let required: Vec<_> = entries.iter().filter(|e| e.required).map(|e| e.name).collect();

@@ -9,10 +9,12 @@ mod read;
 pub mod refs;
 mod schema;
 mod semantics;
+mod treatment;
 use std::collections::BTreeMap;
 
 pub use json_schema::json_schema;
 pub use read::read;
+pub use treatment::Adopt;
 
 use crate::key::ServiceKey;
 use crate::path::Path;
@@ -53,6 +55,7 @@ pub struct Document {
     pub log_groups: BTreeMap<String, Tree>,
     /// What stands under which key.
     items: refs::Items,
+    treatment: treatment::Treatment,
 }
 
 /// How to behave.
@@ -127,6 +130,8 @@ pub struct Rule {
     pub priority: i64,
     /// CreateRule input, without listener and priority.
     pub input: Tree,
+    /// Whether one that exists is taken over; as its unit says where absent.
+    pub adopt: Option<Adopt>,
 }
 
 /// A scalable target with its policies and scheduled actions.
@@ -169,6 +174,8 @@ pub struct LoadBalancer {
 pub struct Listener {
     /// CreateListener input, without the load balancer.
     pub input: Tree,
+    /// Whether one that exists is taken over; as its unit says where absent.
+    pub adopt: Option<Adopt>,
     /// Rules by key.
     pub rules: BTreeMap<String, Rule>,
 }

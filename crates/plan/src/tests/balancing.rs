@@ -40,17 +40,17 @@ fn a_service_waits_until_its_target_group_is_on_a_listener() {
     prints(
         &scene,
         expect![[r#"
-        load-balancer farsight-alb
-          + create-load-balancer       farsight-alb
-          + create-listener            http
-        farsight-cluster/farsight-api-server
-          + create-service             farsight-api-server
-              … after target group farsight-api-tg to be on a listener or rule
-          + register-scalable-target   farsight-api-server
-          + put-scaling-policy         api-server-cpu-scaling
-          … waiting   for target group farsight-api-tg to be on a listener or rule
-        unchanged 6
-    "#]],
+            load-balancer farsight-alb
+              + create-load-balancer       farsight-alb
+              + create-listener            http
+            farsight-cluster/farsight-api-server
+              + create-service             farsight-api-server
+                  … after target group farsight-api-tg to be on a listener or rule
+              + register-scalable-target   farsight-api-server
+              + put-scaling-policy         api-server-cpu-scaling
+              … waiting   for target group farsight-api-tg to be on a listener or rule
+            unchanged 6
+        "#]],
     );
     // The load balancer and its listener are there: the service follows.
     let settled = Scene::settled(farsight());
@@ -60,12 +60,12 @@ fn a_service_waits_until_its_target_group_is_on_a_listener() {
     prints(
         &scene,
         expect![[r#"
-        farsight-cluster/farsight-api-server
-          + create-service             farsight-api-server
-          + register-scalable-target   farsight-api-server
-          + put-scaling-policy         api-server-cpu-scaling
-        unchanged 7
-    "#]],
+            farsight-cluster/farsight-api-server
+              + create-service             farsight-api-server
+              + register-scalable-target   farsight-api-server
+              + put-scaling-policy         api-server-cpu-scaling
+            unchanged 7
+        "#]],
     );
 }
 
@@ -346,6 +346,7 @@ fn the_weights_of_a_rule_that_ecs_shifts_are_left_to_ecs() {
                   loadBalancers[targetgroup/api-tg/1].advancedConfiguration.roleArn   (absent) -> arn:aws:iam::…
               = left      actions[0].forwardConfig.targetGroups[targetgroup/api-green/1]   {…} -> (absent)   (r…
               = left      actions[0].forwardConfig.targetGroups[targetgroup/api-tg/1].weight   0 -> 1   (rollou…
+              · note      MemoryRebuilt: nothing was remembered of it
             unchanged 3
         "#]],
     );

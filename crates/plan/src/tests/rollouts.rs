@@ -352,12 +352,13 @@ fn with_memory_gone_a_rollback_from_what_is_wanted_is_held() {
     prints(
         &scene,
         expect![[r#"
-        web/api
-          = left      containerDefinitions[app].image   app:1 -> app:2   (rollout)
-          ! held      ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1.
-                      the same deployment is not tried again until the document changes
-        unchanged 1
-    "#]],
+            web/api
+              = left      containerDefinitions[app].image   app:1 -> app:2   (rollout)
+              ! held      ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1.
+                          the same deployment is not tried again until the document changes
+              · note      MemoryRebuilt: nothing was remembered of it
+            unchanged 1
+        "#]],
     );
     scene.remember();
     assert!(scene.memory.unit(&unit("api")).held.is_some());
