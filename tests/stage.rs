@@ -19,7 +19,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use evenkeel_cloud::calls::Pace;
-use evenkeel_controller::{Settings, Status};
+use evenkeel_controller::{Control, Settings, Status, control};
 use evenkeel_model::document::Mode;
 use evenkeel_plan::Ceilings;
 use evenkeel_sim::{AuditRow, Damage, SimConfig, SimHandle};
@@ -139,6 +139,8 @@ pub struct Stage {
 /// A daemon at work.
 pub struct Daemon {
     pub status: watch::Receiver<Arc<Status>>,
+    /// What people ask it for.
+    pub control: Control,
     /// What its passes said, each line once.
     said: Arc<Mutex<BTreeSet<String>>>,
     stop: CancellationToken,
@@ -225,6 +227,7 @@ impl Stage {
         let stop = CancellationToken::new();
         let (end, ended) = (stop.clone(), dead.clone());
         let key = self.key.clone();
+        let (control, asks) = control();
         let task = tokio::spawn(async move {
             let settings = Settings {
                 document: format!("s3://{BUCKET}/{key}").parse().unwrap(),
@@ -239,10 +242,10 @@ impl Stage {
             tokio::select! {
                 biased;
                 () = ended.cancelled() => {}
-                result = evenkeel_controller::run(&sdk, settings, &registry, sender, end) => result.unwrap(),
+                result = evenkeel_controller::run(&sdk, settings, &registry, sender, asks, end) => result.unwrap(),
             }
         });
-        Daemon { status, said, stop, dead, task }
+        Daemon { status, control, said, stop, dead, task }
     }
 
     /// A call of somebody else: an operator with the AWS CLI.

@@ -7,10 +7,11 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use evenkeel_cloud::calls::{CallMetrics, Calls, CallsOptions, Pace};
 use evenkeel_cloud::execute::{Clock, Executor, SharedWorld};
-use evenkeel_cloud::store::{DocumentSource, Lease, Location, Records, S3, Store};
+use evenkeel_cloud::store::{DocumentSource, Lease, Location, OrdersFile, Records, S3, Store};
 use evenkeel_model::document::Document;
 use evenkeel_model::key::{Subject, SubjectKind};
 use evenkeel_model::orders::Orders;
+use evenkeel_model::world::Moment;
 use evenkeel_plan::Ceilings;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -18,8 +19,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::book::Book;
 use crate::metrics::Metrics;
+use crate::orders::Asks;
 use crate::status::{Event, Fault, Lease as LeaseShown, MAX_EVENTS, Status};
-use crate::{document, leading, observing, pass};
+use crate::{document, leading, observing, orders, pass};
 
 /// How to run.
 #[derive(Clone, Debug)]
@@ -82,6 +84,7 @@ pub(crate) struct Board {
     pub fault: Option<Fault>,
     pub lease: LeaseShown,
     pub orders: Arc<Orders>,
+    pub orders_trouble: Option<String>,
     pub events: Vec<Event>,
     pub seq: u64,
     pub trouble: std::collections::BTreeMap<SubjectKind, String>,
@@ -103,6 +106,8 @@ pub(crate) struct Shared {
     pub wake: tokio::sync::Notify,
     /// What is to be observed.
     pub interest: watch::Sender<Arc<BTreeSet<Subject>>>,
+    /// Readings from before this moment are due, whatever their cadence: somebody asked.
+    pub renew: watch::Sender<Moment>,
     /// Counts the ends of runs: what they wrote is to be looked at.
     pub dirty: watch::Sender<u64>,
     pub metrics: Metrics,
@@ -156,6 +161,7 @@ pub async fn run(
     settings: Settings,
     registry: &prometheus::Registry,
     status: watch::Sender<Arc<Status>>,
+    asks: Asks,
     shutdown: CancellationToken,
 ) -> Result<(), StartError> {
     let region = sdk.region().map(ToString::to_string).ok_or(StartError::NoRegion)?;
@@ -193,10 +199,11 @@ pub async fn run(
         source: DocumentSource::object(s3, bucket, key),
         world,
         clock,
-        book: Book::new(Records::new(store)),
+        book: Book::new(Records::new(store.clone())),
         executor,
         wake: tokio::sync::Notify::new(),
         interest: watch::Sender::new(Arc::default()),
+        renew: watch::Sender::new(Moment::default()),
         dirty: watch::Sender::new(0),
         metrics: passes,
         board: Mutex::default(),
@@ -206,6 +213,7 @@ pub async fn run(
     let loops_end = shutdown.child_token();
     let mut loops = JoinSet::new();
     loops.spawn(document::watch(shared.clone(), loops_end.clone()));
+    loops.spawn(orders::watch(shared.clone(), OrdersFile::new(store), asks, loops_end.clone()));
     for kind in SubjectKind::ALL {
         loops.spawn(observing::watch(shared.clone(), kind, loops_end.clone()));
     }

@@ -49,11 +49,13 @@ pub fn guard(document: &Document, account: Option<&str>, region: &str) -> Vec<Di
 /// Polls until the end.
 pub(crate) async fn watch(shared: Arc<Shared>, end: CancellationToken) {
     let mut last: Option<Version> = None;
+    let mut renew = shared.renew.subscribe();
     loop {
         turn(&shared, &mut last).await;
         tokio::select! {
             biased;
             () = end.cancelled() => return,
+            _ = renew.changed() => {}
             () = shared.sleep(shared.settings.poll) => {}
         }
     }

@@ -15,7 +15,8 @@ use crate::daemon::Shared;
 /// often; before any write it is read again anyway.
 const fn cadence(kind: SubjectKind) -> Duration {
     Duration::from_secs(match kind {
-        SubjectKind::Service => 10,
+        // Health is of interest only while a target group is being replaced.
+        SubjectKind::Service | SubjectKind::TargetHealth => 10,
         SubjectKind::TargetGroup
         | SubjectKind::Listeners
         | SubjectKind::Rules
@@ -25,7 +26,7 @@ const fn cadence(kind: SubjectKind) -> Duration {
         SubjectKind::Cluster | SubjectKind::LoadBalancer | SubjectKind::Family => 60,
         SubjectKind::Repository | SubjectKind::LogGroup => 300,
         // Immutable but for their status.
-        SubjectKind::TaskDefinition => 3600,
+        SubjectKind::TaskDefinition | SubjectKind::ServiceRevision => 3600,
     })
 }
 
@@ -38,13 +39,15 @@ const AGAIN: Duration = Duration::from_secs(3);
 const MISSING: Duration = Duration::from_secs(10);
 
 /// The subjects of a kind whose look is due, and the moment of the next one. Where one is due, those that
-/// were seen before and would be due soon go along: AWS answers for many at the price of one.
+/// were seen before and would be due soon go along: AWS answers for many at the price of one. Readings from
+/// before `asked` are due whatever their age.
 fn due(
     kind: SubjectKind,
     interest: &BTreeSet<Subject>,
     world: &World,
     tried: &BTreeMap<Subject, Moment>,
     failures: u32,
+    asked: Moment,
     now: Moment,
 ) -> (BTreeSet<Subject>, Option<Moment>) {
     let again = AGAIN * (1 << failures.saturating_sub(1).min(4));
@@ -54,7 +57,7 @@ fn due(
     for subject in interest.iter().filter(|s| s.kind() == kind) {
         let seen = world.seen(subject);
         let every = match kind {
-            SubjectKind::TaskDefinition if seen.is_absent() => MISSING,
+            SubjectKind::TaskDefinition | SubjectKind::ServiceRevision if seen.is_absent() => MISSING,
             _ => cadence(kind),
         };
         let seen_at = seen.seen_at();
@@ -63,6 +66,7 @@ fn due(
             Some(seen_at) => {
                 // A look after the last reading that failed is tried again soon, not at once.
                 let retry = tried.filter(|t| *t > seen_at).map(|t| t + again);
+                let every = if seen_at < asked { Duration::ZERO } else { every };
                 (seen_at + every).max(retry.unwrap_or_default())
             }
             None => {
@@ -90,15 +94,17 @@ fn due(
 pub(crate) async fn watch(shared: Arc<Shared>, kind: SubjectKind, end: CancellationToken) {
     let mut interest = shared.interest.subscribe();
     let mut dirty = shared.dirty.subscribe();
+    let mut renew = shared.renew.subscribe();
     let mut tried: BTreeMap<Subject, Moment> = BTreeMap::new();
     // Looks in a row that ended in an error.
     let mut failures = 0_u32;
     loop {
         let wanted = interest.borrow_and_update().clone();
         dirty.mark_unchanged();
+        let asked = *renew.borrow_and_update();
         tried.retain(|s, _| wanted.contains(s));
         let now = shared.clock.now();
-        let (now_due, next) = due(kind, &wanted, &shared.world.lock(), &tried, failures, now);
+        let (now_due, next) = due(kind, &wanted, &shared.world.lock(), &tried, failures, asked, now);
         if !now_due.is_empty() {
             for subject in &now_due {
                 tried.insert(subject.clone(), now);
@@ -116,6 +122,7 @@ pub(crate) async fn watch(shared: Arc<Shared>, kind: SubjectKind, end: Cancellat
             () = end.cancelled() => return,
             _ = interest.changed() => {}
             _ = dirty.changed() => {}
+            _ = renew.changed() => {}
             () = shared.sleep(idle.max(Duration::from_millis(50))) => {}
         }
     }
@@ -169,7 +176,7 @@ mod tests {
     fn is_due(world: &World, tried: &[(Subject, Moment)], now: u64) -> bool {
         let interest = BTreeSet::from([subject()]);
         let tried = tried.iter().cloned().collect();
-        !due(SubjectKind::Cluster, &interest, world, &tried, 0, Moment(now)).0.is_empty()
+        !due(SubjectKind::Cluster, &interest, world, &tried, 0, Moment(0), Moment(now)).0.is_empty()
     }
 
     #[test]
@@ -185,8 +192,15 @@ mod tests {
         let interest = BTreeSet::from([subject()]);
         let tried = BTreeMap::from([(subject(), Moment(0))]);
         let next = |failures| {
-            let (_, next) =
-                due(SubjectKind::Cluster, &interest, &World::default(), &tried, failures, Moment(0));
+            let (_, next) = due(
+                SubjectKind::Cluster,
+                &interest,
+                &World::default(),
+                &tried,
+                failures,
+                Moment(0),
+                Moment(0),
+            );
             next.unwrap().0
         };
         assert_eq!([0, 1, 2, 3, 9].map(next), [3_000, 3_000, 6_000, 12_000, 48_000]);
@@ -201,18 +215,38 @@ mod tests {
     }
 
     #[test]
+    fn what_was_seen_before_somebody_asked_is_due_once() {
+        let interest = BTreeSet::from([subject()]);
+        let mut world = World::default();
+        world.observe(subject(), Seen::Absent { seen_at: Moment(1_000) });
+        let at = |asked: u64, tried: u64| {
+            let tried = BTreeMap::from([(subject(), Moment(tried))]);
+            !due(SubjectKind::Cluster, &interest, &world, &tried, 0, Moment(asked), Moment(2_000))
+                .0
+                .is_empty()
+        };
+        assert!(at(1_001, 1_000));
+        assert!(!at(1_000, 1_000));
+        assert!(!at(1_001, 1_500), "a look has begun since");
+    }
+
+    #[test]
     fn what_is_due_soon_goes_along_with_what_is_due_now() {
         let other = Subject::Cluster("other".into());
         let interest = BTreeSet::from([subject(), other.clone()]);
         let mut world = World::default();
         world.observe(subject(), Seen::Absent { seen_at: Moment(1) });
         world.observe(other.clone(), Seen::Absent { seen_at: Moment(10_000) });
-        let at = |now: u64| due(SubjectKind::Cluster, &interest, &world, &BTreeMap::new(), 0, Moment(now)).0;
+        let at = |now: u64| {
+            due(SubjectKind::Cluster, &interest, &world, &BTreeMap::new(), 0, Moment(0), Moment(now)).0
+        };
         assert_eq!(at(59_000).len(), 0);
         assert_eq!(at(60_001).len(), 2);
         world.wrote(other, Moment(60_000), Expect::Anything);
         assert_eq!(
-            due(SubjectKind::Cluster, &interest, &world, &BTreeMap::new(), 0, Moment(60_001)).0.len(),
+            due(SubjectKind::Cluster, &interest, &world, &BTreeMap::new(), 0, Moment(0), Moment(60_001))
+                .0
+                .len(),
             1
         );
     }

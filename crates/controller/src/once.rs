@@ -1,6 +1,6 @@
 //! One plan without a daemon: observes until nothing of interest is unknown, plans, writes nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -70,9 +70,9 @@ pub async fn plan_once(
                 memory: &memory,
                 now: clock.now(),
                 clock: calls.now().map_or(0, |t| t.as_second()),
+                others: &[],
                 orders: &Orders::default(),
                 ceilings: Ceilings { mode: Mode::Enforce, prune: true, replace: true },
-                claims: &BTreeMap::new(),
                 in_flight: &nothing,
             }));
         }

@@ -143,13 +143,13 @@ impl Wheel {
             let input = Input {
                 document: &current.document,
                 version: &current.version,
+                others: &[],
                 world: &world,
                 memory: &memory,
                 now,
                 clock: self.shared.aws_clock(),
                 orders: &orders,
                 ceilings: self.shared.settings.ceilings,
-                claims: &BTreeMap::new(),
                 in_flight: self.queue.running(),
             };
             let planned = plan(&input);

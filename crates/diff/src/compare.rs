@@ -2,10 +2,11 @@
 //!
 //! Nothing is allocated on the way: paths and copies of values are made where a difference is found.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use evenkeel_model::tree::is_masked;
-use evenkeel_model::{Map, Path, Tree};
+use evenkeel_model::{Map, Name, Path, Tree};
 
 use crate::kind::Kind;
 use crate::lift;
@@ -78,7 +79,7 @@ pub(crate) struct At<'p> {
 #[derive(Clone, Copy)]
 pub(crate) enum Segment<'p> {
     Root,
-    Member(&'p str),
+    Member(&'p Name),
     Index(usize),
     /// An element of a set: the list it is in, and how many of its key come before it where that is known.
     Element {
@@ -137,26 +138,52 @@ fn hollow(tree: &Tree) -> bool {
     }
 }
 
+/// The entries of two maps by name, in one pass: what each has there but null.
+fn together<'a>(
+    wants: Option<&'a Map>,
+    lives: Option<&'a Map>,
+) -> impl Iterator<Item = (&'a Name, Option<&'a Tree>, Option<&'a Tree>)> {
+    let entries = |map: Option<&'a Map>| {
+        map.into_iter().flat_map(Map::iter).filter(|(_, value)| **value != Tree::Null).peekable()
+    };
+    let (mut wants, mut lives) = (entries(wants), entries(lives));
+    std::iter::from_fn(move || {
+        let order = match (wants.peek(), lives.peek()) {
+            (Some((want, _)), Some((live, _))) => want.cmp(live),
+            (Some(_), None) => Ordering::Less,
+            (None, _) => Ordering::Greater,
+        };
+        let want = if order.is_le() { wants.next() } else { None };
+        let live = if order.is_ge() { lives.next() } else { None };
+        let (name, _) = want.or(live)?;
+        Some((name, want.map(|(_, v)| v), live.map(|(_, v)| v)))
+    })
+}
+
 impl<'a> Walk<'a> {
+    /// As [`Walk::members`], with members that stand elsewhere on one side.
     fn root(&mut self, node: &'a Node) {
         let (want, live) = (self.want_root, self.live_root);
         let parents = Parents { want: Some(want.tree()), live: Some(live.tree()) };
+        let mut own = together(want.tree().as_map(), live.tree().as_map()).peekable();
+        let root = At::ROOT;
         for (name, child) in node.members() {
-            let at = At::ROOT;
-            self.member(child, at.below(Segment::Member(name)), want.get(name), live.get(name), parents);
-        }
-        for (name, value) in want.tree().entries() {
-            if node.child(name).is_none() {
-                let at = At::ROOT;
-                let live = live.tree().get(name);
-                self.member(
-                    &crate::rules::UNKNOWN,
-                    at.below(Segment::Member(name)),
-                    Some(value),
-                    live,
-                    parents,
-                );
+            while let Some((unknown, want, live)) = own.next_if(|(n, ..)| *n < name) {
+                self.unknown(root.below(Segment::Member(unknown)), want, live, parents);
             }
+            let (_, w, l) = own.next_if(|(n, ..)| *n == name).unwrap_or((name, None, None));
+            let (w, l) = (want.member(name, w), live.member(name, l));
+            self.member(child, root.below(Segment::Member(name)), w, l, parents);
+        }
+        for (unknown, want, live) in own {
+            self.unknown(root.below(Segment::Member(unknown)), want, live, parents);
+        }
+    }
+
+    /// A member that no table knows: what AWS alone sends is no difference.
+    fn unknown(&mut self, at: At<'_>, want: Option<&'a Tree>, live: Option<&'a Tree>, parents: Parents<'a>) {
+        if want.is_some() {
+            self.member(&crate::rules::UNKNOWN, at, want, live, parents);
         }
     }
 
@@ -168,15 +195,17 @@ impl<'a> Walk<'a> {
         live: Option<&'a Tree>,
         parents: Parents<'a>,
     ) {
+        let (present_want, present_live) = (present(node, want), present(node, live));
         if node.elsewhere
-            || (node.free_when_undeclared && want.is_none_or(|t| *t == Tree::Null))
+            || (present_want.is_none() && present_live.is_none())
+            || (node.free_when_undeclared && want.is_none())
             || node.free_when.is_some_and(|free| free(&self.want_root, &self.live_root))
         {
             return;
         }
         // A default stands in only where the other side says something: a block that is absent on both
         // sides has no members.
-        match (present(node, want), present(node, live)) {
+        match (present_want, present_live) {
             (None, None) => {}
             (Some(want), Some(live)) => self.both(node, at, want, live),
             (Some(want), None) => match node.default(&Place { root: self.live_root, parent: parents.live }) {
@@ -260,7 +289,7 @@ impl<'a> Walk<'a> {
         self.found.push(FieldDiff { path: at.path(), want: want.cloned(), live: live.cloned() });
     }
 
-    /// The members of two structures, in one pass over three sorted lists: theirs and the table's.
+    /// The members of two structures.
     fn members(
         &mut self,
         node: &'a Node,
@@ -269,66 +298,23 @@ impl<'a> Walk<'a> {
         (live, lives): (Option<&'a Tree>, Option<&'a Map>),
     ) {
         let parents = Parents { want, live };
-        let mut wants = wants.into_iter().flat_map(Map::iter).peekable();
-        let mut lives = lives.into_iter().flat_map(Map::iter).peekable();
-        let mut known = node.members().iter().peekable();
-        loop {
-            let name: &'a str = match (wants.peek(), lives.peek()) {
-                (Some((w, _)), Some((l, _))) => {
-                    if w <= l {
-                        w
-                    } else {
-                        l
-                    }
-                }
-                (Some((w, _)), None) => w,
-                (None, Some((l, _))) => l,
-                (None, None) => return,
-            };
-            let w = wants.next_if(|(n, _)| ***n == *name).map(|(_, v)| v);
-            let l = lives.next_if(|(n, _)| ***n == *name).map(|(_, v)| v);
-            while known.next_if(|(n, _)| *n < name).is_some() {}
-            match known.peek() {
-                Some((n, child)) if *n == name => {
-                    self.member(child, at.below(Segment::Member(name)), w, l, parents);
-                }
-                _ if w.is_some_and(|w| *w != Tree::Null) => {
-                    let at = at.below(Segment::Member(name));
-                    self.member(&crate::rules::UNKNOWN, at, w, l, parents);
-                }
-                // What AWS alone sends and no table knows.
-                _ => {}
+        for (name, want, live) in together(wants, lives) {
+            let at = at.below(Segment::Member(name));
+            match node.member(name) {
+                Some(child) => self.member(child, at, want, live, parents),
+                None => self.unknown(at, want, live, parents),
             }
         }
     }
 
     /// The entries of two maps with keys of the user's own: `""` is a value like any other.
-    fn entries(&mut self, at: At<'_>, wants: &Map, lives: &Map) {
-        let mut wants = wants.iter().filter(|(_, v)| **v != Tree::Null).peekable();
-        let mut lives = lives.iter().filter(|(_, v)| **v != Tree::Null).peekable();
-        loop {
-            let name: &str = match (wants.peek(), lives.peek()) {
-                (Some((w, _)), Some((l, _))) => {
-                    if w <= l {
-                        w
-                    } else {
-                        l
-                    }
-                }
-                (Some((w, _)), None) => w,
-                (None, Some((l, _))) => l,
-                (None, None) => return,
-            };
-            let w = wants.next_if(|(n, _)| ***n == *name).map(|(_, v)| v);
-            let l = lives.next_if(|(n, _)| ***n == *name).map(|(_, v)| v);
-            let equal = match (w, l) {
-                (Some(a), Some(b)) => {
-                    a == b || Scalar::of(a).zip(Scalar::of(b)).is_some_and(|(a, b)| a.same(b))
-                }
-                _ => false,
-            };
+    fn entries(&mut self, at: At<'_>, wants: &'a Map, lives: &'a Map) {
+        for (name, want, live) in together(Some(wants), Some(lives)) {
+            let equal = want.zip(live).is_some_and(|(a, b)| {
+                a == b || Scalar::of(a).zip(Scalar::of(b)).is_some_and(|(a, b)| a.same(b))
+            });
             if !equal {
-                self.differ(at.below(Segment::Member(name)), w, l);
+                self.differ(at.below(Segment::Member(name)), want, live);
             }
         }
     }
@@ -371,6 +357,13 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// An element of a set. What is equal needs no table, and most elements are.
+    fn element(&mut self, node: &'a Node, at: At<'_>, want: &'a Tree, live: &'a Tree) {
+        if want != live {
+            self.both(node, at, want, live);
+        }
+    }
+
     fn set(&mut self, at: At<'_>, wants: Elements<'a>, lives: Elements<'a>) {
         let mark = self.found.len();
         // Most often both sides have one order.
@@ -379,7 +372,7 @@ impl<'a> Walk<'a> {
         {
             for (index, (want, live)) in wants.items.iter().zip(lives.items).enumerate() {
                 let at = at.below(Segment::Element { elements: wants, index, before: None });
-                self.both(wants.element, at, want, live);
+                self.element(wants.element, at, want, live);
             }
             if self.found.len() == mark || !wants.has_twins() {
                 return;
@@ -445,7 +438,7 @@ impl<'a> Walk<'a> {
                     return false;
                 };
                 self.found.truncate(mark);
-                self.both(wants.element, at, want, live);
+                self.element(wants.element, at, want, live);
                 self.found.len() == mark
             });
             self.found.truncate(mark);

@@ -1,6 +1,6 @@
 //! Fills in what AWS would.
 
-use evenkeel_model::{Map, Tree};
+use evenkeel_model::{Map, Name, Tree};
 
 use crate::kind::Kind;
 use crate::rules::{Form, Node, Place, compiled};
@@ -50,10 +50,8 @@ fn absent(node: &Node, root: Whole<'_>, parent: Option<&Tree>) -> Option<Tree> {
     if node.presence {
         return None;
     }
-    let block: Map = members
-        .iter()
-        .filter_map(|(name, child)| Some(((*name).into(), absent(child, root, None)?)))
-        .collect();
+    let block: Map =
+        members.iter().filter_map(|(name, child)| Some((name.clone(), absent(child, root, None)?))).collect();
     // A switch that is off makes no block.
     let says = members.iter().any(|(name, child)| child.says && block.contains(name));
     let whole = node.required.iter().all(|name| block.contains(name));
@@ -63,7 +61,7 @@ fn absent(node: &Node, root: Whole<'_>, parent: Option<&Tree>) -> Option<Tree> {
 fn below(node: &Node, root: Whole<'_>, tree: &mut Tree, blocks: bool) {
     match (&node.form, &mut *tree) {
         (Form::Structure { members, .. }, Tree::Map(_)) => {
-            let missing: Vec<(&'static str, Tree)> = members
+            let missing: Vec<(Name, Tree)> = members
                 .iter()
                 .filter(|(name, child)| {
                     let known = blocks || !matches!(child.form, Form::Structure { .. });
@@ -71,7 +69,7 @@ fn below(node: &Node, root: Whole<'_>, tree: &mut Tree, blocks: bool) {
                         && child.says
                         && tree.get(name).is_none_or(|v| child.empty_is_absent && v.as_str() == Some(""))
                 })
-                .filter_map(|(name, child)| Some((*name, absent(child, root, Some(tree))?)))
+                .filter_map(|(name, child)| Some((name.clone(), absent(child, root, Some(tree))?)))
                 .collect();
             for (name, value) in missing {
                 tree.set(name, value);
@@ -79,7 +77,7 @@ fn below(node: &Node, root: Whole<'_>, tree: &mut Tree, blocks: bool) {
             if let Tree::Map(map) = tree {
                 for (name, value) in map.iter_mut() {
                     // An empty block is no block, where being there means something.
-                    if let Some(child) = node.child(name).filter(|c| !(c.presence && value.is_empty())) {
+                    if let Some(child) = node.member(name).filter(|c| !(c.presence && value.is_empty())) {
                         below(child, root, value, blocks);
                     }
                 }

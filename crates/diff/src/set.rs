@@ -186,9 +186,46 @@ impl Marks {
 pub(crate) enum Finder<'a> {
     /// The first part of each key, looked up once.
     Short {
-        parts: [Option<Scalar<'a>>; SHORT],
+        parts: [Part<'a>; SHORT],
     },
     Long(Vec<(String, usize)>),
+}
+
+/// A part of a key, with a number that two texts have in common where they are equal.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Part<'a> {
+    scalar: Option<Scalar<'a>>,
+    /// Zero for what is no text: a number can be equal to a text.
+    print: u64,
+}
+
+impl<'a> Part<'a> {
+    fn of(scalar: Option<Scalar<'a>>) -> Self {
+        let print = match scalar {
+            Some(Scalar::Str(text)) => print(text.as_bytes()),
+            _ => 0,
+        };
+        Part { scalar, print }
+    }
+
+    fn same(&self, other: &Part<'_>) -> bool {
+        if self.print != other.print && self.print != 0 && other.print != 0 {
+            return false;
+        }
+        match (self.scalar, other.scalar) {
+            (Some(a), Some(b)) => a.same(b),
+            (a, b) => a.is_none() && b.is_none(),
+        }
+    }
+}
+
+/// Of the first bytes, the last and the length, which most texts of one list do not have in common.
+fn print(text: &[u8]) -> u64 {
+    let (head, tail) = match (text.first_chunk(), text.last_chunk()) {
+        (Some(head), Some(tail)) => (u64::from_le_bytes(*head), u64::from_le_bytes(*tail)),
+        _ => (text.iter().fold(0, |all, byte| all << 8 | u64::from(*byte)), 0),
+    };
+    (head ^ tail.rotate_left(23) ^ text.len() as u64) | 1 << 63
 }
 
 /// Most lists have no more elements.
@@ -198,9 +235,9 @@ impl<'a> Finder<'a> {
     /// In these elements.
     pub(crate) fn of(elements: &Elements<'a>) -> Finder<'a> {
         if elements.items.len() <= SHORT {
-            let mut parts = [None; SHORT];
+            let mut parts = [Part::default(); SHORT];
             for (part, item) in parts.iter_mut().zip(elements.items) {
-                *part = elements.first_part(item);
+                *part = Part::of(elements.first_part(item));
             }
             return Finder::Short { parts };
         }
@@ -227,14 +264,11 @@ impl<'a> Finder<'a> {
                 ([].as_slice(), sorted.get(start..end).unwrap_or_default().iter())
             }
         };
-        let first = of.items.get(index).and_then(|item| of.first_part(item));
+        let first = Part::of(of.items.get(index).and_then(|item| of.first_part(item)));
         short
             .iter()
             .enumerate()
-            .filter(move |(_, part)| match (first, part) {
-                (Some(a), Some(b)) => a.same(*b),
-                (a, b) => a.is_none() && b.is_none(),
-            })
+            .filter(move |(_, part)| first.same(part))
             .map(|(at, _)| at)
             .filter(move |at| of.one_part(index) || of.same_key(index, &all, *at))
             .chain(long.map(|(_, at)| *at))

@@ -58,7 +58,11 @@ impl<'a> Whole<'a> {
 
     /// A member, wherever it stands; `None` for null.
     pub fn get(&self, name: &str) -> Option<&'a Tree> {
-        let own = self.tree.get(name);
+        self.member(name, self.tree.get(name))
+    }
+
+    /// A member of which `own` stands in the tree itself.
+    pub(crate) fn member(&self, name: &str, own: Option<&'a Tree>) -> Option<&'a Tree> {
         match self.elsewhere {
             Elsewhere::Nothing => own,
             Elsewhere::Named(described) => {

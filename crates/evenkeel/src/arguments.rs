@@ -8,6 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use evenkeel_cloud::calls::Pace;
 use evenkeel_cloud::store::Location;
 use evenkeel_model::document;
+use evenkeel_model::key::{ServiceKey, UnitKey};
+use evenkeel_model::orders::{LONGEST_PAUSE_SECONDS, Order};
 
 /// Keeps Amazon ECS services equal to a document in S3
 ///
@@ -53,6 +55,11 @@ pub enum Command {
     Validate(Validate),
     Plan(Plan),
     Schema(Schema),
+    Pause(Pause),
+    Resume(Resume),
+    Release(Release),
+    Approve(Approve),
+    Hook(Hook),
     Sim(Sim),
     Health(Health),
 }
@@ -130,6 +137,9 @@ pub struct Run {
     /// How often to look for a new version of the document, such as 10s or 1m
     #[arg(long, env = "EVENKEEL_POLL", default_value = "10s", value_parser = interval, value_name = "TIME")]
     pub poll: Duration,
+    /// What orders over HTTP must bring as their bearer token, 16 characters or more; none are taken without
+    #[arg(long, env = "EVENKEEL_API_TOKEN", hide_env_values = true, value_parser = token, value_name = "TOKEN")]
+    pub api_token: Option<String>,
     /// How log lines are written
     #[arg(long, env = "EVENKEEL_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,
@@ -247,6 +257,119 @@ and in the document, for editors that look there:
   {\"$schema\": \"./evenkeel.schema.json\", \"apiVersion\": \"evenkeel/v1\", ...}")]
 pub struct Schema {}
 
+/// Where an order is kept, and how the answer is printed.
+#[derive(Clone, Debug, Args)]
+pub struct Kept {
+    /// The daemon's --state, where it reads orders
+    #[arg(long, env = "EVENKEEL_STATE", value_name = "URI")]
+    pub state: Location,
+    /// How the answer is printed
+    #[arg(long, default_value = "text")]
+    pub output: Output,
+    /// Another AWS, such as the simulator's http://127.0.0.1:4566
+    #[arg(long, value_name = "URL")]
+    pub endpoint_url: Option<String>,
+}
+
+/// Leave a service alone for a while: nothing is written to it, its drift is still shown
+///
+/// The daemon takes it up within its --poll. The tag evenkeel:pause=TIME on the service does the same for those
+/// who reach only AWS.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Example:
+  evenkeel pause main/api --for 2h --reason 'incident 42' --state s3://acme-ecs/state/")]
+pub struct Pause {
+    /// CLUSTER/SERVICE
+    #[arg(value_parser = service, value_name = "SERVICE")]
+    pub service: UnitKey,
+    /// For how long: at most 24h
+    #[arg(long, default_value = "1h", value_parser = pause_length, value_name = "TIME")]
+    pub r#for: Duration,
+    /// Why, for whoever looks at the status
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub kept: Kept,
+}
+
+impl Pause {
+    /// What it asks for.
+    pub fn order(self) -> Order {
+        let seconds = i64::try_from(self.r#for.as_secs()).unwrap_or(i64::MAX);
+        Order::Pause { unit: self.service, seconds, reason: self.reason }
+    }
+}
+
+/// End the pause of a service
+#[derive(Debug, Args)]
+pub struct Resume {
+    /// CLUSTER/SERVICE
+    #[arg(value_parser = service, value_name = "SERVICE")]
+    pub service: UnitKey,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub kept: Kept,
+}
+
+/// Let a deployment that failed and is held be tried once more
+///
+/// Without it a failed deployment is tried again only when the document changes.
+#[derive(Debug, Args)]
+pub struct Release {
+    /// CLUSTER/SERVICE
+    #[arg(value_parser = service, value_name = "SERVICE")]
+    pub service: UnitKey,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub kept: Kept,
+}
+
+/// Let the deletions of a plan happen, where the document says `"prune": "confirm"`
+///
+/// The plan and the status print the id. An approval counts for a day, and only for exactly those deletions.
+#[derive(Debug, Args)]
+pub struct Approve {
+    /// The id that the plan prints beside its deletions
+    #[arg(value_name = "ID")]
+    pub plan: String,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub kept: Kept,
+}
+
+/// Answer a lifecycle hook at which ECS pauses a deployment
+#[derive(Debug, Args)]
+pub struct Hook {
+    /// What to do
+    pub verdict: Verdict,
+    /// The id that the status prints
+    #[arg(value_name = "ID")]
+    pub hook: String,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub kept: Kept,
+}
+
+/// An answer to a lifecycle hook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Verdict {
+    /// Go on with the deployment.
+    Continue,
+    /// Take it back.
+    Rollback,
+}
+
+impl From<Verdict> for evenkeel_model::orders::Verdict {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Continue => evenkeel_model::orders::Verdict::Continue,
+            Verdict::Rollback => evenkeel_model::orders::Verdict::Rollback,
+        }
+    }
+}
+
 /// Ask the daemon on this machine whether it is alive; for container health checks
 ///
 /// Exit code 0 where /healthz answers 200, else 1.
@@ -264,6 +387,34 @@ fn interval(text: &str) -> Result<Duration, String> {
     interval
         .filter(|it| (Duration::from_secs(1)..=Duration::from_secs(3600)).contains(it))
         .ok_or_else(|| "write a time from 1s to 1h, such as 10s or 1m".to_owned())
+}
+
+/// A pause as people write it.
+pub(crate) fn pause_length(text: &str) -> Result<Duration, String> {
+    let written: Option<Duration> =
+        text.parse::<jiff::SignedDuration>().ok().and_then(|it| it.try_into().ok());
+    let day = Duration::from_secs(LONGEST_PAUSE_SECONDS.unsigned_abs());
+    written
+        .filter(|it| (Duration::from_secs(60)..=day).contains(it))
+        .ok_or_else(|| "write a time from 1m to 24h, such as 90m or 2h".to_owned())
+}
+
+fn service(text: &str) -> Result<UnitKey, String> {
+    match text.split_once('/') {
+        Some((cluster, name)) if !cluster.is_empty() && !name.is_empty() && !name.contains('/') => {
+            Ok(UnitKey::Service(ServiceKey::new(cluster, name)))
+        }
+        _ => Err("write CLUSTER/SERVICE, such as main/api".to_owned()),
+    }
+}
+
+fn token(text: &str) -> Result<String, String> {
+    let fits = text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err("a token has 16 characters or more, and no spaces".to_owned())
+    }
 }
 
 fn speed(text: &str) -> Result<f64, String> {

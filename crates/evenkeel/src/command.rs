@@ -5,9 +5,11 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
+use evenkeel_model::orders::Order;
+
 use crate::arguments::{Arguments, Command, LogFormat};
 use crate::telemetry;
-use crate::{demo, health, plan, run, schema, sim, validate};
+use crate::{demo, health, orders, plan, run, schema, sim, validate};
 
 /// A command that failed.
 const FAILED: u8 = 1;
@@ -47,6 +49,14 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
         Command::Validate(arguments) => validate::validate(arguments).await,
         Command::Plan(arguments) => plan::plan(arguments).await,
         Command::Schema(_) => schema::print(),
+        Command::Pause(arguments) => orders::give(arguments.kept.clone(), arguments.order()).await,
+        Command::Resume(arguments) => orders::give(arguments.kept, Order::Resume(arguments.service)).await,
+        Command::Release(arguments) => orders::give(arguments.kept, Order::Release(arguments.service)).await,
+        Command::Approve(arguments) => orders::give(arguments.kept, Order::Approve(arguments.plan)).await,
+        Command::Hook(arguments) => {
+            let order = Order::Answer { hook: arguments.hook, verdict: arguments.verdict.into() };
+            orders::give(arguments.kept, order).await
+        }
         Command::Sim(arguments) => sim::sim(arguments).await,
         Command::Health(arguments) => health::health(arguments).await,
     }

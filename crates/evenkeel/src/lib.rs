@@ -8,6 +8,7 @@ pub mod conditions;
 mod demo;
 mod health;
 pub mod http;
+mod orders;
 mod plan;
 mod run;
 mod schema;

@@ -53,11 +53,13 @@ pub async fn run(arguments: Run) -> anyhow::Result<ExitCode> {
         holder = settings.holder,
         "started"
     );
+    let (control, asks) = evenkeel_controller::control();
+    let orders = http::Orders { control, token: arguments.api_token };
     let registry = prometheus::Registry::new();
     let (status, shown) = watch::channel(Arc::new(Status::default()));
     let served = CancellationToken::new();
-    let server = tokio::spawn(http::serve(listener, shown, registry.clone(), served.clone()));
-    let daemon = evenkeel_controller::run(&sdk, settings, &registry, status, end.clone());
+    let server = tokio::spawn(http::serve(listener, shown, registry.clone(), orders, served.clone()));
+    let daemon = evenkeel_controller::run(&sdk, settings, &registry, status, asks, end.clone());
     tokio::pin!(daemon);
     let ended = tokio::select! {
         biased;

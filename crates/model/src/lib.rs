@@ -7,6 +7,7 @@ pub mod diagnostic;
 pub mod document;
 pub mod key;
 pub mod memory;
+mod name;
 pub mod orders;
 pub mod path;
 pub mod shapes;

@@ -50,6 +50,43 @@ pub enum Verdict {
     Rollback,
 }
 
+impl Verdict {
+    /// The word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Verdict::Continue => "continue",
+            Verdict::Rollback => "rollback",
+        }
+    }
+}
+
+/// One thing that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Leave a unit alone for that many seconds, at most [`LONGEST_PAUSE_SECONDS`].
+    Pause {
+        /// Which.
+        unit: UnitKey,
+        /// For how long.
+        seconds: i64,
+        /// Why, in the words of whoever asks.
+        reason: Option<String>,
+    },
+    /// End the pause of a unit.
+    Resume(UnitKey),
+    /// Let the held deployment of a unit be tried again.
+    Release(UnitKey),
+    /// Let the deletions of this plan happen.
+    Approve(String),
+    /// Answer a lifecycle hook.
+    Answer {
+        /// Its id.
+        hook: String,
+        /// What to do.
+        verdict: Verdict,
+    },
+}
+
 /// Orders that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum OrdersError {
@@ -62,9 +99,32 @@ pub enum OrdersError {
 }
 
 impl Orders {
+    /// Takes an order in at this time, and drops what no longer counts.
+    pub fn take(&mut self, order: Order, now: i64) {
+        match order {
+            Order::Pause { unit, seconds, reason } => {
+                let until = now.saturating_add(seconds.clamp(0, LONGEST_PAUSE_SECONDS));
+                self.pauses.insert(unit, Pause { until, reason });
+            }
+            Order::Resume(unit) => {
+                self.pauses.remove(&unit);
+            }
+            Order::Release(unit) => {
+                self.releases.insert(unit, now);
+            }
+            Order::Approve(plan) => {
+                self.approvals.insert(plan, now);
+            }
+            Order::Answer { hook, verdict } => {
+                self.hooks.insert(hook, verdict);
+            }
+        }
+        self.prune(now);
+    }
+
     /// Drops what no longer counts, so that the object stays small: pauses that are over, approvals that are
     /// too old, and releases and verdicts of long ago.
-    pub fn prune(&mut self, now: i64) {
+    fn prune(&mut self, now: i64) {
         const FORGOTTEN: i64 = 30 * 24 * 60 * 60;
         self.pauses.retain(|_, pause| pause.until > now);
         self.approvals.retain(|_, at| *at + APPROVAL_SECONDS > now);
@@ -180,9 +240,23 @@ mod tests {
     }
 
     #[test]
-    fn what_no_longer_counts_is_dropped() {
+    fn orders_are_taken_one_by_one() {
+        let api = UnitKey::parse("service:web/api").unwrap();
+        let mut taken = Orders::default();
+        taken.take(Order::Pause { unit: api.clone(), seconds: i64::MAX, reason: None }, 10);
+        assert_eq!(taken.pause(&api, 10).map(|p| p.until), Some(10 + LONGEST_PAUSE_SECONDS));
+        taken.take(Order::Resume(api.clone()), 11);
+        taken.take(Order::Release(api.clone()), 12);
+        taken.take(Order::Approve("p".into()), 13);
+        taken.take(Order::Answer { hook: "h".into(), verdict: Verdict::Continue }, 14);
+        assert!(taken.pause(&api, 14).is_none() && taken.approves("p", 14));
+        assert_eq!((taken.releases[&api], taken.hooks["h"]), (12, Verdict::Continue));
+    }
+
+    #[test]
+    fn what_no_longer_counts_is_dropped_when_an_order_is_taken() {
         let mut kept = orders();
-        kept.prune(60 + APPROVAL_SECONDS);
+        kept.take(Order::Resume(UnitKey::parse("service:web/other").unwrap()), 60 + APPROVAL_SECONDS);
         assert!(kept.pauses.is_empty() && kept.approvals.is_empty());
         assert_eq!(kept.releases.len(), 1);
     }

@@ -11,6 +11,46 @@ use std::str::FromStr;
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Path(Vec<Box<str>>);
 
+/// Where a walk is: a list back to the root that is made into a [`Path`] only where something is found.
+#[derive(Clone, Copy, Debug)]
+pub struct Trail<'t> {
+    up: Option<&'t Trail<'t>>,
+    step: Step<'t>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step<'t> {
+    Root,
+    Name(&'t str),
+    Index(usize),
+}
+
+impl Trail<'_> {
+    /// Where every walk begins.
+    pub const ROOT: Trail<'static> = Trail { up: None, step: Step::Root };
+
+    /// One step down, to a member.
+    pub fn member<'t>(&'t self, name: &'t str) -> Trail<'t> {
+        Trail { up: Some(self), step: Step::Name(name) }
+    }
+
+    /// One step down, to an element of a list.
+    pub fn element(&self, index: usize) -> Trail<'_> {
+        Trail { up: Some(self), step: Step::Index(index) }
+    }
+
+    /// The whole way from the root.
+    pub fn path(&self) -> Path {
+        let mut path = self.up.map_or_else(Path::root, Trail::path);
+        match self.step {
+            Step::Root => {}
+            Step::Name(name) => path.push(name),
+            Step::Index(index) => path.push(index.to_string()),
+        }
+        path
+    }
+}
+
 /// Text that is not a [`Path`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a path: a path is empty or begins with `/`, and `~` stands only in `~0` and `~1`")]

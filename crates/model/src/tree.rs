@@ -1,71 +1,11 @@
 //! The compact tree in which AWS shapes and documents are held.
 //!
-//! 24 bytes a node, member names shared, maps sorted by name, so that two trees can be walked together
+//! 24 bytes a node, member names as numbers, maps sorted by name, so that two trees can be walked together
 //! without copies. What a member means stands in tables beside the tree, not in its type.
 
-use std::borrow::Borrow;
-use std::collections::BTreeSet;
 use std::fmt;
-use std::ops::Deref;
-use std::sync::Arc;
 
-/// A member name or map key; cheap to clone. A [`Names`] shares equal ones.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Name(Arc<str>);
-
-impl Deref for Name {
-    type Target = str;
-    fn deref(&self) -> &str {
-        &self.0
-    }
-}
-impl Borrow<str> for Name {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-impl AsRef<str> for Name {
-    fn as_ref(&self) -> &str {
-        &self.0
-    }
-}
-impl From<&str> for Name {
-    fn from(text: &str) -> Self {
-        Name(text.into())
-    }
-}
-impl From<String> for Name {
-    fn from(text: String) -> Self {
-        Name(text.into())
-    }
-}
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-impl fmt::Debug for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&*self.0, f)
-    }
-}
-
-/// Shares equal names while one text is read; dropped with it, so that a long-running process keeps no
-/// name that no tree holds.
-#[derive(Default)]
-pub struct Names(BTreeSet<Name>);
-
-impl Names {
-    /// The one [`Name`] for this text.
-    pub fn intern(&mut self, text: &str) -> Name {
-        if let Some(name) = self.0.get(text) {
-            return name.clone();
-        }
-        let name = Name::from(text);
-        self.0.insert(name.clone());
-        name
-    }
-}
+pub use crate::name::{Name, Names};
 
 /// A value of a document or of an AWS call.
 #[derive(Clone, Default, PartialEq)]
@@ -92,21 +32,28 @@ pub enum Tree {
 pub struct Map(Box<[(Name, Tree)]>);
 
 impl Map {
+    /// Where `name` is. Most maps are so small that looking at each name is quickest.
+    fn find(&self, name: &str) -> Option<usize> {
+        match self.0.len() {
+            ..=8 => self.0.iter().position(|(n, _)| **n == *name),
+            _ => self.0.binary_search_by(|(n, _)| (**n).cmp(name)).ok(),
+        }
+    }
+
     /// The value under `name`.
     pub fn get(&self, name: &str) -> Option<&Tree> {
-        let at = self.0.binary_search_by(|(n, _)| (**n).cmp(name)).ok()?;
-        self.0.get(at).map(|(_, v)| v)
+        self.place(name).map(|(_, value)| value)
     }
 
     /// The value under `name`, to be changed in place.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut Tree> {
-        let at = self.0.binary_search_by(|(n, _)| (**n).cmp(name)).ok()?;
+        let at = self.find(name)?;
         self.0.get_mut(at).map(|(_, v)| v)
     }
 
     /// The value under `name`, and how many entries stand before it.
     pub fn place(&self, name: &str) -> Option<(usize, &Tree)> {
-        let at = self.0.binary_search_by(|(n, _)| (**n).cmp(name)).ok()?;
+        let at = self.find(name)?;
         self.0.get(at).map(|(_, v)| (at, v))
     }
 
@@ -131,7 +78,7 @@ impl Map {
 
     /// Takes the value under `name` out.
     pub fn remove(&mut self, name: &str) -> Option<Tree> {
-        let at = self.0.binary_search_by(|(n, _)| (**n).cmp(name)).ok()?;
+        let at = self.find(name)?;
         let mut entries = std::mem::take(&mut self.0).into_vec();
         let (_, value) = entries.remove(at);
         self.0 = entries.into();

@@ -243,7 +243,6 @@ struct Side {
     /// CreateService inputs with their references resolved.
     inputs: BTreeMap<ServiceKey, Tree>,
     none: BTreeSet<evenkeel_model::key::UnitKey>,
-    claims: BTreeMap<evenkeel_model::key::UnitKey, Vec<String>>,
     orders: Orders,
 }
 
@@ -257,17 +256,9 @@ impl Side {
         };
         let resolved = |s: &document::Service| substitute(&s.input, &value).0;
         let inputs = document.services.iter().map(|(k, s)| (k.clone(), resolved(s))).collect();
-        let (memory, none, claims) = (Memory::default(), BTreeSet::new(), BTreeMap::new());
-        let mut side = Side {
-            text,
-            document,
-            world: world(services),
-            memory,
-            inputs,
-            none,
-            claims,
-            orders: Orders::default(),
-        };
+        let (memory, none) = (Memory::default(), BTreeSet::new());
+        let mut side =
+            Side { text, document, world: world(services), memory, inputs, none, orders: Orders::default() };
         let unseen: Vec<_> = interest(&side.document, &side.world, &side.memory)
             .into_iter()
             .filter(|s| side.world.seen(s).is_unknown())
@@ -283,7 +274,6 @@ impl Side {
 
     fn input(&self) -> Input<'_> {
         Input {
-            claims: &self.claims,
             document: &self.document,
             version: "v",
             world: &self.world,
@@ -291,6 +281,7 @@ impl Side {
             now: Moment(2),
             clock: 1_800_000_000,
             orders: &self.orders,
+            others: &[],
             ceilings: Ceilings::of(Mode::Enforce),
             in_flight: &self.none,
         }

@@ -25,7 +25,7 @@ use crate::{Because, Input, Planned, Unit, dotted, observing};
 /// Something that exists and carries tags, or could.
 pub(crate) struct Resource<'r> {
     /// For people: `service web/api`.
-    pub what: String,
+    pub what: &'r dyn Fn() -> String,
     pub tagging: Tagging,
     pub subject: &'r Subject,
     pub arn: &'r str,
@@ -76,7 +76,7 @@ impl Draft<'_> {
         let document = self.input.document;
         let known = self.was_ours(resource);
         let command = || resource.tagging.adopt_command(document, resource.arn, resource.item);
-        match ownership::standing(document, resource.tags, &resource.what, known, resource.adopt, command) {
+        match ownership::standing(document, resource.tags, resource.what, known, resource.adopt, command) {
             Standing::Ours => Some(Claimed::Ours),
             Standing::Refused(refusal) => {
                 self.refuse(refusal);
@@ -128,7 +128,7 @@ impl Draft<'_> {
             let unseen = waits.iter().any(|w| matches!(w, WaitingOn::Seen(_) | WaitingOn::Exists(_)));
             self.report.waiting.extend(waits);
             if !differs.is_empty() {
-                return self.refuse(unequal(&resource.what, &differs));
+                return self.refuse(unequal(&(resource.what)(), &differs));
             }
             if unseen {
                 return;
@@ -144,7 +144,7 @@ impl Draft<'_> {
         };
         let because = match resource.label {
             "" => because,
-            _ => format!("{}: {because}", resource.what),
+            _ => format!("{}: {because}", (resource.what)()),
         };
         let tags = [(TAG_DOCUMENT, &*self.input.document.name), (TAG_KEY, resource.item)];
         let tags = tags.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();

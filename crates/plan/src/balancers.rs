@@ -13,6 +13,7 @@ use crate::adoption::Resource;
 use crate::ownership;
 use crate::refs::Lookup;
 use crate::report::{Drift, Refusal};
+use crate::shifts::Hands;
 use crate::tagging::Tagging;
 use crate::unit::Draft;
 use crate::{Because, Need, Planner, StepId, dotted, rules};
@@ -112,7 +113,7 @@ impl Planner<'_> {
         let arn = tree.str("loadBalancerArn").unwrap_or_default().to_owned();
         let live_tags = ownership::tags(tree);
         let resource = Resource {
-            what: format!("load balancer {name}"),
+            what: &|| format!("load balancer {name}"),
             tagging: Tagging::Elbv2,
             subject,
             arn: &arn,
@@ -204,13 +205,12 @@ impl Planner<'_> {
         subject: &Subject,
         live: &Tree,
     ) {
-        let lookup = self.lookup();
         let arn = live.str("listenerArn").unwrap_or_default().to_owned();
         let item = format!("{}/{key}", lb.item);
         let live_tags = ownership::tags(live);
         let part = format!("listener {key}");
         let resource = Resource {
-            what: format!("listener {key} (port {})", live.int("port").unwrap_or_default()),
+            what: &|| format!("listener {key} (port {})", live.int("port").unwrap_or_default()),
             tagging: Tagging::Elbv2,
             subject,
             arn: &arn,
@@ -225,9 +225,7 @@ impl Planner<'_> {
         self.keep_our_listener(draft, listener, live, &resource);
         draft.take_over(&resource, claimed);
         if !adopting {
-            for (name, rule) in &listener.rules {
-                rules::rule(draft, lookup, rule, &format!("{item}/{name}"));
-            }
+            rules::steps(draft, self.lookup(), &self.rules, &listener.rules, &item);
         }
     }
 
@@ -250,23 +248,28 @@ impl Planner<'_> {
         let lifted = lift::declared(Kind::Listener, input.clone());
         draft.applies(part, &lifted);
         let live = lift::described(Kind::Listener, live.clone());
-        let reference = format!("${{listener:{item}}}");
-        let want = match rules::is_shifted(self.document(), &[&reference, arn]) {
-            true => Cow::Borrowed(&lifted),
-            false => draft.with_baseline(part, Kind::Listener, &lifted, &live),
+        let hands = self.rules.shifts.hands(self.world(), &[&format!("${{listener:{item}}}"), arn]);
+        let mut want = match hands {
+            Hands::Document => draft.with_baseline(part, Kind::Listener, &lifted, &live).into_owned(),
+            // What stands there is ECS's, and not how it came to us.
+            _ => lifted.clone(),
         };
-        let mut drifts = draft.drifts(part, Kind::Listener, &want, &live);
-        rules::leave_shifted(self.document(), &[&reference, arn], &mut drifts);
-        let acted = draft.accept(drifts);
+        // As it is written, where it need not carry what was there.
+        let input = if want == lifted { input } else { want.clone() };
+        let (traffic, rest) = rules::differences(draft, &hands, Kind::Listener, part, &mut want, &live);
+        let acted = draft.accept([traffic, rest].concat());
         if !acted.is_empty() {
-            // As it is written, where it need not carry what was there.
-            let input = if *want == lifted { &input } else { &*want };
-            let filled = fill(Kind::Listener, input);
+            let input = match draft.carry_left(part, Kind::Listener, Cow::Borrowed(&want)) {
+                Cow::Owned(carried) => carried,
+                Cow::Borrowed(_) => input,
+            };
+            let filled = fill(Kind::Listener, &input);
             let mut change = Tree::map().with("listenerArn", arn);
             for member in MODIFIABLE {
                 let differs = acted.iter().any(|d| d.path.segments().next() == Some(member));
                 if differs {
-                    let value = input.get(member).or_else(|| filled.get(member)).cloned();
+                    let settled = want.get(member).filter(|_| member == "defaultActions");
+                    let value = settled.or_else(|| input.get(member)).or_else(|| filled.get(member)).cloned();
                     change.set(member, value.unwrap_or_else(|| Tree::list([])));
                 }
             }

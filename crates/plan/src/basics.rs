@@ -1,5 +1,7 @@
 //! Clusters, repositories and log groups: things with a name, a few fields and tags.
 
+use std::borrow::Cow;
+
 use evenkeel_diff::{Kind, rules};
 use evenkeel_model::Tree;
 use evenkeel_model::key::{Subject, UnitKey};
@@ -128,7 +130,7 @@ impl Planner<'_> {
         let arn = arn.trim_end_matches(":*").to_owned();
         let live_tags = ownership::tags(tree);
         let resource = Resource {
-            what: format!("{} {name}", basic.word),
+            what: &|| format!("{} {name}", basic.word),
             tagging: basic.tagging,
             subject,
             arn: &arn,
@@ -146,13 +148,14 @@ impl Planner<'_> {
             .into_iter()
             .partition(|d| rules::immutable(basic.kind).any(|m| d.path.segments().next() == Some(m)));
         for drift in immutable {
-            let why = format!("`{}` of {} cannot be changed", dotted(&drift.path), resource.what);
+            let why = format!("`{}` of {} cannot be changed", dotted(&drift.path), (resource.what)());
             let way_out = format!("declare a {} of another name", basic.word);
             draft.cannot(drift, Refusal::new(why).or(way_out));
         }
         let acted = draft.accept(mutable);
         if !acted.is_empty() {
-            (basic.change)(draft, subject, name, want, tree, acted);
+            let want = draft.carry_left(basic.word, basic.kind, Cow::Borrowed(want));
+            (basic.change)(draft, subject, name, &want, tree, acted);
         }
         let tags = ownership::wanted(self.document(), want, name);
         basic.tagging.steps(draft, subject, &arn, "", &tags, &live_tags);

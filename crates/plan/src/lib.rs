@@ -9,14 +9,19 @@ mod basics;
 pub mod check;
 mod hash;
 mod interest;
+#[cfg(test)]
+mod miniature;
 mod ownership;
 mod print;
+mod priorities;
 mod refs;
 mod report;
+mod restraint;
 mod rollout;
 mod rules;
 mod scaling;
 mod service;
+mod shifts;
 mod tagging;
 mod target_group;
 mod task_definition;
@@ -32,7 +37,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use evenkeel_model::Tree;
 use evenkeel_model::document::{Document, Mode};
-use evenkeel_model::key::{Subject, UnitKey, arn_tail};
+use evenkeel_model::key::{ServiceKey, Subject, UnitKey, arn_tail};
 use evenkeel_model::memory::{Baseline, Memory, Remembered};
 use evenkeel_model::orders::Orders;
 use evenkeel_model::path::Path;
@@ -40,9 +45,15 @@ use evenkeel_model::shapes::Op;
 use evenkeel_model::world::{Expect, Moment, World};
 
 pub use interest::interest;
+use rules::Rulebook;
+use shifts::Shifts;
+
 pub use ownership::{TAG_DOCUMENT, TAG_HASH, TAG_KEY};
 pub use print::{plan_json, print};
-pub use report::{Drift, Held, Note, Owner, Refusal, Report, Rollout, State, UnitReport, WaitingOn};
+pub use report::{
+    Drift, Held, Lingering, Note, Owner, Paused, Refusal, Report, Rollout, State, UnitReport, WaitingOn,
+};
+pub use restraint::{TAG_PAUSE, paused_by_tag};
 pub use unit::stable;
 
 /// Everything a decision is made from.
@@ -51,6 +62,8 @@ pub struct Input<'a> {
     pub document: &'a Document,
     /// Its version, as S3 names it.
     pub version: &'a str,
+    /// The other documents in force: what two documents want and neither has, neither gets.
+    pub others: &'a [&'a Document],
     /// What AWS told us.
     pub world: &'a World,
     /// What earlier passes left.
@@ -63,8 +76,6 @@ pub struct Input<'a> {
     pub orders: &'a Orders,
     /// The daemon's ceilings: a document can only be stricter.
     pub ceilings: Ceilings,
-    /// Units that other documents in force declare too, with their names.
-    pub claims: &'a BTreeMap<UnitKey, Vec<String>>,
     /// Units whose run is under way.
     pub in_flight: &'a BTreeSet<UnitKey>,
 }
@@ -119,7 +130,8 @@ pub struct Unit {
     pub baseline: BTreeMap<String, Baseline>,
     /// The baselines of what was seen for the first time: remembered at once.
     first_sight: BTreeMap<String, Baseline>,
-    /// It has nothing to do, and what it would remember is what it remembers: `applied` is left empty.
+    /// It has nothing to do, what it would remember is what it remembers, and no run of it was cut off:
+    /// `applied` is left empty.
     remembered: bool,
     /// The value of `restart` that is applied with it.
     pub restart: Option<String>,
@@ -127,6 +139,10 @@ pub struct Unit {
     pub task_definition: Option<String>,
     /// The key of the deployment that the steps start, if they start one.
     pub deployment_key: Option<String>,
+    /// The service's primary deployment, as the plan saw it.
+    pub primary: Option<String>,
+    /// The value of `restart` for which the steps force a deployment, if they do.
+    pub restarts: Option<String>,
 }
 
 /// The name of a step, unique within its unit: the call and what it is about.
@@ -156,6 +172,9 @@ pub struct Step {
     pub because: Vec<Because>,
     /// What the subject must look like just before.
     pub guard: Guard,
+    /// What else is to be looked at just before, because a tag on it pauses the unit ([`paused_by_tag`]) and
+    /// the guard does not watch it.
+    pub watches: Option<Subject>,
 }
 
 /// A call with its whole input.
@@ -274,17 +293,20 @@ fn lists(output: &Tree, named: &str, member: &'static str) -> Expect {
 
 /// Decides. A pure function of its input; equal inputs give equal plans.
 pub fn plan(input: &Input<'_>) -> Planned {
-    let mut planner = Planner { input, planned: Planned::default(), rolling: rollout::rolling(input) };
+    let mut planner = Planner {
+        input,
+        planned: Planned::default(),
+        quiet: Vec::new(),
+        rolling: None,
+        rules: Rulebook { shifts: Shifts::of(input), ..Rulebook::default() },
+    };
+    planner.decide_priorities();
     planner.basics();
     planner.target_groups();
     planner.load_balancers();
     planner.task_definitions();
     planner.services();
-    let mut planned = planner.planned;
-    let units = std::mem::take(&mut planned.plan.units);
-    let (changing, quiet): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        units.into_iter().partition(|(_, unit)| !unit.steps.is_empty());
-    planned.plan.units = changing;
+    let Planner { mut planned, quiet, .. } = planner;
     for finding in check::check(input, &planned) {
         let report = planned.report.units.entry(finding.unit.clone()).or_default();
         report.refused.push(Refusal::new(finding.message));
@@ -296,15 +318,38 @@ pub fn plan(input: &Input<'_>) -> Planned {
     for (key, unit) in &quiet {
         remember(input, &mut planned, key, unit);
     }
+    for (key, report) in &planned.report.units {
+        if let Some(since) = drift_since(input, key, report) {
+            let remembered =
+                planned.remember.entry(key.clone()).or_insert_with(|| input.memory.unit(key).clone());
+            remembered.drift_since = since;
+        }
+    }
     let news = |k: &UnitKey, u: &Unit| input.memory.unit(k).intent.is_some() || !u.first_sight.is_empty();
     let changing: Vec<(UnitKey, Unit)> =
         planned.plan.units.iter().filter(|(k, u)| news(k, u)).map(|(k, u)| (k.clone(), u.clone())).collect();
-    for (key, unit) in quiet.iter().chain(changing.iter().map(|(k, u)| (k, u))) {
+    for (key, unit) in quiet.iter().chain(&changing) {
         adoption::remember_first_sight(input, &mut planned, key, unit);
         close_intent(input, &mut planned, key, unit);
     }
     planned.plan.id = hash::plan_id(&planned.plan);
     planned
+}
+
+/// Since when what humans changed has been seen, where memory does not say so already. While something of the
+/// unit has not been seen, nothing is forgotten.
+fn drift_since(input: &Input<'_>, key: &UnitKey, report: &UnitReport) -> Option<BTreeMap<String, i64>> {
+    let before = &input.memory.unit(key).drift_since;
+    let lingers = |d: &&Drift| report.lingering.contains_key(&(d.part.clone(), d.path.clone()));
+    let mut since = BTreeMap::new();
+    for drift in report.drift.iter().filter(lingers) {
+        let known = report.lingering.get(&(drift.part.clone(), drift.path.clone()));
+        since.extend(known.map(|l| (hash::drift(drift), l.since)));
+    }
+    if report.waiting.iter().any(|w| matches!(w, WaitingOn::Seen(_))) {
+        since.extend(before.iter().map(|(hash, at)| (hash.clone(), *at)));
+    }
+    (since != *before).then_some(since)
 }
 
 /// Remembers a unit that is as the document wants it without our having written it: after memory was lost,
@@ -316,18 +361,14 @@ fn remember(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &Unit
         .get(key)
         .is_some_and(|report| matches!(report.state, State::Synced | State::Rolling));
     let before = input.memory.unit(key);
-    let owned = before.document.as_ref() == Some(&input.document.name);
-    if !settled || observing(input) || (unit.remembered && owned) {
-        return;
-    }
-    if !unit.remembered && owned && before.applied == unit.applied && before.baseline == unit.baseline {
+    let same = before.document.as_ref() == Some(&input.document.name)
+        && before.applied == unit.applied
+        && before.baseline == unit.baseline;
+    if !settled || observing(input) || same {
         return;
     }
     let remembered = planned.remember.entry(key.clone()).or_insert_with(|| before.clone());
     remembered.document = Some(input.document.name.clone());
-    if unit.remembered {
-        return;
-    }
     remembered.applied.clone_from(&unit.applied);
     remembered.baseline.clone_from(&unit.baseline);
     remembered.restart.clone_from(&unit.restart);
@@ -371,8 +412,12 @@ fn close_intent(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &
 struct Planner<'a> {
     input: &'a Input<'a>,
     planned: Planned,
-    /// Services whose rollout is under way or begins with this plan.
-    rolling: usize,
+    /// Units without a step of which something may be to be remembered.
+    quiet: Vec<(UnitKey, Unit)>,
+    /// Services whose rollout is under way or begins with this plan; looked for where somebody asks.
+    rolling: Option<BTreeSet<ServiceKey>>,
+    /// What is decided about listener rules before any unit is planned.
+    rules: Rulebook<'a>,
 }
 
 impl<'a> Planner<'a> {
@@ -386,7 +431,11 @@ impl<'a> Planner<'a> {
 
     /// Takes in what was decided for one unit.
     fn put(&mut self, key: UnitKey, unit: Unit, report: UnitReport) {
-        self.planned.plan.units.insert(key.clone(), unit);
+        if !unit.steps.is_empty() {
+            self.planned.plan.units.insert(key.clone(), unit);
+        } else if !unit.remembered {
+            self.quiet.push((key.clone(), unit));
+        }
         self.planned.report.units.insert(key, report);
     }
 }

@@ -107,28 +107,30 @@ pub(crate) enum Standing {
 pub(crate) fn standing(
     document: &Document,
     live: &BTreeMap<String, String>,
-    what: &str,
+    what: &dyn Fn() -> String,
     known: bool,
     adopt: &Adopt,
     command: impl FnOnce() -> String,
 ) -> Standing {
-    let refused = |why: String, way_out: String| Standing::Refused(Refusal::new(why).or(way_out));
+    let refused = |why: String, way_out: String| {
+        Standing::Refused(Refusal::new(format!("{} {why}", what())).or(way_out))
+    };
     match (live.get(TAG_DOCUMENT), adopt) {
         (Some(owner), _) if *owner == document.name => Standing::Ours,
         (Some(owner), Adopt::From(other)) if owner == other => Standing::Adopted,
         (Some(owner), _) => refused(
-            format!("{what} belongs to the document \"{owner}\""),
+            format!("belongs to the document \"{owner}\""),
             format!(
                 "take it out of one of the two documents, or move it: \"adopt\": {{\"from\": \"{owner}\"}}"
             ),
         ),
         (None, _) if known => refused(
-            format!("{what} is disowned: somebody removed its tag {TAG_DOCUMENT}"),
+            format!("is disowned: somebody removed its tag {TAG_DOCUMENT}"),
             format!("to hand it back: {}", command()),
         ),
         (None, Adopt::Always | Adopt::IfEqual) => Standing::Adopted,
         (None, _) => refused(
-            format!("{what} exists already and does not carry our tag {TAG_DOCUMENT}"),
+            format!("exists already and does not carry our tag {TAG_DOCUMENT}"),
             format!("to adopt it, say \"adopt\": true, or: {}", command()),
         ),
     }

@@ -34,7 +34,7 @@ fn present(world: &World, subject: Subject) -> Found<&Tree> {
 impl<'a> Lookup<'a> {
     /// The tree with references replaced, and what has to be seen or made first for the rest.
     pub fn resolve<'t>(&self, tree: &'t Tree) -> (Cow<'t, Tree>, Vec<WaitingOn>) {
-        if !mentions(tree) {
+        if !refs::mentioned(tree) {
             return (Cow::Borrowed(tree), Vec::new());
         }
         let (tree, open) = refs::substitute(tree, &|reference| self.value(reference).ok());
@@ -116,16 +116,6 @@ impl<'a> Lookup<'a> {
             Some(wait) => Err(wait),
             None => Ok(tree.as_str().unwrap_or_default().to_owned()),
         }
-    }
-}
-
-/// True where a text could hold a reference: most trees need no copy.
-fn mentions(tree: &Tree) -> bool {
-    match tree {
-        Tree::Str(text) => text.contains("${"),
-        Tree::List(items) => items.iter().any(mentions),
-        Tree::Map(map) => map.iter().any(|(_, value)| mentions(value)),
-        _ => false,
     }
 }
 

@@ -3,7 +3,8 @@
 //! They cannot carry tags of their own in every case, so they belong to the service: where it is ours,
 //! they are. What the document does not declare is reported and left.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use evenkeel_diff::{Kind, rules};
 use evenkeel_model::Tree;
@@ -60,12 +61,11 @@ pub(crate) fn steps(
         Target::Step(id) => vec![Need::Step(id)],
     };
     let lookup = Lookup { document, world: draft.world(), service: Some(key) };
-    let mut policies = BTreeMap::new();
+    let mut policies = Vec::new();
     for (name, policy) in &scaling.policies {
         let (policy, waits) = lookup.resolve(policy);
-        let policy = policy.into_owned();
         if waits.is_empty() {
-            policies.insert(name.clone(), policy);
+            policies.push((name, policy));
         } else {
             waits.into_iter().for_each(|w| draft.wait(w));
         }
@@ -89,7 +89,8 @@ pub(crate) fn steps(
         put: Op::ScalingPutScheduledAction,
         declared: scaling.scheduled_actions.keys().collect(),
     };
-    listed.steps(draft, key, &scaling.scheduled_actions, &needs, created.is_some());
+    let actions: Vec<_> = scaling.scheduled_actions.iter().map(|(n, a)| (n, Cow::Borrowed(a))).collect();
+    listed.steps(draft, key, &actions, &needs, created.is_some());
 }
 
 /// The scalable target, as far as policies are concerned.
@@ -149,8 +150,11 @@ fn target(
         None => return Target::Missing,
         Some(seen) => seen.tree(),
     };
-    let mut full = merged(ids(key), &scaling.target);
-    full.take("tags");
+    let full = || {
+        let mut full = merged(ids(key), &scaling.target);
+        full.take("tags");
+        full
+    };
     let Some(tree) = known else {
         let missing = draft.missing("scaling");
         draft.applies("scaling", &scaling.target);
@@ -158,7 +162,7 @@ fn target(
             return Target::Missing;
         }
         let tags = ownership::wanted(document, &scaling.target, &service.item);
-        full.set("tags", ownership::map(&tags));
+        let full = full().with("tags", ownership::map(&tags));
         let step = draft.step(register_name(key), subject, Op::ScalingRegisterScalableTarget, full);
         step.because(Because::Missing).touches([Subject::Service(key.clone())]);
         return Target::Step(step.id.clone());
@@ -200,7 +204,7 @@ fn target(
     if acted.is_empty() {
         return Target::There;
     }
-    let full = merged(full, &want);
+    let full = merged(full(), &want);
     let step = draft.step(register_name(key), subject, Op::ScalingRegisterScalableTarget, full);
     step.action.input.take("tags");
     step.because_of(acted).touches([Subject::Service(key.clone())]);
@@ -225,7 +229,7 @@ impl Listed<'_> {
         &self,
         draft: &mut Draft<'_>,
         key: &ServiceKey,
-        wanted: &BTreeMap<String, Tree>,
+        wanted: &[(&String, Cow<'_, Tree>)],
         needs: &[Need],
         fresh: bool,
     ) {
@@ -271,6 +275,7 @@ impl Listed<'_> {
             }
             let acted = draft.accept(drifts);
             if !acted.is_empty() {
+                let carried = draft.carry_left(&part, self.kind, carried);
                 let input = merged(ids(key), &carried).with(self.name, name.as_str());
                 draft
                     .step(id, self.subject.clone(), self.put, input)

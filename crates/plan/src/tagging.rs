@@ -77,15 +77,15 @@ impl Tagging {
     ) {
         let part = if label.is_empty() { "tags".to_owned() } else { format!("tags {label}") };
         let want = ownership::map(wanted);
-        let applied = draft.memory().applied.get(&part).cloned();
-        let change = TagChange::between(wanted, live, applied.as_ref());
+        let applied = draft.memory().applied.get(&part);
+        let change = TagChange::between(wanted, live, applied);
         draft.applies(&part, &want);
         if change.is_empty() {
             return;
         }
         let owner = |key: &str| {
-            let before = applied.as_ref().and_then(|a| a.str(key));
-            match (&applied, before == wanted.get(key).map(String::as_str)) {
+            let before = applied.and_then(|a| a.str(key));
+            match (applied, before == wanted.get(key).map(String::as_str)) {
                 (Some(_), true) => Owner::Human,
                 _ => Owner::Document,
             }

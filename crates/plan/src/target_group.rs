@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use evenkeel_diff::{Kind, attribute_default, default_at, fill, lift, rules};
+use evenkeel_diff::{Kind, attribute_default, default_at, fill, rules};
 use evenkeel_model::document::TargetGroup;
 use evenkeel_model::key::{Subject, UnitKey};
 use evenkeel_model::path::Path;
@@ -88,7 +88,7 @@ impl Planner<'_> {
         let arn = tree.str("targetGroupArn").unwrap_or_default().to_owned();
         let live_tags = ownership::tags(tree);
         let resource = Resource {
-            what: format!("target group {name}"),
+            what: &|| format!("target group {name}"),
             tagging: Tagging::Elbv2,
             subject,
             arn: &arn,
@@ -99,11 +99,12 @@ impl Planner<'_> {
             tags: &live_tags,
         };
         let Some(claimed) = draft.claim(&resource) else { return };
-        let live = lift::described(Kind::TargetGroup, tree.clone());
-        let want = draft.with_baseline("targetGroup", Kind::TargetGroup, &group.input, &live);
+        let base = Path::of(["targetGroups", &group.item]);
+        let full = draft.with_baseline("targetGroup", Kind::TargetGroup, &group.input, tree);
+        let want = draft.carry(&base, Kind::TargetGroup, &full, tree);
         let fixed: Vec<&str> = rules::immutable(Kind::TargetGroup).collect();
         let (immutable, mutable): (Vec<Drift>, Vec<Drift>) = draft
-            .drifts("targetGroup", Kind::TargetGroup, &want, &live)
+            .drifts("targetGroup", Kind::TargetGroup, &want, tree)
             .into_iter()
             .partition(|d| d.path.segments().next().is_some_and(|m| fixed.contains(&m)));
         for drift in immutable {
@@ -114,6 +115,7 @@ impl Planner<'_> {
         }
         let acted = draft.accept(mutable);
         if !acted.is_empty() {
+            let want = draft.carry_left("targetGroup", Kind::TargetGroup, want);
             let input = modification(&want, &acted, &arn);
             draft
                 .step(
@@ -212,7 +214,7 @@ fn attribute_drifts(draft: &mut Draft<'_>, group: &TargetGroup, live: &Tree) -> 
             }
         };
         let found = have.get(name).and_then(Tree::as_str).unwrap_or_default();
-        if want == found {
+        if want == found || draft.ignored(&Path::of(["targetGroups", &group.item, "attributes", name])) {
             continue;
         }
         let unchanged = last.is_some_and(|l| l.str(name) == group.attributes.get(name).map(String::as_str));

@@ -3,10 +3,10 @@
 //! [`Scene::settled`] fills the world with everything the document has, as AWS describes it, in sync and
 //! ours; a test then changes what it is about.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use evenkeel_model::Tree;
-use evenkeel_model::document::{self, Document, Mode};
+use evenkeel_model::document::{self, Document, Mode, Priority};
 use evenkeel_model::key::{ServiceKey, Subject, UnitKey};
 use evenkeel_model::memory::Memory;
 use evenkeel_model::orders::Orders;
@@ -28,8 +28,9 @@ pub(crate) struct Scene {
     pub clock: i64,
     pub ceilings: Ceilings,
     pub orders: Orders,
-    pub claims: BTreeMap<UnitKey, Vec<String>>,
     pub in_flight: BTreeSet<UnitKey>,
+    /// Other documents in force.
+    pub others: Vec<&'static Document>,
     /// The document as it was read last.
     json: Value,
     version: String,
@@ -102,8 +103,8 @@ impl Scene {
             clock: CLOCK,
             ceilings: Ceilings { mode: Mode::Enforce, prune: true, replace: true },
             orders: Orders::default(),
-            claims: BTreeMap::new(),
             in_flight: BTreeSet::new(),
+            others: Vec::new(),
             json,
             version: "v1".into(),
             moment: 1,
@@ -193,13 +194,13 @@ impl Scene {
         Input {
             document: &self.document,
             version: &self.version,
+            others: &self.others,
             world: &self.world,
             memory: &self.memory,
             now: Moment(self.moment),
             clock: self.clock,
             ceilings: self.ceilings,
             orders: &self.orders,
-            claims: &self.claims,
             in_flight: &self.in_flight,
         }
     }
@@ -342,9 +343,13 @@ impl Scene {
             let input = input.into_owned();
             let listener = lookup.listener_of(rule).unwrap();
             let item = format!("{}/{name}", service.item);
+            let priority = match rule.priority {
+                Priority::At(number) => number,
+                Priority::Within { from, .. } => from,
+            };
             let live = input
                 .with("ruleArn", elb("listener-rule/app", &item))
-                .with("priority", rule.priority.to_string())
+                .with("priority", priority.to_string())
                 .with("tags", self.tags(&rule.input, &item));
             let mut rules = self
                 .world

@@ -8,6 +8,7 @@ mod error;
 pub mod lease;
 mod location;
 pub mod memory;
+pub mod orders;
 
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ pub use error::StoreError;
 pub use lease::{Lease, LeaseState};
 pub use location::{Location, LocationError};
 pub use memory::Records;
+pub use orders::{OrdersFile, OrdersFileError};
 
 use crate::calls::{Jitter, LONGEST_REQUEST, Pace, settings};
 

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use evenkeel_model::Name;
 use evenkeel_model::shapes::{Kind as ShapeKind, ShapeId};
 
 use super::{Const, Derive, Free, Kind, Place, Rule, Sameness, Value};
@@ -37,7 +38,7 @@ pub(crate) enum Default {
 pub(crate) enum Form {
     /// Members sorted by name. `optional`: AWS takes it with every member left out.
     Structure {
-        members: Box<[(&'static str, Node)]>,
+        members: Box<[(Name, Node)]>,
         optional: bool,
     },
     List(Box<Node>),
@@ -75,7 +76,7 @@ impl Node {
             // No input is nested so deep; a shape that holds itself would be.
             _ if depth == 0 => Form::Document,
             ShapeKind::Structure { members, .. } => Form::Structure {
-                members: members.iter().map(|m| (m.name, Node::of(m.shape, depth - 1))).collect(),
+                members: members.iter().map(|m| (m.name.into(), Node::of(m.shape, depth - 1))).collect(),
                 optional: members.iter().all(|m| !m.required),
             },
             ShapeKind::List { item, .. } => Form::List(Box::new(Node::of(item, depth - 1))),
@@ -114,7 +115,7 @@ impl Node {
     fn at_mut(&mut self, path: &str) -> Option<&mut Node> {
         path.split('/').try_fold(self, |node, segment| match &mut node.form {
             Form::Structure { members, .. } => {
-                let at = members.binary_search_by(|(n, _)| (*n).cmp(segment)).ok()?;
+                let at = members.binary_search_by(|(n, _)| (**n).cmp(segment)).ok()?;
                 members.get_mut(at).map(|(_, n)| n)
             }
             Form::List(item) => Some(&mut **item),
@@ -146,7 +147,7 @@ impl Node {
     pub(crate) fn child(&self, segment: &str) -> Option<&Node> {
         match &self.form {
             Form::Structure { members, .. } => {
-                let at = members.binary_search_by(|(n, _)| (*n).cmp(segment)).ok()?;
+                let at = members.binary_search_by(|(n, _)| (**n).cmp(segment)).ok()?;
                 members.get(at).map(|(_, n)| n)
             }
             Form::List(item) => Some(item),
@@ -154,8 +155,15 @@ impl Node {
         }
     }
 
+    /// The node of a member.
+    pub(crate) fn member(&self, name: &Name) -> Option<&Node> {
+        let members = self.members();
+        let at = members.binary_search_by(|(n, _)| n.cmp(name)).ok()?;
+        members.get(at).map(|(_, n)| n)
+    }
+
     /// The members of a structure, sorted by name.
-    pub(crate) fn members(&self) -> &[(&'static str, Node)] {
+    pub(crate) fn members(&self) -> &[(Name, Node)] {
         match &self.form {
             Form::Structure { members, .. } => members,
             _ => &[],

@@ -35,6 +35,8 @@ const EXAMPLE: &str = include_str!("../../../../config/examples/farsight.json");
 /// The bucket for the document and for what the daemon remembers.
 const BUCKET: &str = "evenkeel-demo";
 const STATE: &str = "state/";
+/// What opens the API of the demo, which only this machine reaches and which has nothing to lose.
+const TOKEN: &str = "demo";
 const PAGE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 /// How long settling may take, in simulated time. A rollout of a large service takes a few minutes of it.
 const LONGEST: Duration = Duration::from_secs(3600);
@@ -97,12 +99,16 @@ pub async fn demo(arguments: Demo) -> anyhow::Result<ExitCode> {
         seed: 1,
         holder: "demo".to_owned(),
     };
+    let (control, asks) = evenkeel_controller::control();
+    let orders = http::Orders { control, token: Some(TOKEN.to_owned()) };
     let registry = prometheus::Registry::new();
     let (status, shown) = watch::channel(Arc::new(Status::default()));
-    tokio::spawn(http::serve(page, shown.clone(), registry.clone(), forever.clone()));
+    tokio::spawn(http::serve(page, shown.clone(), registry.clone(), orders, forever.clone()));
     let daemon = {
         let end = end.clone();
-        tokio::spawn(async move { evenkeel_controller::run(&sdk, settings, &registry, status, end).await })
+        tokio::spawn(
+            async move { evenkeel_controller::run(&sdk, settings, &registry, status, asks, end).await },
+        )
     };
     let progress = Progress::new(begun, document, std::io::stdout().is_terminal());
     let outcome = tokio::select! {
@@ -170,7 +176,14 @@ fn introduce(document: &Document, written: &Written, at: &Places, key: &str, spe
             first.cluster, first.name
         );
     }
-    println!("  aws --endpoint-url {endpoint} s3 cp s3://{BUCKET}/{key} .\n");
+    println!("  aws --endpoint-url {endpoint} s3 cp s3://{BUCKET}/{key} .");
+    if let Some(first) = document.services.keys().next() {
+        println!(
+            "  curl -X POST -H 'Authorization: Bearer {TOKEN}' http://{}/v1/services/{first}/pause",
+            at.page
+        );
+    }
+    println!();
     for line in made {
         println!("{line}");
     }

@@ -1,6 +1,7 @@
-//! What the daemon shows over HTTP: health, metrics, the API, the page. Read only.
+//! What the daemon shows over HTTP: health, metrics, the API, the page; and the few orders it takes.
 
 mod metrics;
+mod orders;
 mod page;
 mod status;
 mod view;
@@ -23,6 +24,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
+pub use orders::Orders;
 pub use status::message;
 pub use view::{Shown, follow};
 
@@ -39,6 +41,7 @@ const STUCK: Duration = Duration::from_secs(300);
 struct Source {
     shown: watch::Receiver<Arc<Shown>>,
     registry: prometheus::Registry,
+    orders: Orders,
 }
 
 impl Source {
@@ -55,11 +58,12 @@ pub async fn serve(
     listener: TcpListener,
     status: watch::Receiver<Arc<Status>>,
     registry: prometheus::Registry,
+    orders: Orders,
     end: CancellationToken,
 ) -> std::io::Result<()> {
     let (shown, following) = follow(status);
     let following = tokio::spawn(following);
-    let served = axum::serve(listener, router(shown, registry))
+    let served = axum::serve(listener, router(shown, registry, orders))
         .with_graceful_shutdown(async move { end.cancelled().await })
         .await;
     following.abort();
@@ -67,7 +71,7 @@ pub async fn serve(
 }
 
 /// All routes over what `shown` has at each moment.
-pub fn router(shown: watch::Receiver<Arc<Shown>>, registry: prometheus::Registry) -> Router {
+pub fn router(shown: watch::Receiver<Arc<Shown>>, registry: prometheus::Registry, orders: Orders) -> Router {
     let header = |name, value| {
         SetResponseHeaderLayer::if_not_present(
             header::HeaderName::from_static(name),
@@ -81,12 +85,13 @@ pub fn router(shown: watch::Receiver<Arc<Shown>>, registry: prometheus::Registry
         .route("/v1/status", get(status_all))
         .route("/v1/services/{cluster}/{service}", get(status_of_service))
         .route("/v1/plan", get(plan))
+        .merge(orders::routes(&orders))
         .merge(page::routes())
         .fallback(async || refuse(StatusCode::NOT_FOUND, "there is nothing here"))
         .method_not_allowed_fallback(async || {
-            refuse(StatusCode::METHOD_NOT_ALLOWED, "this can only be read: GET it")
+            refuse(StatusCode::METHOD_NOT_ALLOWED, "orders are POSTed, everything else is read with GET")
         })
-        .with_state(Source { shown, registry })
+        .with_state(Source { shown, registry, orders })
         .layer(RequestBodyLimitLayer::new(LARGEST_BODY))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, PATIENCE))
         .layer(header(

@@ -233,6 +233,32 @@ async fn documents_in_s3_are_validated_and_planned_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn orders_are_kept_where_the_daemon_reads_them() {
+    let (sim, endpoint) = aws(GOOD).await;
+    let state = ["--state", "s3://bucket/state/"];
+    let run = |arguments: &[&str]| said(evenkeel_in(&endpoint).args(arguments).args(state).output().unwrap());
+    let (code, _, error) = run(&["pause", "main/api"]);
+    assert_eq!(code, Some(1));
+    assert!(error.contains("remembers no service main/api"), "{error}");
+    let record = br#"{"version":1,"unit":"service:main/api"}"#;
+    sim.put_object("bucket", "state/units/service!3amain!2fapi.json", record);
+    let (code, out, error) = run(&["pause", "main/api", "--for", "2h", "--reason", "incident 42"]);
+    assert_eq!((code, error.as_str()), (Some(0), ""));
+    assert!(out.starts_with("main/api is left alone until 20"), "{out}");
+    let (code, out, _) = run(&["approve", "7c1e09a4", "--output", "json"]);
+    assert_eq!(code, Some(0));
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&out).unwrap()["accepted"], true);
+    let kept = sim.get_object("bucket", "state/orders.json").unwrap();
+    let kept: serde_json::Value = serde_json::from_slice(&kept).unwrap();
+    assert_eq!(kept["pauses"]["service:main/api"]["reason"], "incident 42");
+    assert!(kept["approvals"]["7c1e09a4"].is_i64(), "{kept}");
+    assert_eq!(run(&["resume", "main/api"]).0, Some(0));
+    for wrong in [&["pause", "api"][..], &["pause", "main/api", "--for", "2d"], &["hook", "maybe", "h"]] {
+        assert_eq!(run(wrong).0, Some(64), "{wrong:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_daemon_applies_serves_and_ends_when_told() {
     let (sim, endpoint) = aws(GOOD).await;
     let mut daemon = evenkeel_in(&endpoint)

@@ -190,3 +190,45 @@ async fn what_is_not_there_cannot_be_written_or_is_too_large_is_refused_in_json(
     assert_eq!(large.status, 413);
     assert_eq!(large.header("x-content-type-options"), "nosniff");
 }
+
+#[tokio::test]
+async fn orders_need_the_token_and_something_to_be_about() {
+    let closed = Server::start(status()).await;
+    let post = |path: &str, header: &str| {
+        format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n{header}")
+    };
+    let none = closed.send(&post("/v1/reconcile", "Authorization: Bearer any-token-at-all")).await;
+    assert_eq!(none.status, 403);
+    assert!(none.body.contains("EVENKEEL_API_TOKEN"), "{}", none.body);
+
+    let token = "correct-horse-battery";
+    let server = Server::with_token(status(), Some(token.to_owned())).await;
+    for wrong in
+        ["Accept: */*", "Authorization: Bearer correct-horse", "Authorization: Basic correct-horse-battery"]
+    {
+        let refused = server.send(&post("/v1/reconcile", wrong)).await;
+        assert_eq!((refused.status, refused.header("www-authenticate")), (401, "Bearer"), "{wrong}");
+    }
+    let bearer = format!("authorization: bearer {token}");
+    let answers = [
+        ("/v1/reconcile", 202, "accepted"),
+        ("/v1/services/main/nothing/pause", 404, "no service main/nothing"),
+        ("/v1/services/main/api/release", 409, "no deployment of main/api is held"),
+        ("/v1/services/main/api/stop", 404, "pause, resume or release"),
+        ("/v1/plans/%2e%2e/approve", 400, "no id of a plan"),
+        ("/v1/hooks/h/maybe", 404, "continue or rollback"),
+    ];
+    for (path, code, says) in answers {
+        let answer = server.send(&post(path, &bearer)).await;
+        assert_eq!(answer.status, code, "{path}: {}", answer.body);
+        assert!(answer.body.contains(says), "{path}: {}", answer.body);
+    }
+    let read = server.get("/v1/reconcile").await;
+    assert_eq!(read.status, 405);
+    let body = r#"{"for": "3 weeks"}"#;
+    let head = format!("Host: x\r\n{bearer}\r\nContent-Length: {}", body.len());
+    let path = "/v1/services/main/api/pause";
+    let long = server.send_with(&format!("POST {path} HTTP/1.1\r\n{head}"), body).await;
+    assert_eq!(long.status, 400);
+    assert!(long.body.contains("from 1m to 24h"), "{}", long.body);
+}

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use evenkeel::http::{follow, router};
-use evenkeel_controller::Status;
+use evenkeel::http::{Orders, follow, router};
 use evenkeel_controller::status::{InForce, Lease};
+use evenkeel_controller::{Asks, Status, control};
 use evenkeel_model::key::{SubjectKind, UnitKey};
 use evenkeel_model::{Path, Tree};
 use evenkeel_plan::{Drift, Owner, Planned, Refusal, Rollout, State, UnitReport};
@@ -75,19 +75,28 @@ pub struct Server {
     status: Option<watch::Sender<Arc<Status>>>,
     shown: watch::Receiver<Arc<evenkeel::http::Shown>>,
     pub registry: prometheus::Registry,
+    /// So that orders are taken up, and wait.
+    _asks: Asks,
 }
 
 impl Server {
     pub async fn start(status: Status) -> Self {
+        Self::with_token(status, None).await
+    }
+
+    /// A server that takes orders with this token; nobody acts on them.
+    pub async fn with_token(status: Status, token: Option<String>) -> Self {
         let (status, receiver) = watch::channel(Arc::new(status));
         let (shown, following) = follow(receiver);
         tokio::spawn(following);
         let registry = prometheus::Registry::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = router(shown.clone(), registry.clone());
+        let (control, asks) = control();
+        let orders = Orders { control, token };
+        let router = router(shown.clone(), registry.clone(), orders);
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Server { address, status: Some(status), shown, registry }
+        Server { address, status: Some(status), shown, registry, _asks: asks }
     }
 
     /// Replaces the status and waits until it is the one that is shown.
@@ -113,8 +122,13 @@ impl Server {
 
     /// Sends the head of a request, with no body, and reads the answer.
     pub async fn send(&self, head: &str) -> Answer {
+        self.send_with(head, "").await
+    }
+
+    /// The same with a body, whose length the head tells.
+    pub async fn send_with(&self, head: &str, body: &str) -> Answer {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
-        stream.write_all(format!("{head}\r\nConnection: close\r\n\r\n").as_bytes()).await.unwrap();
+        stream.write_all(format!("{head}\r\nConnection: close\r\n\r\n{body}").as_bytes()).await.unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).await.unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();

@@ -8,7 +8,7 @@ use std::fmt;
 
 use super::Document;
 use crate::key::ServiceKey;
-use crate::path::Path;
+use crate::path::{Path, Trail};
 use crate::tree::Tree;
 
 /// What a reference names, by its key in the document.
@@ -90,35 +90,41 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
+/// True where text could hold a reference. Hardly any has a dollar in it at all, which is told quickest by
+/// looking at every byte, many at once.
+fn may_refer(text: &str) -> bool {
+    text.bytes().fold(false, |found, byte| found | (byte == b'$')) && text.contains("${")
+}
+
+/// True where a text of the tree could hold a reference: most trees need no copy.
+pub fn mentioned(tree: &Tree) -> bool {
+    match tree {
+        Tree::Str(text) => may_refer(text),
+        Tree::List(items) => items.iter().any(mentioned),
+        Tree::Map(map) => map.iter().any(|(_, value)| mentioned(value)),
+        _ => false,
+    }
+}
+
 /// All references in a tree, with where they stand (list elements by index).
 pub fn find(tree: &Tree, found: &mut dyn FnMut(&Path, Result<Ref, Malformed>)) {
-    fn walk(tree: &Tree, path: &mut Path, found: &mut dyn FnMut(&Path, Result<Ref, Malformed>)) {
+    fn walk(tree: &Tree, at: Trail<'_>, found: &mut dyn FnMut(&Path, Result<Ref, Malformed>)) {
         match tree {
-            Tree::Str(text) if text.contains("${") => {
+            Tree::Str(text) if may_refer(text) => {
                 for piece in pieces(text) {
                     if let Piece::Ref(reference) = piece {
-                        found(path, reference);
+                        found(&at.path(), reference);
                     }
                 }
             }
             Tree::List(items) => {
-                for (i, item) in items.iter().enumerate() {
-                    path.push(i.to_string());
-                    walk(item, path, found);
-                    path.pop();
-                }
+                items.iter().enumerate().for_each(|(i, item)| walk(item, at.element(i), found));
             }
-            Tree::Map(map) => {
-                for (name, value) in map.iter() {
-                    path.push(name);
-                    walk(value, path, found);
-                    path.pop();
-                }
-            }
+            Tree::Map(map) => map.iter().for_each(|(name, value)| walk(value, at.member(name), found)),
             _ => {}
         }
     }
-    walk(tree, &mut Path::root(), found);
+    walk(tree, Trail::ROOT, found);
 }
 
 /// The tree with every reference replaced by what `value` makes of it; where that is `None` the
@@ -126,7 +132,7 @@ pub fn find(tree: &Tree, found: &mut dyn FnMut(&Path, Result<Ref, Malformed>)) {
 pub fn substitute(tree: &Tree, value: &dyn Fn(&Ref) -> Option<String>) -> (Tree, Vec<Ref>) {
     fn walk(tree: &Tree, value: &dyn Fn(&Ref) -> Option<String>, open: &mut Vec<Ref>) -> Tree {
         match tree {
-            Tree::Str(text) if text.contains("${") => {
+            Tree::Str(text) if may_refer(text) => {
                 let mut out = String::with_capacity(text.len());
                 for piece in pieces(text) {
                     match piece {

@@ -59,4 +59,17 @@ impl Document {
     pub fn adopt(&self, unit: &UnitKey) -> &Adopt {
         self.treatment.adopts.get(unit).unwrap_or(&self.treatment.adopt)
     }
+
+    /// True where the unit is one of this document.
+    pub fn declares(&self, unit: &UnitKey) -> bool {
+        match unit {
+            UnitKey::Cluster(name) => self.clusters.contains_key(name),
+            UnitKey::Repository(name) => self.repositories.contains_key(name),
+            UnitKey::LogGroup(name) => self.log_groups.contains_key(name),
+            UnitKey::TargetGroup(name) => self.target_groups.contains_key(name),
+            UnitKey::LoadBalancer(name) => self.load_balancers.contains_key(name),
+            UnitKey::TaskDefinition(family) => self.task_definitions.contains_key(family),
+            UnitKey::Service(key) => self.services.contains_key(key),
+        }
+    }
 }

@@ -225,11 +225,19 @@ fn what_somebody_disowned_is_never_tagged_again() {
     assert_eq!(steps(&scene, &unit("api")), []);
 }
 
+/// Another document in force that declares `web/api` too.
+fn another(name: &str) -> &'static evenkeel_model::document::Document {
+    Box::leak(Box::new(read(&small_with(|d| {
+        d["name"] = json!(name);
+        d["clusters"] = json!({});
+    }))))
+}
+
 #[test]
 fn what_two_documents_declare_neither_of_them_gets() {
     let mut scene = Scene::settled(small());
     scene.edit(service("api"), |s| s["enableExecuteCommand"] = json!(true));
-    scene.claims.insert(unit("api"), vec!["other".into()]);
+    scene.others = vec![another("other")];
     prints(
         &scene,
         expect![[r#"
@@ -244,7 +252,7 @@ fn what_two_documents_declare_neither_of_them_gets() {
     scene.gone(service("api"));
     assert_eq!(steps(&scene, &unit("api")), []);
     let mut scene = foreign(adopting(json!(true)));
-    scene.claims.insert(unit("api"), vec!["other".into(), "third".into()]);
+    scene.others = vec![another("other"), another("third")];
     assert_eq!(steps(&scene, &unit("api")), []);
 }
 
@@ -353,10 +361,9 @@ fn a_rule_is_adopted_at_its_priority_where_its_conditions_are_the_same() {
         &scene,
         expect![[r#"
             web/api
-              ! refused   rule api/main: priority 7 on
-                          arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/x/1/2 belongs to
-                          another rule
-                          choose a priority that is free on this listener
+              ! refused   rule api/main cannot have priority 7 on its listener: it belongs to
+                          arn:aws:elasticloadbalancing:us-east-1:123456789012:listener-rule/app/api/main/1
+                          free there next: 8, 9, 10
             unchanged 1
         "#]],
     );
@@ -504,6 +511,8 @@ fn what_we_made_has_no_baseline() {
             steps: vec!["register-task-definition api".into(), "create-service api".into()],
             document_version: "v".into(),
             at: CLOCK,
+            restart: None,
+            primary: None,
         });
     });
     assert_eq!(steps(&scene, &unit("api")), [Op::EcsUpdateService]);

@@ -4,7 +4,7 @@ use super::{Place, is_open};
 use crate::diagnostic::Diagnostic;
 use crate::document::Document;
 use crate::key;
-use crate::path::Path;
+use crate::path::{Path, Trail};
 use crate::tree::Tree;
 
 /// The account and region that a document is for.
@@ -173,19 +173,15 @@ pub(super) fn balancer_name(text: &str, what: &str, place: &mut Place<'_>) {
 /// Warns of every ARN in a shape that lies in another account or region than the document's, where AWS
 /// takes none from elsewhere.
 pub(super) fn arns(tree: &Tree, home: &Home<'_>, place: &mut Place<'_>) {
-    fn walk(tree: &Tree, path: &mut Vec<String>, home: &Home<'_>, place: &mut Place<'_>) {
+    fn walk(tree: &Tree, at: Trail<'_>, home: &Home<'_>, place: &mut Place<'_>) {
         match tree {
             Tree::Map(map) => {
                 for (name, value) in map.iter() {
                     match value {
-                        Tree::Str(text) if AT_HOME.contains(&&**name) => {
-                            arn(name, text, home, &mut place.below(&*path));
+                        Tree::Str(text) if text.starts_with("arn:") && AT_HOME.contains(&&**name) => {
+                            arn(name, text, home, &mut place.below(at.path().segments()));
                         }
-                        Tree::List(_) | Tree::Map(_) => {
-                            path.push(name.to_string());
-                            walk(value, path, home, place);
-                            path.pop();
-                        }
+                        Tree::List(_) | Tree::Map(_) => walk(value, at.member(name), home, place),
                         _ => {}
                     }
                 }
@@ -195,15 +191,13 @@ pub(super) fn arns(tree: &Tree, home: &Home<'_>, place: &mut Place<'_>) {
                     if !matches!(item, Tree::List(_) | Tree::Map(_)) {
                         break;
                     }
-                    path.push(i.to_string());
-                    walk(item, path, home, place);
-                    path.pop();
+                    walk(item, at.element(i), home, place);
                 }
             }
             _ => {}
         }
     }
-    walk(tree, &mut Vec::new(), home, place);
+    walk(tree, Trail::ROOT, home, place);
 }
 
 /// One ARN of [`arns`], under the member `member`.
