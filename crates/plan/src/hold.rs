@@ -185,6 +185,10 @@ impl Planner<'_> {
         live: &Tree,
         key: &dyn Fn() -> String,
     ) -> Standing {
+        if draft.judging.is_some() {
+            // What is not ours yet has no deployments of ours.
+            return Standing::Free;
+        }
         let memory = draft.memory();
         let found = newly_failed(self.input, wanted.key, live, memory)
             .or_else(|| self.failed_unseen(wanted, live, memory));

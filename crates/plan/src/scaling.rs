@@ -118,6 +118,7 @@ fn fresh(
 ) -> Target {
     let subject = Subject::ScalableTarget(key.clone());
     draft.applies("scaling", &scaling.target);
+    draft.makes("scaling");
     let mut input = merged(ids(key), &scaling.target);
     input.take("tags");
     // The target goes with the service it was for. Where one still shows, tags would be refused, and
@@ -166,7 +167,8 @@ fn target(
         step.because(Because::Missing).touches([Subject::Service(key.clone())]);
         return Target::Step(step.id.clone());
     };
-    let want = draft.carry(&Path::of(["scaling"]), Kind::ScalableTarget, &scaling.target, tree);
+    let full_target = draft.with_baseline("scaling", Kind::ScalableTarget, &scaling.target, tree);
+    let want = draft.carry(&Path::of(["scaling"]), Kind::ScalableTarget, &full_target, tree);
     let want = with_switches(want, tree);
     let mut drifts = draft.drifts("scaling", Kind::ScalableTarget, &want, tree);
     let unseen = draft.world().seen(&Subject::ScheduledActions(key.clone())).is_unknown();
@@ -284,7 +286,8 @@ impl Listed<'_> {
                 continue;
             };
             let base = Path::of(["scaling", self.member, name]);
-            let carried = draft.carry(&base, self.kind, want, tree);
+            let with_baseline = draft.with_baseline(&part, self.kind, want, tree);
+            let carried = draft.carry(&base, self.kind, &with_baseline, tree);
             let drifts = draft.drifts(&part, self.kind, &carried, tree);
             draft.applies(&part, want);
             let fixed = |d: &Drift| rules::immutable(self.kind).any(|m| d.path.segments().next() == Some(m));

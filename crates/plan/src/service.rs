@@ -9,6 +9,7 @@ use evenkeel_model::key::{ServiceKey, Subject, UnitKey};
 use evenkeel_model::shapes::Op;
 use evenkeel_model::world::Seen;
 
+use crate::adoption::Resource;
 use crate::refs::Lookup;
 use crate::report::{Owner, Refusal, WaitingOn};
 use crate::tagging::Tagging;
@@ -191,15 +192,6 @@ impl Planner<'_> {
         }
         let arn = live.str("serviceArn").unwrap_or_default();
         let live_tags = ownership::tags(live);
-        let known = !draft.memory().applied.is_empty();
-        let words = || {
-            let adopt = Tagging::Ecs.adopt_command(document, arn, &wanted.service.item);
-            (format!("service {key}"), adopt)
-        };
-        if let Err(refusal) = ownership::ours(document, &live_tags, known, words) {
-            draft.refuse(refusal);
-            return;
-        }
         if let Some(controller) = live.pointer("deploymentController/type").and_then(Tree::as_str)
             && controller != "ECS"
         {
@@ -208,8 +200,43 @@ impl Planner<'_> {
             )));
             return;
         }
+        let subject = Subject::Service(key.clone());
+        let resource = Resource {
+            what: &|| format!("service {key}"),
+            tagging: Tagging::Ecs,
+            subject: &subject,
+            arn,
+            label: "",
+            item: &wanted.service.item,
+            part: "service",
+            adopt: document.adopt(&draft.key),
+            tags: &live_tags,
+        };
+        let Some(claimed) = draft.claim(&resource) else { return };
+        // What is only looked at takes no place among the rollouts.
+        let rolling = claimed.adopting().then(|| self.rolling.clone());
+        self.keep_ours(draft, wanted, lookup, live, &resource);
+        if let Some(rolling) = rolling {
+            self.rolling = rolling;
+        }
+        draft.take_over(&resource, claimed);
+    }
+
+    /// Steps for a service that exists and is ours.
+    fn keep_ours(
+        &mut self,
+        draft: &mut Draft<'_>,
+        wanted: &Wanted<'_>,
+        lookup: Lookup<'_>,
+        live: &Tree,
+        resource: &Resource<'_>,
+    ) {
+        let document = self.document();
         if !wanted.waits.is_empty() {
             wanted.waits.iter().cloned().for_each(|w| draft.wait(w));
+            if draft.judging.is_some() {
+                return;
+            }
             // It may be a rule of its own that it waits for.
             listener_rules::steps(draft, lookup, &self.rules, &wanted.service.rules, &wanted.service.item);
             return;
@@ -217,12 +244,13 @@ impl Planner<'_> {
         draft.unit.primary = rollout::primary(live).map(str::to_owned);
         let Some(whole) = self.with_revision(draft, wanted, live) else { return };
         self.update(draft, wanted, lookup, &whole);
-        hooks::steps(draft, key, live);
-        self.explain(draft, key, live, &wanted.task);
-        let subject = Subject::Service(key.clone());
+        if draft.judging.is_none() {
+            hooks::steps(draft, wanted.key, live);
+            self.explain(draft, wanted.key, live, &wanted.task);
+        }
         let tags = ownership::wanted(document, &wanted.service.input, &wanted.service.item);
-        Tagging::Ecs.steps(draft, &subject, arn, "", &tags, &live_tags);
-        scaling::steps(draft, document, key, wanted.service, Some(live), None);
+        Tagging::Ecs.steps(draft, resource.subject, resource.arn, "", &tags, resource.tags);
+        scaling::steps(draft, document, wanted.key, wanted.service, Some(live), None);
     }
 
     /// The service with what only its revision shows of it, where that matters; `None` where the revision

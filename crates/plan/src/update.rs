@@ -38,7 +38,8 @@ impl Planner<'_> {
         live: &Tree,
     ) {
         let key = wanted.key;
-        let input = draft.carry(&Path::of(["service"]), Kind::Service, &wanted.input, live);
+        let full = draft.with_baseline("service", Kind::Service, &wanted.input, live);
+        let input = draft.carry(&Path::of(["service"]), Kind::Service, &full, live);
         let mut drifts = draft.drifts("service", Kind::Service, &input, live);
         draft.applies("service", &wanted.input);
         drifts.extend(self.desired_count(draft, wanted, live));
@@ -93,8 +94,13 @@ impl Planner<'_> {
         }
         because.extend(forcing.reasons.iter().cloned().map(Because::Reason));
         let registered = draft.unit.steps.len();
-        let rules =
-            listener_rules::steps(draft, lookup, &self.rules, &wanted.service.rules, &wanted.service.item);
+        // A rule belongs to whom its own tag says; those of a service that is not ours yet come later.
+        let rules = match draft.judging.is_some() {
+            true => Vec::new(),
+            false => {
+                listener_rules::steps(draft, lookup, &self.rules, &wanted.service.rules, &wanted.service.item)
+            }
+        };
         if service_drift.is_empty() && because.is_empty() {
             return;
         }

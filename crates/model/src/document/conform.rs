@@ -3,7 +3,7 @@
 
 use super::answers::Shown;
 use super::behaviour;
-use super::schema::{ALLOW_UNKNOWN, Aws, Entry, Field};
+use super::schema::{ADOPT_FROM, ALLOW_UNKNOWN, Aws, Entry, Field};
 use crate::diagnostic::Diagnostic;
 use crate::path::Path;
 use crate::shapes::{self, Kind, Op, Problem, ShapeId};
@@ -164,6 +164,9 @@ impl<'o> Walk<'o> {
                 item => *item = walk.field(&Field::Text, std::mem::take(item)),
             }),
             (Field::TextMap, Tree::Map(map)) => self.texts(map),
+            (Field::Adopt, Tree::Bool(b)) => Tree::Bool(b),
+            (Field::Adopt, Tree::Str(text)) if &*text == "ifEqual" => Tree::Str(text),
+            (Field::Adopt, Tree::Map(map)) => self.object(ADOPT_FROM, map),
             (Field::Later(what), _) => {
                 self.out.push(Diagnostic::warning("not-yet", self.path(), *what).at_key());
                 Tree::Null
@@ -187,6 +190,7 @@ impl<'o> Walk<'o> {
                     Field::Text => self.wrong("a string", &tree),
                     Field::Flag => self.wrong("true or false", &tree),
                     Field::Word(words) => self.wrong(&format!("one of {}", words.join(", ")), &tree),
+                    Field::Adopt => self.wrong("true, false, \"ifEqual\" or {\"from\": DOCUMENT}", &tree),
                     Field::WordOr(words, _) => {
                         self.wrong(&format!("one of {}, or an object", words.join(", ")), &tree)
                     }

@@ -510,14 +510,15 @@ fn with_memory_gone_ecs_history_tells_what_failed() {
     prints(
         &scene,
         expect![[r#"
-        web/api
-          + register-task-definition   api
-              containerDefinitions[app].image   app:1 -> app:2
-              … after to see deployments of web/api
-          ~ update-service             taskDefinition api:1 -> (register-task-definition api)
-          … waiting   to see deployments of web/api
-        unchanged 1
-    "#]],
+            web/api
+              + register-task-definition   api
+                  containerDefinitions[app].image   app:1 -> app:2
+                  … after to see deployments of web/api
+              ~ update-service             taskDefinition api:1 -> (register-task-definition api)
+              … waiting   to see deployments of web/api
+              · note      MemoryRebuilt: nothing was remembered of it
+            unchanged 1
+        "#]],
     );
     scene.sees(
         Subject::Deployments(key("api")),
@@ -533,12 +534,13 @@ fn with_memory_gone_ecs_history_tells_what_failed() {
     prints(
         &scene,
         expect![[r#"
-        web/api
-          = left      containerDefinitions[app].image   app:1 -> app:2   (rollout)
-          ! held      the circuit breaker was triggered
-                      the same deployment is not tried again until the document changes or it is released
-        unchanged 1
-    "#]],
+            web/api
+              = left      containerDefinitions[app].image   app:1 -> app:2   (rollout)
+              ! held      the circuit breaker was triggered
+                          the same deployment is not tried again until the document changes or it is released
+              · note      MemoryRebuilt: nothing was remembered of it
+            unchanged 1
+        "#]],
     );
     // What is wanted since is not what failed.
     scene.change(|d| {

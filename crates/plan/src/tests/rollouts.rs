@@ -339,6 +339,7 @@ fn with_memory_gone_a_rollback_from_what_is_wanted_is_held() {
               = left      containerDefinitions[app].image   app:1 -> app:2   (rollout)
               ! held      ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1.
                           the same deployment is not tried again until the document changes or it is released
+              · note      MemoryRebuilt: nothing was remembered of it
             unchanged 1
         "#]],
     );

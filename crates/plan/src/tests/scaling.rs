@@ -190,12 +190,13 @@ fn bounds_belong_to_scheduled_actions_where_there_are_any() {
     prints(
         &scene,
         expect![[r#"
-        web/api
-          = left      maxCapacity   1 -> 10   (autoscaler)
-          = left      minCapacity   0 -> 2   (autoscaler)
-          · note      it has a scheduled action night that the document does not declare
-        unchanged 1
-    "#]],
+            web/api
+              = left      maxCapacity   1 -> 10   (autoscaler)
+              = left      minCapacity   0 -> 2   (autoscaler)
+              · note      it has a scheduled action night that the document does not declare
+              · note      MemoryRebuilt: nothing was remembered of it
+            unchanged 1
+        "#]],
     );
     // A change of the document is made.
     let mut scene = Scene::settled(scaled());
