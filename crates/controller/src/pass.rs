@@ -143,6 +143,7 @@ impl Wheel {
             let input = Input {
                 document: &current.document,
                 version: &current.version,
+                others: &[],
                 world: &world,
                 memory: &memory,
                 now,

@@ -39,6 +39,8 @@ pub(crate) async fn run(shared: &Arc<Shared>, key: &UnitKey, run: Run, stop: &Ca
         steps: steps.iter().map(|s| s.id.to_string()).collect(),
         document_version: run.version.clone(),
         at: shared.aws_clock(),
+        restart: run.unit.restarts.clone(),
+        primary: run.unit.primary.clone(),
     });
     if let Err(error) = shared.book.write(key, intent).await {
         shared.event(

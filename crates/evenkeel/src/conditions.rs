@@ -158,6 +158,10 @@ fn of_service(report: &UnitReport) -> Vec<Condition> {
         State::Suspended => {
             condition("Synced", Truth::Unknown, "Suspended", "the document says to leave it alone")
         }
+        State::Paused => {
+            let until = report.paused.as_ref().map(ToString::to_string).unwrap_or_default();
+            condition("Synced", Truth::Unknown, "Paused", format!("left alone until {until}"))
+        }
     };
     let stable = match (&report.rollout, report.tasks) {
         (Some(rollout), _) => condition("Stable", Truth::False, "RollingOut", rollout.to_string()),
@@ -173,7 +177,11 @@ fn of_service(report: &UnitReport) -> Vec<Condition> {
         Some(held) => condition("Held", Truth::True, "RolloutFailed", held.reason.clone()),
         None => condition("Held", Truth::False, "NotHeld", "its last rollout did not fail"),
     };
-    vec![resolved, synced, stable, held]
+    let paused = match &report.paused {
+        Some(paused) => condition("Paused", Truth::True, "Asked", format!("left alone until {paused}")),
+        None => condition("Paused", Truth::False, "NotPaused", "nobody asked for it to be left alone"),
+    };
+    vec![resolved, synced, stable, held, paused]
 }
 
 /// When each condition last changed whether it holds.

@@ -39,15 +39,29 @@ pub struct Remembered {
     pub failure: Option<String>,
     /// The document version whose run failed: another one is tried at once.
     pub failed_version: Option<String>,
+    /// What humans changed and nobody has undone yet: by a hash of the place and the value there, when it was
+    /// seen first (Unix seconds by AWS's clock).
+    pub drift_since: BTreeMap<String, i64>,
 }
 
 /// A deployment that failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct HeldDeployment {
     /// The key of the deployment.
     pub key: String,
     /// What ECS said.
     pub reason: String,
+    /// ECS's id of it; absent where it was told by a rollback alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<String>,
+    /// When that was noticed, in Unix seconds by AWS's clock; 0 in the records of older versions.
+    pub at: i64,
+    /// How often deployments of this key failed.
+    pub failures: u32,
+    /// The document version that wanted it when it failed, if that one still did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
 }
 
 /// A run that was about to write.
@@ -61,6 +75,10 @@ pub struct Intent {
     pub document_version: String,
     /// Unix seconds by AWS's clock.
     pub at: i64,
+    /// The value of `restart` for which it forces a deployment, if it does.
+    pub restart: Option<String>,
+    /// The service's primary deployment before it.
+    pub primary: Option<String>,
 }
 
 /// Everything that is remembered.
@@ -83,6 +101,7 @@ impl Memory {
             failed_at: None,
             failure: None,
             failed_version: None,
+            drift_since: BTreeMap::new(),
         };
         self.0.get(key).unwrap_or(&NOTHING)
     }
@@ -130,6 +149,8 @@ struct Stored {
     failure: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     failed_version: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    drift_since: BTreeMap<String, i64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -139,6 +160,10 @@ struct StoredIntent {
     steps: Vec<String>,
     document_version: String,
     at: i64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    restart: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    primary: Option<String>,
 }
 
 /// The bytes of a unit's record.
@@ -162,11 +187,14 @@ pub fn write_record(key: &UnitKey, unit: &Remembered) -> Vec<u8> {
             steps: i.steps.clone(),
             document_version: i.document_version.clone(),
             at: i.at,
+            restart: i.restart.clone(),
+            primary: i.primary.clone(),
         }),
         failures: unit.failures,
         failed_at: unit.failed_at,
         failure: unit.failure.clone(),
         failed_version: unit.failed_version.clone(),
+        drift_since: unit.drift_since.clone(),
     };
     serde_json::to_vec(&stored).unwrap_or_default()
 }
@@ -201,11 +229,14 @@ pub fn read_record(bytes: &[u8]) -> Result<(UnitKey, Remembered), RecordError> {
             steps: i.steps,
             document_version: i.document_version,
             at: i.at,
+            restart: i.restart,
+            primary: i.primary,
         }),
         failures: stored.failures,
         failed_at: stored.failed_at,
         failure: stored.failure,
         failed_version: stored.failed_version,
+        drift_since: stored.drift_since,
     };
     Ok((key, unit))
 }
@@ -225,9 +256,20 @@ mod tests {
                 steps: vec!["create".into()],
                 document_version: "v8".into(),
                 at: 5,
+                restart: Some("again".into()),
+                primary: Some("ecs-svc/1".into()),
+            }),
+            held: Some(HeldDeployment {
+                key: "k".into(),
+                reason: "r".into(),
+                deployment: Some("ecs-svc/2".into()),
+                at: 7,
+                failures: 1,
+                version: Some("v8".into()),
             }),
             failures: 2,
             failed_at: Some(9),
+            drift_since: [("h".to_owned(), 3)].into(),
             ..Remembered::default()
         };
         let (read_key, read) = read_record(&write_record(&key, &unit)).unwrap();
@@ -241,6 +283,10 @@ mod tests {
         let (key, unit) = read_record(first).unwrap();
         assert_eq!(key.to_string(), "service:web/api");
         assert_eq!(unit.deployment.as_deref(), Some("ecs-svc/1"));
+        let held = br#"{"version":1,"unit":"service:web/api","held":{"key":"k","reason":"r"},"intent":{"plan":"p","steps":[],"documentVersion":"a","at":1}}"#;
+        let (_, unit) = read_record(held).unwrap();
+        let hold = HeldDeployment { key: "k".into(), reason: "r".into(), ..HeldDeployment::default() };
+        assert_eq!((unit.held, unit.intent.unwrap().restart), (Some(hold), None));
     }
 
     #[test]

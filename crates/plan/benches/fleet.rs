@@ -281,6 +281,7 @@ impl Side {
             now: Moment(2),
             clock: 1_800_000_000,
             orders: &self.orders,
+            others: &[],
             ceilings: Ceilings::of(Mode::Enforce),
             in_flight: &self.none,
         }

@@ -1,5 +1,7 @@
 //! Clusters, repositories and log groups: things with a name, a few fields and tags.
 
+use std::borrow::Cow;
+
 use evenkeel_diff::{Kind, rules};
 use evenkeel_model::Tree;
 use evenkeel_model::key::{Subject, UnitKey};
@@ -146,7 +148,8 @@ impl Planner<'_> {
         }
         let acted = draft.accept(mutable);
         if !acted.is_empty() {
-            (basic.change)(draft, subject, name, want, tree, acted);
+            let want = draft.carry_left(basic.word, basic.kind, Cow::Borrowed(want));
+            (basic.change)(draft, subject, name, &want, tree, acted);
         }
         let tags = ownership::wanted(self.document(), want, name);
         basic.tagging.steps(draft, subject, &arn, "", &tags, &live_tags);

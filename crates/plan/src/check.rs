@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use evenkeel_model::Tree;
-use evenkeel_model::document::{Mode, refs};
+use evenkeel_model::document::refs;
 use evenkeel_model::key::{Subject, UnitKey};
 use evenkeel_model::shapes::{self, Op, Problem};
 
 use crate::ownership::{self, TAG_DOCUMENT};
+use crate::restraint::Restraint;
 use crate::service::deploys;
 use crate::{Because, Guard, Input, Need, Planned, Step, StepId, Unit};
 
@@ -108,10 +109,7 @@ fn sendable(step: &Step, find: &mut dyn FnMut(String)) {
 }
 
 fn may_not_write(input: &Input<'_>, key: &UnitKey) -> bool {
-    let service = key.service().and_then(|k| input.document.services.get(k));
-    input.ceilings.mode == Mode::Observe
-        || input.document.settings.mode == Mode::Observe
-        || service.is_some_and(|s| s.suspend || s.mode == Mode::Observe)
+    Restraint::of(input, key).forbids()
 }
 
 /// True where a step changes something that is there and does not carry our document's tag.
@@ -130,11 +128,11 @@ fn belongs_to_others(input: &Input<'_>, step: &Step) -> bool {
         | Subject::Service(_) => !ours(tree),
         Subject::Listeners(_) | Subject::Rules(_) => {
             let sent = &step.action.input;
-            let arn = ["ruleArn", "rulePriorities/0/ruleArn", "resourceArns/0"]
-                .iter()
-                .find_map(|m| sent.pointer(m))
-                .or_else(|| sent.get("listenerArn").filter(|_| step.action.op != Op::Elbv2CreateRule));
-            arn.is_some_and(|arn| {
+            let member = |m| sent.get(m).into_iter();
+            let listener = member("listenerArn").filter(|_| step.action.op != Op::Elbv2CreateRule);
+            let pairs = sent.list_of("rulePriorities").iter().filter_map(|p| p.get("ruleArn"));
+            let tagged = sent.list_of("resourceArns");
+            member("ruleArn").chain(listener).chain(pairs).chain(tagged).any(|arn| {
                 let named = |t: &&Tree| t.get("ruleArn").or_else(|| t.get("listenerArn")) == Some(arn);
                 !tree.items().iter().find(named).is_some_and(ours)
             })
@@ -143,7 +141,11 @@ fn belongs_to_others(input: &Input<'_>, step: &Step) -> bool {
         Subject::ScalableTarget(key) | Subject::Policies(key) | Subject::ScheduledActions(key) => {
             !input.world.tree(&Subject::Service(key.clone())).is_some_and(ours)
         }
-        Subject::Family(_) | Subject::TaskDefinition(_) => false,
+        // Nobody writes revisions and health: they are only read.
+        Subject::Family(_)
+        | Subject::TaskDefinition(_)
+        | Subject::ServiceRevision(_)
+        | Subject::TargetHealth(_) => false,
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use evenkeel_model::Tree;
 use sha2::{Digest, Sha256};
 
+use crate::report::Drift;
 use crate::{Need, Plan};
 
 /// The first `chars` hexadecimal digits of SHA-256.
@@ -23,6 +24,12 @@ pub(crate) fn hex(bytes: &[u8], chars: usize) -> String {
 /// The hash of a tree: of its canonical JSON, names sorted, nothing normalized.
 pub(crate) fn tree(tree: &Tree) -> String {
     hex(tree.to_json().as_bytes(), 32)
+}
+
+/// The hash of a difference's place and of the value that AWS has there.
+pub(crate) fn drift(drift: &Drift) -> String {
+    let live = drift.live.as_ref().map(Tree::to_json).unwrap_or_default();
+    hex(format!("{} {} {live}", drift.part, drift.path).as_bytes(), 16)
 }
 
 /// The value of the tag that finds a task definition again: `v1:` and the SHA-256 of the canonical JSON

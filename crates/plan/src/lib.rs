@@ -8,14 +8,19 @@ mod basics;
 pub mod check;
 mod hash;
 mod interest;
+#[cfg(test)]
+mod miniature;
 mod ownership;
 mod print;
+mod priorities;
 mod refs;
 mod report;
+mod restraint;
 mod rollout;
 mod rules;
 mod scaling;
 mod service;
+mod shifts;
 mod tagging;
 mod target_group;
 mod task_definition;
@@ -31,7 +36,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use evenkeel_model::Tree;
 use evenkeel_model::document::{Document, Mode};
-use evenkeel_model::key::{Subject, UnitKey, arn_tail};
+use evenkeel_model::key::{ServiceKey, Subject, UnitKey, arn_tail};
 use evenkeel_model::memory::{Memory, Remembered};
 use evenkeel_model::orders::Orders;
 use evenkeel_model::path::Path;
@@ -39,9 +44,15 @@ use evenkeel_model::shapes::Op;
 use evenkeel_model::world::{Expect, Moment, World};
 
 pub use interest::interest;
+use rules::Rulebook;
+use shifts::Shifts;
+
 pub use ownership::{TAG_DOCUMENT, TAG_HASH, TAG_KEY};
 pub use print::{plan_json, print};
-pub use report::{Drift, Held, Note, Owner, Refusal, Report, Rollout, State, UnitReport, WaitingOn};
+pub use report::{
+    Drift, Held, Lingering, Note, Owner, Paused, Refusal, Report, Rollout, State, UnitReport, WaitingOn,
+};
+pub use restraint::{TAG_PAUSE, paused_by_tag};
 pub use unit::stable;
 
 /// Everything a decision is made from.
@@ -50,6 +61,8 @@ pub struct Input<'a> {
     pub document: &'a Document,
     /// Its version, as S3 names it.
     pub version: &'a str,
+    /// The other documents in force: what two documents want and neither has, neither gets.
+    pub others: &'a [&'a Document],
     /// What AWS told us.
     pub world: &'a World,
     /// What earlier passes left.
@@ -121,6 +134,10 @@ pub struct Unit {
     pub task_definition: Option<String>,
     /// The key of the deployment that the steps start, if they start one.
     pub deployment_key: Option<String>,
+    /// The service's primary deployment, as the plan saw it.
+    pub primary: Option<String>,
+    /// The value of `restart` for which the steps force a deployment, if they do.
+    pub restarts: Option<String>,
 }
 
 /// The name of a step, unique within its unit: the call and what it is about.
@@ -150,6 +167,9 @@ pub struct Step {
     pub because: Vec<Because>,
     /// What the subject must look like just before.
     pub guard: Guard,
+    /// What else is to be looked at just before, because a tag on it pauses the unit ([`paused_by_tag`]) and
+    /// the guard does not watch it.
+    pub watches: Option<Subject>,
 }
 
 /// A call with its whole input.
@@ -256,7 +276,14 @@ fn lists(output: &Tree, named: &str, member: &'static str) -> Expect {
 
 /// Decides. A pure function of its input; equal inputs give equal plans.
 pub fn plan(input: &Input<'_>) -> Planned {
-    let mut planner = Planner { input, planned: Planned::default(), quiet: Vec::new(), rolling: None };
+    let mut planner = Planner {
+        input,
+        planned: Planned::default(),
+        quiet: Vec::new(),
+        rolling: None,
+        rules: Rulebook { shifts: Shifts::of(input), ..Rulebook::default() },
+    };
+    planner.decide_priorities();
     planner.basics();
     planner.target_groups();
     planner.load_balancers();
@@ -274,6 +301,13 @@ pub fn plan(input: &Input<'_>) -> Planned {
     for (key, unit) in &quiet {
         remember(input, &mut planned, key, unit);
     }
+    for (key, report) in &planned.report.units {
+        if let Some(since) = drift_since(input, key, report) {
+            let remembered =
+                planned.remember.entry(key.clone()).or_insert_with(|| input.memory.unit(key).clone());
+            remembered.drift_since = since;
+        }
+    }
     let cut_off = |k: &UnitKey| input.memory.unit(k).intent.is_some();
     let changing: Vec<(UnitKey, Unit)> =
         planned.plan.units.iter().filter(|(k, _)| cut_off(k)).map(|(k, u)| (k.clone(), u.clone())).collect();
@@ -282,6 +316,22 @@ pub fn plan(input: &Input<'_>) -> Planned {
     }
     planned.plan.id = hash::plan_id(&planned.plan);
     planned
+}
+
+/// Since when what humans changed has been seen, where memory does not say so already. While something of the
+/// unit has not been seen, nothing is forgotten.
+fn drift_since(input: &Input<'_>, key: &UnitKey, report: &UnitReport) -> Option<BTreeMap<String, i64>> {
+    let before = &input.memory.unit(key).drift_since;
+    let lingers = |d: &&Drift| report.lingering.contains_key(&(d.part.clone(), d.path.clone()));
+    let mut since = BTreeMap::new();
+    for drift in report.drift.iter().filter(lingers) {
+        let known = report.lingering.get(&(drift.part.clone(), drift.path.clone()));
+        since.extend(known.map(|l| (hash::drift(drift), l.since)));
+    }
+    if report.waiting.iter().any(|w| matches!(w, WaitingOn::Seen(_))) {
+        since.extend(before.iter().map(|(hash, at)| (hash.clone(), *at)));
+    }
+    (since != *before).then_some(since)
 }
 
 /// Remembers a unit that is as the document wants it without our having written it: after memory was lost,
@@ -337,8 +387,10 @@ struct Planner<'a> {
     planned: Planned,
     /// Units without a step of which something may be to be remembered.
     quiet: Vec<(UnitKey, Unit)>,
-    /// Services whose rollout is under way or begins with this plan; counted where somebody asks.
-    rolling: Option<usize>,
+    /// Services whose rollout is under way or begins with this plan; looked for where somebody asks.
+    rolling: Option<BTreeSet<ServiceKey>>,
+    /// What is decided about listener rules before any unit is planned.
+    rules: Rulebook<'a>,
 }
 
 impl<'a> Planner<'a> {

@@ -8,7 +8,7 @@ use evenkeel_model::key::UnitKey;
 use evenkeel_model::shapes::Op;
 use evenkeel_model::tree::is_masked;
 
-use crate::report::{Drift, Owner, State, UnitReport};
+use crate::report::{Drift, Lingering, Owner, State, UnitReport};
 use crate::{Because, Need, Planned, Step, Unit, dotted};
 
 const WIDTH: usize = 100;
@@ -51,7 +51,7 @@ pub fn print(planned: &Planned, document: &str, version: &str) -> String {
             && report.notes.is_empty()
             // An autoscaler at work is nothing that anybody needs to look at.
             && left.iter().all(|d| d.owner == Owner::Autoscaler)
-            && report.state != State::Suspended;
+            && !matches!(report.state, State::Suspended | State::Paused);
         if quiet {
             unchanged += 1;
             continue;
@@ -69,7 +69,7 @@ pub fn print(planned: &Planned, document: &str, version: &str) -> String {
 }
 
 /// A unit for people: a service by its two names, everything else with its kind.
-fn title(key: &UnitKey) -> String {
+pub(crate) fn title(key: &UnitKey) -> String {
     match key {
         UnitKey::Service(service) => service.to_string(),
         other => format!("{} {}", other.kind(), other.name()),
@@ -111,7 +111,11 @@ fn lines(out: &mut String, report: &UnitReport, left: &[&Drift]) {
         line(out, "  … suspended   by the document");
     }
     for drift in left {
-        line(out, &format!("  = left      {}   ({})", field(drift), drift.owner.word()));
+        let lingering = report.lingering.get(&(drift.part.clone(), drift.path.clone()));
+        let heals = lingering.and_then(|l| l.heals_in).map(|s| format!(", heals in {s} s"));
+        let owner = format!("   ({}{})", drift.owner.word(), heals.unwrap_or_default());
+        let what = cut(&format!("  = left      {}", field(drift)), WIDTH - owner.chars().count());
+        line(out, &format!("{what}{owner}"));
     }
     for wait in &report.waiting {
         line(out, &format!("  … waiting   {wait}"));
@@ -172,14 +176,17 @@ fn shortened(text: &str) -> String {
 
 /// Writes a line, cut at the width of the page.
 fn line(out: &mut String, text: &str) {
-    if text.chars().count() <= WIDTH {
-        out.push_str(text.trim_end());
-    } else {
-        let cut: String = text.chars().take(WIDTH - 1).collect();
-        out.push_str(cut.trim_end());
-        out.push('…');
-    }
+    out.push_str(&cut(text, WIDTH));
     out.push('\n');
+}
+
+/// The text without spaces at its end, cut at so many characters.
+fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.trim_end().to_owned();
+    }
+    let kept: String = text.chars().take(most - 1).collect();
+    format!("{}…", kept.trim_end())
 }
 
 /// Writes text of any length, wrapped at spaces, the following lines indented. Commands are not broken
@@ -205,7 +212,7 @@ fn wrapped(out: &mut String, first: &str, text: &str) {
     out.push('\n');
 }
 
-fn drift_json(drift: &Drift) -> serde_json::Value {
+fn drift_json(drift: &Drift, lingering: Option<&Lingering>) -> serde_json::Value {
     let masked = is_masked(&drift.path);
     let shown = |tree: &Option<Tree>| match tree {
         None => serde_json::Value::Null,
@@ -219,6 +226,8 @@ fn drift_json(drift: &Drift) -> serde_json::Value {
         "want": shown(&drift.want),
         "owner": drift.owner.word(),
         "actedOn": drift.acted_on,
+        "since": lingering.map(|l| l.since),
+        "healsIn": lingering.and_then(|l| l.heals_in),
     })
 }
 
@@ -229,7 +238,10 @@ fn report_json(report: &UnitReport) -> serde_json::Value {
         "waiting": report.waiting.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "refused": report.refused.iter().map(|r| serde_json::json!({"why": r.why, "wayOut": r.way_out})).collect::<Vec<_>>(),
         "held": report.held.as_ref().map(|h| serde_json::json!({"key": h.key, "reason": h.reason})),
-        "drift": report.drift.iter().map(drift_json).collect::<Vec<_>>(),
+        "paused": report.paused.as_ref().map(|p| serde_json::json!({"until": p.until, "reason": p.reason})),
+        "drift": report.drift.iter().map(|d| {
+            drift_json(d, report.lingering.get(&(d.part.clone(), d.path.clone())))
+        }).collect::<Vec<_>>(),
         "rollout": report.rollout.as_ref().map(|r| serde_json::json!({
             "deployment": r.deployment, "desired": r.desired, "running": r.running, "failed": r.failed})),
         "notes": report.notes.iter().map(|n| n.0.as_str()).collect::<Vec<_>>(),
@@ -267,7 +279,7 @@ fn step_json(step: &Step) -> serde_json::Value {
         .map(|b| match b {
             Because::Missing => serde_json::json!({"missing": true}),
             Because::Reason(text) => serde_json::json!({"reason": text}),
-            Because::Field(drift) => drift_json(drift),
+            Because::Field(drift) => drift_json(drift, None),
         })
         .collect();
     let waiting: Vec<String> = step

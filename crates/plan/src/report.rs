@@ -36,6 +36,38 @@ pub struct UnitReport {
     pub notes: Vec<Note>,
     /// Of a service that is there: tasks wanted and running.
     pub tasks: Option<(i64, i64)>,
+    /// Nothing is written for a while, because somebody asked for that.
+    pub paused: Option<Paused>,
+    /// What humans changed and is left for now, by part and path.
+    pub lingering: BTreeMap<(String, Path), Lingering>,
+}
+
+/// A unit that is left alone for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paused {
+    /// When that ends, in Unix seconds.
+    pub until: i64,
+    /// Why, in the words of whoever asked, or that a tag says so.
+    pub reason: Option<String>,
+}
+
+impl fmt::Display for Paused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_second(self.until) {
+            Ok(until) => write!(f, "{until}")?,
+            Err(_) => write!(f, "{}", self.until)?,
+        }
+        self.reason.as_ref().map_or(Ok(()), |reason| write!(f, ": {reason}"))
+    }
+}
+
+/// What a human changed and is left for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lingering {
+    /// When it was seen first, in Unix seconds by AWS's clock.
+    pub since: i64,
+    /// In how many seconds it is undone, where time alone decides that.
+    pub heals_in: Option<i64>,
 }
 
 /// The state of a unit in one word; a closed metric label.
@@ -60,11 +92,13 @@ pub enum State {
     Refused,
     /// Left alone because the document says so.
     Suspended,
+    /// Left alone for a while because somebody asked for that.
+    Paused,
 }
 
 impl State {
     /// All states, for metrics that exist at zero.
-    pub const ALL: [State; 9] = [
+    pub const ALL: [State; 10] = [
         State::Unknown,
         State::Synced,
         State::Rolling,
@@ -74,6 +108,7 @@ impl State {
         State::Held,
         State::Refused,
         State::Suspended,
+        State::Paused,
     ];
 
     /// The word.
@@ -88,6 +123,7 @@ impl State {
             State::Held => "held",
             State::Refused => "refused",
             State::Suspended => "suspended",
+            State::Paused => "paused",
         }
     }
 
@@ -112,6 +148,13 @@ pub enum WaitingOn {
     DependsOn(Vec<String>),
     /// Enough rollouts are under way.
     Rollouts(usize),
+    /// Another unit has to do something that concerns this one too.
+    Unit {
+        /// The unit.
+        unit: UnitKey,
+        /// What it has to do.
+        what: String,
+    },
     /// A run of the unit is under way.
     Executing,
     /// The last try failed; the next one may begin then (Unix seconds by AWS's clock).
@@ -125,6 +168,10 @@ pub enum WaitingOn {
     Draining,
     /// The mode says that nothing is written.
     Observing,
+    /// Somebody asked that nothing be written for a while.
+    Paused(Paused),
+    /// No maintenance window is open; when the next one opens.
+    Window(String),
 }
 
 impl fmt::Display for WaitingOn {
@@ -137,11 +184,14 @@ impl fmt::Display for WaitingOn {
             WaitingOn::DependsOn(services) => write!(f, "for {} to be stable", services.join(", ")),
             WaitingOn::Rollouts(1) => f.write_str("its turn: 1 rollout at a time"),
             WaitingOn::Rollouts(most) => write!(f, "its turn: {most} rollouts at a time"),
+            WaitingOn::Unit { unit, what } => write!(f, "for {} to {what}", crate::print::title(unit)),
             WaitingOn::Executing => f.write_str("executing"),
             WaitingOn::BackOff { failure, seconds } => {
                 write!(f, "next try in {seconds} s, after: {failure}")
             }
             WaitingOn::Observing => f.write_str("for mode enforce: in mode observe nothing is written"),
+            WaitingOn::Paused(paused) => write!(f, "for the end of its pause at {paused}"),
+            WaitingOn::Window(opens) => write!(f, "for the maintenance window that opens {opens}"),
             WaitingOn::Draining => f.write_str("for its deletion to end: tasks are draining"),
         }
     }
@@ -283,7 +333,9 @@ pub(crate) fn conclude(report: &mut UnitReport, unit: Option<&Unit>, input: &Inp
     let changes = unit.is_some_and(|u| u.ready() > 0) || input.in_flight.contains(key);
     let observing = report.waiting.contains(&WaitingOn::Observing);
     let unseen = report.waiting.iter().any(|w| matches!(w, WaitingOn::Seen(_)));
-    report.state = if !report.refused.is_empty() {
+    report.state = if report.paused.is_some() {
+        State::Paused
+    } else if !report.refused.is_empty() {
         State::Refused
     } else if report.held.is_some() {
         State::Held

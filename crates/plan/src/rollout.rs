@@ -1,7 +1,9 @@
 //! Deployments under way and deployments that failed, read from a described service.
 
+use std::collections::BTreeSet;
+
 use evenkeel_model::Tree;
-use evenkeel_model::key::{ServiceKey, Subject};
+use evenkeel_model::key::{ServiceKey, Subject, UnitKey};
 use evenkeel_model::memory::{HeldDeployment, Remembered};
 use evenkeel_model::world::Seen;
 
@@ -53,13 +55,22 @@ pub(crate) fn failed(service: &Tree, memory: &Remembered) -> Option<HeldDeployme
     let own = deployments.iter().find(|d| d.str("id") == Some(ours));
     let reason = |d: &Tree| d.str("rolloutStateReason").unwrap_or("the deployment failed").to_owned();
     if let Some(own) = own {
-        return (own.str("rolloutState") == Some("FAILED"))
-            .then(|| HeldDeployment { key, reason: reason(own) });
+        return (own.str("rolloutState") == Some("FAILED")).then(|| HeldDeployment {
+            key,
+            reason: reason(own),
+            deployment: Some(ours.to_owned()),
+            ..HeldDeployment::default()
+        });
     }
     // Going back to ours, it was another that failed.
     let rolled_back = rolled_back(service).filter(|r| !names(r, ours));
     let reason = rolled_back.or_else(|| told_failed(service, ours))?;
-    Some(HeldDeployment { key, reason: reason.to_owned() })
+    Some(HeldDeployment {
+        key,
+        reason: reason.to_owned(),
+        deployment: Some(ours.to_owned()),
+        ..HeldDeployment::default()
+    })
 }
 
 /// The event that says that a deployment failed.
@@ -82,17 +93,26 @@ fn names(reason: &str, deployment: &str) -> bool {
     reason.split(|c: char| c.is_whitespace()).any(|word| word.trim_end_matches(['.', ',']) == deployment)
 }
 
-/// How many services of the document have a rollout under way, or may have since we wrote them.
-pub(crate) fn rolling(input: &Input<'_>) -> usize {
+/// The services of the document that have a rollout under way, or may have: since we wrote them, or because a
+/// run that is under way is about to.
+pub(crate) fn rolling(input: &Input<'_>) -> BTreeSet<ServiceKey> {
     let rolls = |key: &&ServiceKey| {
         let subject = Subject::Service((*key).clone());
-        match input.world.seen(&subject) {
+        let seen = match input.world.seen(&subject) {
             Seen::Present { tree, .. } => under_way(tree).is_some(),
             Seen::Absent { .. } => false,
             Seen::Unknown => input.world.written_at(&subject).is_some(),
-        }
+        };
+        seen || is_about_to_write(input, &UnitKey::Service((*key).clone()))
     };
-    input.document.services.keys().filter(rolls).count()
+    input.document.services.keys().filter(rolls).cloned().collect()
+}
+
+/// True where a run under way creates or updates its service, as far as its intent says.
+fn is_about_to_write(input: &Input<'_>, unit: &UnitKey) -> bool {
+    let writes = |step: &String| step.starts_with("create-service ") || step.starts_with("update-service ");
+    let intent = || input.memory.unit(unit).intent.as_ref();
+    input.in_flight.contains(unit) && intent().is_some_and(|i| i.steps.iter().any(writes))
 }
 
 #[cfg(test)]

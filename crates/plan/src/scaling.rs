@@ -272,6 +272,7 @@ impl Listed<'_> {
             }
             let acted = draft.accept(drifts);
             if !acted.is_empty() {
+                let carried = draft.carry_left(&part, self.kind, carried);
                 let input = merged(ids(key), &carried).with(self.name, name.as_str());
                 draft
                     .step(id, self.subject.clone(), self.put, input)

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use evenkeel_diff::{Kind, change};
+use evenkeel_diff::{Kind, SERVICE_REVISION, change};
 use evenkeel_model::Tree;
 use evenkeel_model::document::Service;
 use evenkeel_model::key::{ServiceKey, Subject, UnitKey};
@@ -11,12 +11,14 @@ use evenkeel_model::shapes::Op;
 use evenkeel_model::world::Seen;
 
 use crate::refs::Lookup;
-use crate::report::{Held, Owner, Refusal, State, WaitingOn};
+use crate::report::{Held, Owner, Refusal, WaitingOn};
 use crate::tagging::Tagging;
 use crate::task_definition::{self, Choice};
 use crate::turn::ordered;
 use crate::unit::Draft;
-use crate::{Because, Need, Planner, StepId, hash, ownership, rollout, rules as listener_rules, scaling};
+use crate::{
+    Because, Need, Planner, StepId, hash, ownership, rollout, rules as listener_rules, scaling, shifts,
+};
 
 /// True where a change of this member of a service makes ECS start a new deployment.
 pub(crate) fn deploys(member: &str) -> bool {
@@ -54,8 +56,15 @@ impl Wanted<'_> {
 impl Planner<'_> {
     pub(crate) fn services(&mut self) {
         let document = self.document();
-        // Dependencies first, so that it is known whether they have steps; the plan itself is sorted.
-        for key in ordered(document) {
+        // Those without a task first, because they wait for nobody; then dependencies before what depends on
+        // them, so that it is known whether they have steps. The plan itself is sorted.
+        let world = self.world();
+        let idle = |key: &&ServiceKey| {
+            world.tree(&Subject::Service((*key).clone())).is_some_and(|t| t.int("runningCount") == Some(0))
+        };
+        let (first, then): (Vec<&ServiceKey>, Vec<&ServiceKey>) =
+            ordered(document).into_iter().partition(idle);
+        for key in first.into_iter().chain(then) {
             if let Some(service) = document.services.get(key) {
                 self.service(key, service);
             }
@@ -65,9 +74,6 @@ impl Planner<'_> {
     fn service(&mut self, key: &ServiceKey, service: &Service) {
         let document = self.document();
         let mut draft = Draft::new(self.input, UnitKey::Service(key.clone()));
-        if service.suspend {
-            draft.report.state = State::Suspended;
-        }
         let lookup = Lookup { document, world: self.world(), service: Some(key) };
         let (task, mut waits) = lookup.resolve(&service.task_definition);
         let (input, more) = lookup.resolve(&service.input);
@@ -85,10 +91,6 @@ impl Planner<'_> {
                 }
                 Some(_) => self.create(&mut draft, &wanted, lookup),
             }
-        }
-        if service.suspend {
-            draft.unit.steps.clear();
-            draft.report.drift.iter_mut().for_each(|d| d.acted_on = false);
         }
         let (key, unit, report) = draft.finish();
         self.put(key, unit, report);
@@ -133,11 +135,13 @@ impl Planner<'_> {
         if owner == Owner::Document {
             needs.extend(self.dependencies(wanted.service));
         }
-        let rules = listener_rules::steps(draft, lookup, wanted.service);
+        let rules =
+            listener_rules::steps(draft, lookup, &self.rules, &wanted.service.rules, &wanted.service.item);
         let attached = attached(draft, lookup, &wanted.service.input, &rules);
-        let blocked = needs.iter().chain(&attached).any(|n| matches!(n, Need::Observed(_)));
+        let waits = |n: &Need| matches!(n, Need::Observed(_));
+        let blocked = draft.stands_still() || needs.iter().chain(&attached).any(waits);
         if owner == Owner::Document {
-            needs.extend(self.turn(blocked));
+            needs.extend(self.turn(key, blocked));
         }
         // Nothing is registered, and no traffic sent its way, for a service whose turn it is not yet.
         for step in &mut draft.unit.steps {
@@ -202,10 +206,13 @@ impl Planner<'_> {
         }
         if !wanted.waits.is_empty() {
             wanted.waits.iter().cloned().for_each(|w| draft.wait(w));
+            // It may be a rule of its own that it waits for.
+            listener_rules::steps(draft, lookup, &self.rules, &wanted.service.rules, &wanted.service.item);
             return;
         }
         let held = self.hold(draft, wanted, live);
-        self.update(draft, wanted, lookup, live, held.is_some());
+        let Some(whole) = self.with_revision(draft, wanted, live) else { return };
+        self.update(draft, wanted, lookup, &whole, held.is_some());
         if draft.memory().intent.is_some() && held.is_none() {
             // A run was cut off: what it started is known by this key from now on.
             draft.unit.deployment_key.get_or_insert_with(|| wanted.deployment_key());
@@ -215,6 +222,22 @@ impl Planner<'_> {
         let tags = ownership::wanted(document, &wanted.service.input, &wanted.service.item);
         Tagging::Ecs.steps(draft, &subject, arn, "", &tags, &live_tags);
         scaling::steps(draft, document, key, wanted.service, Some(live), None);
+    }
+
+    /// The service with what only its revision shows of it, where that matters; `None` where the revision
+    /// has not been seen. While several revisions run there is nothing to be said.
+    fn with_revision<'t>(
+        &self,
+        draft: &mut Draft<'_>,
+        wanted: &Wanted<'_>,
+        live: &'t Tree,
+    ) -> Option<Cow<'t, Tree>> {
+        let last = draft.memory().applied.get("service");
+        let needed = shifts::needs_revision(&wanted.input, live, last);
+        let Some(arn) = shifts::revision(live).filter(|_| needed) else { return Some(Cow::Borrowed(live)) };
+        let seen = draft.seen(&Subject::ServiceRevision(arn.to_owned()))?;
+        let whole = seen.tree().map(|r| live.clone().with(SERVICE_REVISION, r.clone()));
+        Some(whole.map_or(Cow::Borrowed(live), Cow::Owned))
     }
 
     /// With memory gone, a rollback from another revision than the wanted one to the one that runs tells that
@@ -229,8 +252,11 @@ impl Planner<'_> {
         let reason = rollout::rolled_back(live).filter(|_| forgotten)?;
         let arn = live.str("taskDefinition")?;
         let current = self.world().tree(&Subject::TaskDefinition(arn.to_owned()))?;
-        (!task_definition::has_content(memory, &wanted.task, arn, current))
-            .then(|| HeldDeployment { key: wanted.deployment_key(), reason: reason.to_owned() })
+        (!task_definition::has_content(memory, &wanted.task, arn, current)).then(|| HeldDeployment {
+            key: wanted.deployment_key(),
+            reason: reason.to_owned(),
+            ..HeldDeployment::default()
+        })
     }
 
     /// Notes a deployment that failed, and says whether the wanted one is it.

@@ -94,9 +94,11 @@ impl Planner<'_> {
             draft.refuse(refusal);
             return;
         }
+        let base = Path::of(["targetGroups", &group.item]);
+        let want = draft.carry(&base, Kind::TargetGroup, &group.input, tree);
         let fixed: Vec<&str> = rules::immutable(Kind::TargetGroup).collect();
         let (immutable, mutable): (Vec<Drift>, Vec<Drift>) = draft
-            .drifts("targetGroup", Kind::TargetGroup, &group.input, tree)
+            .drifts("targetGroup", Kind::TargetGroup, &want, tree)
             .into_iter()
             .partition(|d| d.path.segments().next().is_some_and(|m| fixed.contains(&m)));
         for drift in immutable {
@@ -107,7 +109,8 @@ impl Planner<'_> {
         }
         let acted = draft.accept(mutable);
         if !acted.is_empty() {
-            let input = modification(&group.input, &acted, &arn);
+            let want = draft.carry_left("targetGroup", Kind::TargetGroup, want);
+            let input = modification(&want, &acted, &arn);
             draft
                 .step(
                     format!("modify-target-group {name}"),
@@ -175,7 +178,7 @@ fn attribute_list(attributes: &BTreeMap<String, String>) -> Tree {
 }
 
 /// Attributes that differ: declared ones from their value, undeclared ones from AWS's default.
-fn attribute_drifts(draft: &Draft<'_>, group: &TargetGroup, live: &Tree) -> Vec<Drift> {
+fn attribute_drifts(draft: &mut Draft<'_>, group: &TargetGroup, live: &Tree) -> Vec<Drift> {
     let Some(Tree::Map(have)) = live.get("attributes") else {
         return Vec::new();
     };
@@ -194,7 +197,7 @@ fn attribute_drifts(draft: &Draft<'_>, group: &TargetGroup, live: &Tree) -> Vec<
             },
         };
         let found = have.get(name).and_then(Tree::as_str).unwrap_or_default();
-        if want == found {
+        if want == found || draft.ignored(&Path::of(["targetGroups", &group.item, "attributes", name])) {
             continue;
         }
         let unchanged = last.is_some_and(|l| l.str(name) == group.attributes.get(name).map(String::as_str));

@@ -1,5 +1,7 @@
 //! Whose turn it is: the limit on rollouts, and the order between services that depend on each other.
 
+use std::collections::BTreeSet;
+
 use evenkeel_model::document::{Document, Service};
 use evenkeel_model::key::{ServiceKey, Subject, UnitKey};
 use evenkeel_model::shapes::Op;
@@ -8,17 +10,23 @@ use crate::report::{Owner, WaitingOn};
 use crate::{Because, Need, Planner, rollout};
 
 impl Planner<'_> {
-    /// What a rollout that would begin now waits for. One that is `blocked` anyway takes no place.
-    pub(crate) fn turn(&mut self, blocked: bool) -> Option<Need> {
+    /// What a rollout that would begin now waits for. One in place of another of the same service takes no
+    /// place of its own, nor does one that is `blocked` anyway.
+    pub(crate) fn turn(&mut self, key: &ServiceKey, blocked: bool) -> Option<Need> {
         let most = self.document().settings.max_concurrent_rollouts;
-        let rolling = self.rolling.get_or_insert_with(|| rollout::rolling(self.input));
-        if *rolling >= most {
+        let rolling = self.rolling();
+        if !rolling.contains(key) && rolling.len() >= most {
             return Some(Need::Observed(WaitingOn::Rollouts(most)));
         }
         if !blocked {
-            *rolling += 1;
+            rolling.insert(key.clone());
         }
         None
+    }
+
+    /// Services whose rollout is under way or begins with this plan.
+    pub(crate) fn rolling(&mut self) -> &mut BTreeSet<ServiceKey> {
+        self.rolling.get_or_insert_with(|| rollout::rolling(self.input))
     }
 
     /// The wait for services it depends on that are not where the document wants them: not stable, about to
@@ -38,7 +46,13 @@ impl Planner<'_> {
         let undecided = self.planned.report.units.get(&unit).is_none_or(|report| {
             report.held.is_some()
                 || report.waiting.iter().any(|w| {
-                    matches!(w, WaitingOn::Seen(_) | WaitingOn::Exists(_) | WaitingOn::BackOff { .. })
+                    matches!(
+                        w,
+                        WaitingOn::Seen(_)
+                            | WaitingOn::Exists(_)
+                            | WaitingOn::BackOff { .. }
+                            | WaitingOn::Window(_)
+                    )
                 })
         });
         let by_document = |b: &Because| !matches!(b, Because::Field(d) if d.owner == Owner::Human);

@@ -5,15 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use evenkeel_diff::{FieldDiff, Kind, compare, compare_described, lift, ordered, put};
 use evenkeel_model::Tree;
-use evenkeel_model::document::{Ignore, Mode};
+use evenkeel_model::document::{Heal, Ignore};
 use evenkeel_model::key::{Subject, UnitKey};
 use evenkeel_model::memory::Remembered;
 use evenkeel_model::path::Path;
 use evenkeel_model::shapes::Op;
 use evenkeel_model::world::{Seen, World};
 
-use crate::report::{Drift, Note, Owner, Refusal, UnitReport, WaitingOn};
-use crate::{Action, Because, Fill, Guard, Input, Need, Step, StepId, Unit, hash, ownership};
+use crate::report::{Drift, Lingering, Note, Owner, Refusal, State, UnitReport, WaitingOn};
+use crate::restraint::{self, Restraint};
+use crate::{Action, Because, Fill, Guard, Input, Need, Step, StepId, Unit, hash, ownership, priorities};
 
 /// A unit and its report in the making.
 pub(crate) struct Draft<'a> {
@@ -26,7 +27,7 @@ pub(crate) struct Draft<'a> {
     /// fleet at rest copies nothing.
     applied: BTreeMap<String, Option<Tree>>,
     ignores: &'a [Ignore],
-    mode: Mode,
+    pub restraint: Restraint,
 }
 
 /// Seconds until the next try after so many failures in a row: 10, 20, 40, … at most ten minutes.
@@ -36,13 +37,12 @@ fn back_off(failures: u32) -> i64 {
 
 impl<'a> Draft<'a> {
     pub fn new(input: &'a Input<'a>, key: UnitKey) -> Self {
-        let mode = input.ceilings.mode.min(input.document.settings.mode);
-        let service = key.service().and_then(|k| input.document.services.get(k));
-        let mode = service.map_or(mode, |s| mode.min(s.mode));
-        let ignores = service.map_or(&[][..], |s| &s.ignore);
-        let (unit, report) = (Unit::default(), UnitReport::default());
-        let memory = input.memory.unit(&key);
-        Draft { input, memory, key, unit, report, applied: BTreeMap::new(), ignores, mode }
+        let ignores = restraint::service_of(input.document, &key).map_or(&[][..], |s| &s.ignore);
+        let restraint = Restraint::of(input, &key);
+        let mut report = UnitReport { paused: restraint.paused.clone(), ..UnitReport::default() };
+        report.notes.extend(restraint.warning.clone().map(Note));
+        let (unit, memory) = (Unit::default(), input.memory.unit(&key));
+        Draft { input, memory, key, unit, report, applied: BTreeMap::new(), ignores, restraint }
     }
 
     pub fn memory(&self) -> &'a Remembered {
@@ -51,6 +51,11 @@ impl<'a> Draft<'a> {
 
     pub fn world(&self) -> &'a World {
         self.input.world
+    }
+
+    /// True where the unit may be written at all.
+    pub fn writes(&self) -> bool {
+        !self.restraint.forbids()
     }
 
     pub fn wait(&mut self, on: WaitingOn) {
@@ -113,6 +118,19 @@ impl<'a> Draft<'a> {
     /// The differences of one part, each with its owner: the document where it has changed since it was
     /// last applied or nothing is remembered, else a human.
     pub fn drifts(&self, part: &str, kind: Kind, want: &Tree, live: &Tree) -> Vec<Drift> {
+        self.drifts_beside(part, kind, want, want, live)
+    }
+
+    /// The same, where what is wanted is not all that the document says: whose a difference is goes by what
+    /// is `declared`.
+    pub fn drifts_beside(
+        &self,
+        part: &str,
+        kind: Kind,
+        declared: &Tree,
+        want: &Tree,
+        live: &Tree,
+    ) -> Vec<Drift> {
         let diffs = differences(kind, want, live);
         if diffs.is_empty() {
             return Vec::new();
@@ -121,7 +139,7 @@ impl<'a> Draft<'a> {
             .memory()
             .applied
             .get(part)
-            .map(|last| compare(kind, want, &lift::declared(kind, last.clone())));
+            .map(|last| compare(kind, declared, &lift::declared(kind, last.clone())));
         diffs
             .into_iter()
             .map(|d| {
@@ -141,19 +159,76 @@ impl<'a> Draft<'a> {
             .collect()
     }
 
-    /// Takes differences in and returns those that are to be acted on: a human's only where healing is
-    /// on.
-    pub fn accept(&mut self, drifts: Vec<Drift>) -> Vec<Drift> {
-        let heal = self.input.document.settings.heal;
-        let mut acted = Vec::new();
-        for mut drift in drifts {
-            drift.acted_on &= heal || drift.owner != Owner::Human;
-            if drift.acted_on {
-                acted.push(drift.clone());
-            }
-            self.report.drift.push(drift);
+    /// Leaves the differences that are not to be acted on now: the document's outside its maintenance windows,
+    /// a human's while healing is off or still waits.
+    pub fn leave(&self, drifts: &mut [Drift]) {
+        let closed = self.restraint.closed.as_ref();
+        let holds = closed.is_some_and(|c| c.holds_drift);
+        for drift in drifts.iter_mut() {
+            drift.acted_on &= match drift.owner {
+                Owner::Document => closed.is_none(),
+                Owner::Human => !holds && self.heals_in(drift) == Some(0),
+                Owner::Autoscaler | Owner::Rollout | Owner::Aws => true,
+            };
         }
-        acted
+    }
+
+    /// True where the document's changes may be made now; notes the wait for a window where they may not.
+    pub fn is_open(&mut self) -> bool {
+        match &self.restraint.closed {
+            None => true,
+            Some(closed) => {
+                self.wait(WaitingOn::Window(closed.opens.clone()));
+                false
+            }
+        }
+    }
+
+    /// Takes differences in and returns those that are to be acted on.
+    pub fn accept(&mut self, mut drifts: Vec<Drift>) -> Vec<Drift> {
+        self.leave(&mut drifts);
+        if let Some(closed) = &self.restraint.closed {
+            let waits = |d: &Drift| {
+                !d.acted_on && (d.owner == Owner::Document || closed.holds_drift && d.owner == Owner::Human)
+            };
+            if drifts.iter().any(waits) {
+                self.wait(WaitingOn::Window(closed.opens.clone()));
+            }
+        }
+        self.report.drift.extend(drifts.iter().cloned());
+        drifts.retain(|d| d.acted_on);
+        drifts
+    }
+
+    /// When a human's change was seen first.
+    fn since(&self, drift: &Drift) -> i64 {
+        let known = &self.memory().drift_since;
+        let since = if known.is_empty() { None } else { known.get(&hash::drift(drift)).copied() };
+        since.unwrap_or(self.input.clock)
+    }
+
+    /// In how many seconds a human's change is undone; `None` for never.
+    fn heals_in(&self, drift: &Drift) -> Option<i64> {
+        match self.restraint.heal {
+            Heal::On => Some(0),
+            Heal::Off => None,
+            Heal::After(seconds) => Some((self.since(drift) + seconds - self.input.clock).max(0)),
+        }
+    }
+
+    /// What is wanted of a part with the live values wherever a difference in it is left for now, so that a
+    /// write that sends what is around it does not undo it.
+    pub fn carry_left<'t>(&self, part: &str, kind: Kind, want: Cow<'t, Tree>) -> Cow<'t, Tree> {
+        let left = |d: &&Drift| d.part == part && !d.acted_on && !d.path.is_root();
+        let mut left = self.report.drift.iter().filter(left).peekable();
+        if left.peek().is_none() {
+            return want;
+        }
+        let mut carried = want.into_owned();
+        for drift in left {
+            put(kind, &mut carried, &drift.path, drift.live.clone());
+        }
+        Cow::Owned(carried)
     }
 
     /// Takes a difference in that nothing can be done about, and says so.
@@ -208,34 +283,36 @@ impl<'a> Draft<'a> {
             needs: Vec::new(),
             because: Vec::new(),
             guard: Guard::Absent,
+            watches: None,
         });
         let last = self.unit.steps.len() - 1;
         &mut self.unit.steps[last]
     }
 
-    /// True where the last try failed so recently that the next has to wait; drops the steps then.
-    fn backs_off(&mut self) -> bool {
+    /// The last failure and the seconds for which the next try has to wait after it.
+    fn backs_off(&self) -> Option<WaitingOn> {
         let memory = self.memory();
-        let (Some(at), Some(failure)) = (memory.failed_at, memory.failure.clone()) else {
-            return false;
-        };
-        if memory.failures == 0 || memory.failed_version.as_deref() != Some(self.input.version) {
-            return false;
-        }
+        let (at, failure) = memory.failed_at.zip(memory.failure.clone())?;
         let seconds = at + back_off(memory.failures) - self.input.clock;
-        if seconds <= 0 || self.unit.steps.is_empty() {
-            return false;
-        }
-        self.wait(WaitingOn::BackOff { failure, seconds });
-        self.unit.steps.clear();
-        true
+        let this_version = memory.failed_version.as_deref() == Some(self.input.version);
+        (memory.failures > 0 && this_version && seconds > 0)
+            .then_some(WaitingOn::BackOff { failure, seconds })
+    }
+
+    /// True where no step of the unit is begun now, whatever it has to do.
+    pub fn stands_still(&self) -> bool {
+        self.restraint.forbids() || self.backs_off().is_some()
     }
 
     pub fn finish(mut self) -> (UnitKey, Unit, UnitReport) {
-        self.backs_off();
+        if let Some(wait) = self.backs_off().filter(|_| !self.unit.steps.is_empty()) {
+            self.wait(wait);
+            self.unit.steps.clear();
+        }
         arrange(&mut self.unit.steps);
         self.guard();
-        self.observe_only();
+        self.restrain();
+        self.linger();
         for step in &self.unit.steps {
             for need in &step.needs {
                 if let Need::Observed(on) = need
@@ -251,6 +328,7 @@ impl<'a> Draft<'a> {
 
     /// Gives every step its guard, now that their order is settled.
     fn guard(&mut self) {
+        let tagged = restraint::tagged(&self.key).filter(|t| self.input.world.tree(t).is_some());
         let mut guarded: Vec<Step> = Vec::with_capacity(self.unit.steps.len());
         for mut step in std::mem::take(&mut self.unit.steps) {
             let left_by =
@@ -259,24 +337,51 @@ impl<'a> Draft<'a> {
                 (Some(earlier), _) => Guard::AsLeftBy(earlier.id.clone()),
                 // What is gone and still described for a while is as good as absent.
                 (None, Seen::Present { tree, .. }) if tree.str("status") != Some("INACTIVE") => {
-                    Guard::AsPlanned(stable(&step.subject, tree))
+                    Guard::AsPlanned(stable(&step, tree))
                 }
                 (None, _) => Guard::Absent,
             };
+            let watched =
+                tagged.as_ref().filter(|t| !matches!(step.guard, Guard::AsPlanned(_)) || **t != step.subject);
+            step.watches = watched.cloned();
             guarded.push(step);
         }
         self.unit.steps = guarded;
     }
 
-    /// Where nothing may be written the steps are shown, and not one of them is ready.
-    fn observe_only(&mut self) {
-        if self.mode != Mode::Observe {
+    /// Where nothing may be written the steps are shown, and not one of them is ready; where the document says
+    /// that this is nobody's business, there are none.
+    fn restrain(&mut self) {
+        if !self.restraint.forbids() {
             return;
         }
-        if let Some(first) = self.unit.steps.first_mut() {
-            first.needs([Need::Observed(WaitingOn::Observing)]);
-        }
         self.report.drift.iter_mut().for_each(|d| d.acted_on = false);
+        if self.restraint.suspended {
+            self.report.state = State::Suspended;
+            self.unit.steps.clear();
+        }
+        let paused = self.restraint.paused.clone().map(WaitingOn::Paused);
+        let observing = self.restraint.observing.then_some(WaitingOn::Observing);
+        if let Some(first) = self.unit.steps.first_mut() {
+            first.needs(observing.into_iter().chain(paused.clone()).map(Need::Observed));
+        }
+        if let Some(paused) = paused {
+            self.wait(paused);
+        }
+    }
+
+    /// Notes what a human changed and is left for now. In mode observe nothing is remembered, so nothing is
+    /// known of how long it has been there.
+    fn linger(&mut self) {
+        if self.restraint.observing {
+            return;
+        }
+        let left = |d: &&Drift| d.owner == Owner::Human && !d.acted_on;
+        let lingering = self.report.drift.iter().filter(left).map(|drift| {
+            let heals_in = self.heals_in(drift).filter(|seconds| *seconds > 0);
+            ((drift.part.clone(), drift.path.clone()), Lingering { since: self.since(drift), heals_in })
+        });
+        self.report.lingering = lingering.collect();
     }
 
     /// What the unit remembers once its steps are done; for one at rest, that it is what it was.
@@ -384,10 +489,36 @@ impl Step {
     }
 }
 
-/// The hash of what must not change between planning a write and making it: counters, events, the order of
-/// sets and what AWS moves on its own are left out.
-pub fn stable(subject: &Subject, tree: &Tree) -> String {
-    let text = match subject {
+/// The hash of what of a step's subject must not change between planning the step and taking it: counters,
+/// events, the order of sets and what AWS moves on its own are left out, and of the rules of a listener all
+/// that the step does not need.
+pub fn stable(step: &Step, tree: &Tree) -> String {
+    let text = match &step.subject {
+        Subject::Rules(_) => listed(Kind::Rule, "ruleArn", &needed(&step.action, tree)),
+        subject => described(subject, tree),
+    };
+    hash::tree(&text)
+}
+
+/// Of the rules of a listener those that a call names, and those whose priority it gives away: two services
+/// with rules on one listener have nothing to do with each other.
+fn needed(action: &Action, rules: &Tree) -> Tree {
+    let input = &action.input;
+    let pairs = input.list_of("rulePriorities");
+    let named = input.str("ruleArn").into_iter().chain(pairs.iter().filter_map(|p| p.str("ruleArn")));
+    let arns: Vec<&str> =
+        named.chain(input.list_of("resourceArns").iter().filter_map(Tree::as_str)).collect();
+    let numbers: Vec<i64> =
+        input.int("priority").into_iter().chain(pairs.iter().filter_map(|p| p.int("priority"))).collect();
+    let counts = |rule: &&Tree| {
+        rule.str("ruleArn").is_some_and(|arn| arns.contains(&arn))
+            || priorities::number(rule).is_some_and(|n| numbers.contains(&n))
+    };
+    Tree::list(rules.items().iter().filter(counts).cloned())
+}
+
+fn described(subject: &Subject, tree: &Tree) -> Tree {
+    match subject {
         Subject::Service(_) => {
             let primary = tree
                 .list_of("deployments")
@@ -423,9 +554,11 @@ pub fn stable(subject: &Subject, tree: &Tree) -> String {
         Subject::Rules(_) => listed(Kind::Rule, "ruleArn", tree),
         Subject::Policies(_) => listed(Kind::ScalingPolicy, "policyName", tree),
         Subject::ScheduledActions(_) => listed(Kind::ScheduledAction, "scheduledActionName", tree),
-        Subject::Family(_) | Subject::TaskDefinition(_) => tree.clone(),
-    };
-    hash::tree(&text)
+        Subject::Family(_)
+        | Subject::TaskDefinition(_)
+        | Subject::ServiceRevision(_)
+        | Subject::TargetHealth(_) => tree.clone(),
+    }
 }
 
 /// What of a described resource can be declared, in one order, with its tags.
@@ -459,41 +592,79 @@ mod tests {
         assert_eq!([1, 2, 3, 9].map(back_off), [10, 20, 40, 600]);
     }
 
+    fn counts(subject: Subject, json: serde_json::Value) -> String {
+        hash::tree(&described(&subject, &Tree::from(json)))
+    }
+
     #[test]
     fn counters_do_not_move_a_services_guard_and_fields_do() {
-        let subject = Subject::Service(ServiceKey::new("c", "s"));
-        let tree = |running: i64, task: &str| {
-            Tree::map()
-                .with("runningCount", running)
-                .with("desiredCount", running)
-                .with("taskDefinition", task)
+        let hash = |running: i64, task: &str| {
+            counts(
+                Subject::Service(ServiceKey::new("c", "s")),
+                serde_json::json!({"runningCount": running, "desiredCount": running, "taskDefinition": task}),
+            )
         };
-        assert_eq!(stable(&subject, &tree(1, "a")), stable(&subject, &tree(2, "a")));
-        assert_ne!(stable(&subject, &tree(1, "a")), stable(&subject, &tree(1, "b")));
+        assert_eq!(hash(1, "a"), hash(2, "a"));
+        assert_ne!(hash(1, "a"), hash(1, "b"));
     }
 
     #[test]
     fn the_order_in_which_aws_lists_does_not_move_a_guard() {
         let service = |subnets: [&str; 2], tags: [&str; 2]| {
-            Tree::from(serde_json::json!({
-                "networkConfiguration": {"awsvpcConfiguration": {"subnets": subnets}},
-                "tags": tags.map(|t| serde_json::json!({"key": t, "value": "v"}))}))
+            counts(
+                Subject::Service(ServiceKey::new("c", "s")),
+                serde_json::json!({
+                    "networkConfiguration": {"awsvpcConfiguration": {"subnets": subnets}},
+                    "tags": tags.map(|t| serde_json::json!({"key": t, "value": "v"}))}),
+            )
         };
-        let subject = Subject::Service(ServiceKey::new("c", "s"));
-        let planned = stable(&subject, &service(["a", "b"], ["x", "y"]));
-        assert_eq!(planned, stable(&subject, &service(["b", "a"], ["y", "x"])));
-        assert_ne!(planned, stable(&subject, &service(["b", "c"], ["y", "x"])));
-        let rules = |arns: [&str; 2], priority: &str| {
-            Tree::list(arns.map(|arn| Tree::map().with("ruleArn", arn).with("priority", priority)))
+        let planned = service(["a", "b"], ["x", "y"]);
+        assert_eq!(planned, service(["b", "a"], ["y", "x"]));
+        assert_ne!(planned, service(["b", "c"], ["y", "x"]));
+        let listeners = |arns: [&str; 2], port: i64| {
+            let each = arns.map(|arn| serde_json::json!({"listenerArn": arn, "port": port}));
+            counts(Subject::Listeners("lb".into()), serde_json::json!(each))
         };
-        let subject = Subject::Rules("l".into());
-        assert_eq!(stable(&subject, &rules(["a", "b"], "1")), stable(&subject, &rules(["b", "a"], "1")));
-        assert_ne!(stable(&subject, &rules(["a", "b"], "1")), stable(&subject, &rules(["a", "b"], "2")));
+        assert_eq!(listeners(["a", "b"], 1), listeners(["b", "a"], 1));
+        assert_ne!(listeners(["a", "b"], 1), listeners(["a", "b"], 2));
+    }
+
+    #[test]
+    fn a_step_about_one_rule_does_not_mind_the_others() {
+        let rules = |rules: &[(&str, &str, &str)]| {
+            Tree::list(rules.iter().map(|(arn, priority, path)| {
+                Tree::from(serde_json::json!({"ruleArn": arn, "priority": priority,
+                    "conditions": [{"field": "path-pattern", "pathPatternConfig": {"values": [path]}}]}))
+            }))
+        };
+        let step = |op, input| Step {
+            id: StepId("s".into()),
+            subject: Subject::Rules("l".into()),
+            touches: Vec::new(),
+            action: Action { op, input: Tree::from(input), fills: Vec::new() },
+            needs: Vec::new(),
+            because: Vec::new(),
+            guard: Guard::Absent,
+            watches: None,
+        };
+        let before = rules(&[("a", "1", "/a"), ("b", "2", "/b")]);
+        let other = rules(&[("a", "1", "/a"), ("b", "3", "/x"), ("c", "4", "/c")]);
+        let modify = step(Op::Elbv2ModifyRule, serde_json::json!({"ruleArn": "a"}));
+        assert_eq!(stable(&modify, &before), stable(&modify, &other));
+        assert_ne!(stable(&modify, &before), stable(&modify, &rules(&[("a", "1", "/x")])));
+        // A priority that somebody took or left is another matter.
+        let create = step(Op::Elbv2CreateRule, serde_json::json!({"priority": 4}));
+        assert_ne!(stable(&create, &before), stable(&create, &other));
+        assert_eq!(stable(&create, &before), stable(&create, &rules(&[("b", "5", "/b")])));
+        let pairs = serde_json::json!({"rulePriorities": [{"ruleArn": "a", "priority": 3}]});
+        let shift = step(Op::Elbv2SetRulePriorities, pairs);
+        assert_ne!(stable(&shift, &before), stable(&shift, &other));
+        assert_eq!(stable(&shift, &before), stable(&shift, &rules(&[("a", "1", "/a"), ("d", "9", "/d")])));
     }
 
     #[test]
     fn when_attributes_were_read_and_what_aws_attaches_does_not_move_a_guard() {
-        let group = |json: serde_json::Value| stable(&Subject::TargetGroup("t".into()), &Tree::from(json));
+        let group = |json| counts(Subject::TargetGroup("t".into()), json);
         let planned = group(serde_json::json!({"targetGroupName": "t", "attributes": {"a": "1"}}));
         assert_eq!(
             planned,
@@ -502,7 +673,7 @@ mod tests {
             )
         );
         assert_ne!(planned, group(serde_json::json!({"targetGroupName": "t", "attributes": {"a": "2"}})));
-        let policies = |json| stable(&Subject::Policies(ServiceKey::new("c", "s")), &Tree::from(json));
+        let policies = |json| counts(Subject::Policies(ServiceKey::new("c", "s")), json);
         assert_eq!(
             policies(serde_json::json!([{"policyName": "p", "policyType": "StepScaling"}])),
             policies(

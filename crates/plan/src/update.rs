@@ -66,10 +66,14 @@ impl Planner<'_> {
 
         let current = live.str("taskDefinition");
         let Some((task, mut task_drift)) = self.task_drift(draft, wanted, current) else { return };
-        draft.unit.restart = wanted.service.restart.clone();
-        let restart = wanted.service.restart.is_some()
+        let wants_restart = wanted.service.restart.is_some()
             && wanted.service.restart != draft.memory().restart
             && !draft.memory().applied.is_empty();
+        let restart = wants_restart && draft.is_open();
+        draft.unit.restart = match wants_restart && !restart {
+            true => draft.memory().restart.clone(),
+            false => wanted.service.restart.clone(),
+        };
         if held {
             let deployed = |d: &&mut Drift| deploys(member(d));
             for drift in task_drift.iter_mut().chain(mutable.iter_mut().filter(deployed)) {
@@ -79,6 +83,8 @@ impl Planner<'_> {
         }
         let task_drift = draft.accept(task_drift);
         let service_drift = draft.accept(mutable);
+        let input = draft.carry_left("service", Kind::Service, input);
+        let task = draft.carry_left("taskDefinition", Kind::TaskDefinition, task);
 
         let mut because: Vec<Because> = Vec::new();
         let mut chosen = None;
@@ -102,7 +108,8 @@ impl Planner<'_> {
             because.push(Because::Reason(format!("restart is now \"{value}\"")));
         }
         let registered = draft.unit.steps.len();
-        let rules = listener_rules::steps(draft, lookup, wanted.service);
+        let rules =
+            listener_rules::steps(draft, lookup, &self.rules, &wanted.service.rules, &wanted.service.item);
         if service_drift.is_empty() && because.is_empty() {
             return;
         }
@@ -124,17 +131,18 @@ impl Planner<'_> {
         }
         let mut needs =
             if balanced { attached(draft, lookup, &wanted.service.input, &rules) } else { Vec::new() };
-        // A service without a task waits for nobody's rollout.
-        if deployed && live.int("runningCount") != Some(0) {
+        // A service without a task waits for nobody's rollout, and everybody else for its.
+        if deployed && live.int("runningCount") == Some(0) && !draft.stands_still() {
+            self.rolling().insert(key.clone());
+        } else if deployed {
             let by_document = task_drift.iter().chain(&service_drift).any(|d| d.owner == Owner::Document)
                 || (restart && !held);
             if by_document {
                 needs.extend(self.dependencies(wanted.service));
             }
-            if draft.report.rollout.is_none() {
-                let blocked = needs.iter().any(|n| matches!(n, crate::Need::Observed(_)));
-                needs.extend(self.turn(blocked));
-            }
+            let waits = |n: &crate::Need| matches!(n, crate::Need::Observed(_));
+            let blocked = draft.stands_still() || needs.iter().any(waits);
+            needs.extend(self.turn(key, blocked));
         }
         if deployed {
             draft.unit.deployment_key = Some(wanted.deployment_key());

@@ -7,7 +7,7 @@ const KINDS = {
   "load-balancer": "Load balancers", "target-group": "Target groups", "task-definition": "Task definitions",
   "cluster": "Clusters", "repository": "Repositories", "log-group": "Log groups",
 };
-const WORST_FIRST = ["refused", "held", "drifted", "waiting", "changing", "rolling", "unknown", "suspended", "synced"];
+const WORST_FIRST = ["refused", "held", "drifted", "waiting", "changing", "rolling", "unknown", "paused", "suspended", "synced"];
 const OWNERS = {
   document: "the document", human: "a human", autoscaler: "the autoscaler", rollout: "the rollout", aws: "AWS",
 };

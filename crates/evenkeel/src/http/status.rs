@@ -125,6 +125,10 @@ pub fn message(report: &UnitReport, unit: Option<&Unit>, mode: &str) -> String {
         State::Unknown => "not seen yet".to_owned(),
         State::Synced => "as the document wants it".to_owned(),
         State::Suspended => "left alone, because the document says so".to_owned(),
+        State::Paused => {
+            let until = report.paused.as_ref().map(ToString::to_string).unwrap_or_default();
+            format!("left alone until {until}")
+        }
         State::Rolling => match &report.rollout {
             Some(rollout) if rollout.failed > 0 => format!(
                 "{} of {} new tasks running, {} failed",

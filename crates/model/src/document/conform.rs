@@ -1,10 +1,12 @@
 //! From what was written to what AWS takes: one walk that gives every value of an AWS shape its canonical
 //! form and reports all that does not fit.
 
+use super::answers::Shown;
+use super::behaviour;
 use super::schema::{ALLOW_UNKNOWN, Aws, Entry, Field};
 use crate::diagnostic::Diagnostic;
 use crate::path::Path;
-use crate::shapes::{self, Kind, Problem, ShapeId};
+use crate::shapes::{self, Kind, Op, Problem, ShapeId};
 use crate::text::{is_placeholder, looks_like_template};
 use crate::tree::{MASKED, Map, Name, Tree};
 
@@ -28,12 +30,12 @@ const EMPTY_IS_ABSENT: [&str; 8] = [
 /// What stands beside the thing itself in answers, whatever the operation.
 const BESIDE_ANSWERS: [&str; 4] = ["failures", "nextToken", "nextMarker", "responseMetadata"];
 
-/// A part of the document that was pasted in an envelope.
+/// A part of the document that was pasted elsewhere, as in an envelope.
 pub(super) struct Moved {
     /// Where it stands now.
     pub now: Path,
-    /// What lay between there and the part, from the outside.
-    pub through: Vec<String>,
+    /// Where it stands in the text.
+    pub was: Path,
 }
 
 /// A step of the way down: no text is made of it before something is found.
@@ -64,7 +66,7 @@ pub(super) struct Walk<'o> {
     other_language: bool,
     /// The nulls of one AWS shape: the first, and how many.
     nulls: Option<(Path, usize)>,
-    /// Parts that were taken out of envelopes.
+    /// Parts that were taken out of envelopes, and from where answers show them.
     pub moved: Vec<Moved>,
 }
 
@@ -135,7 +137,7 @@ impl<'o> Walk<'o> {
                     Tree::Null
                 }
             },
-            (Field::Word(words), Tree::Str(text)) => {
+            (Field::Word(words) | Field::WordOr(words, _), Tree::Str(text)) => {
                 if !words.contains(&&*text) {
                     let near = shapes::nearest(&text, words.iter().copied());
                     self.not_in_enum(&text, words, near);
@@ -143,8 +145,19 @@ impl<'o> Walk<'o> {
                 Tree::Str(text)
             }
             // YAML's and people's own on and off.
-            (Field::Word(words), Tree::Bool(b)) if words.contains(&"on") => {
+            (Field::Word(words) | Field::WordOr(words, _), Tree::Bool(b)) if words.contains(&"on") => {
                 Tree::from(if b { "on" } else { "off" })
+            }
+            (Field::WordOr(_, entries), Tree::Map(map)) => self.object(entries, map),
+            (Field::Duration, Tree::Str(text)) => {
+                if behaviour::seconds(&text).is_none() {
+                    let wrong = "this is no length of time from a second to thirty days";
+                    self.out.push(
+                        Diagnostic::error("bad-duration", self.path(), wrong)
+                            .with_hint("for example `10m` or `1h 30m`"),
+                    );
+                }
+                Tree::Str(text)
             }
             (Field::Texts, Tree::List(items)) => self.list(items, |walk, item| match item {
                 Tree::Null => walk.error("wrong-type", "a string belongs here, not null"),
@@ -174,9 +187,25 @@ impl<'o> Walk<'o> {
                     Field::Text => self.wrong("a string", &tree),
                     Field::Flag => self.wrong("true or false", &tree),
                     Field::Word(words) => self.wrong(&format!("one of {}", words.join(", ")), &tree),
+                    Field::WordOr(words, _) => {
+                        self.wrong(&format!("one of {}, or an object", words.join(", ")), &tree)
+                    }
+                    Field::Duration => self.wrong("a length of time such as `10m`", &tree),
                     Field::Texts => self.wrong("a list of strings", &tree),
                     Field::TextMap => self.wrong("an object of strings", &tree),
                     Field::List(_) => self.wrong("a list", &tree),
+                    Field::Aws(aws)
+                        if aws.op == Op::EcsRegisterTaskDefinition && !tree.items().is_empty() =>
+                    {
+                        let d = Diagnostic::error(
+                            "wrong-type",
+                            self.path(),
+                            "an object belongs here, not a list",
+                        );
+                        self.out.push(
+                            d.with_hint("a list of containers is written `{\"containerDefinitions\": […]}`"),
+                        );
+                    }
                     _ => self.wrong("an object", &tree),
                 }
                 Tree::Null
@@ -290,7 +319,8 @@ impl<'o> Walk<'o> {
     /// An AWS shape at its root: ours beside AWS's members, pasted descriptions, then AWS's own members.
     fn aws(&mut self, aws: &'static Aws, map: Map) -> Tree {
         let unwrapped = self.moved.len();
-        let Some(map) = self.unwrapped(aws, map) else { return Tree::Null };
+        let Some(mut map) = self.unwrapped(aws, map) else { return Tree::Null };
+        self.brought(aws, &mut map);
         self.nulls = None;
         let described = aws.description();
         let input = aws.op.input();
@@ -298,7 +328,11 @@ impl<'o> Walk<'o> {
             |name: &Name| input.named(name).is_none() && described.is_some_and(|d| d.named(name).is_some());
         let pasted = self.moved.len() > unwrapped || map.names().any(only_answered);
         let kept = map.into_iter().filter_map(|(name, value)| {
-            if let Some(entry) = aws.plus.iter().find(|e| e.name == &*name) {
+            // What AWS knows too is ours where it is an object.
+            let ours = |e: &&Entry| {
+                e.name == &*name && (input.named(&name).is_none() || matches!(value, Tree::Map(_)))
+            };
+            if let Some(entry) = aws.plus.iter().find(ours) {
                 let outer = self.nulls.take();
                 let value = self.below(&name, |walk| walk.field(&entry.field, value));
                 self.nulls = outer;
@@ -390,9 +424,28 @@ impl<'o> Walk<'o> {
         }
         let message =
             format!("what `{name}` holds is taken: this looks like an answer of {}", aws.described.0);
-        self.out.push(Diagnostic::note("envelope", self.path().join(&Path::of(&through)), message).at_key());
-        self.moved.push(Moved { now: self.path(), through });
+        let was = self.path().join(&Path::of(&through));
+        self.out.push(Diagnostic::note("envelope", was.clone(), message).at_key());
+        self.moved.push(Moved { now: self.path(), was });
         Some(inner)
+    }
+
+    /// Brings what an answer shows elsewhere to where the call has it.
+    fn brought(&mut self, aws: &'static Aws, map: &mut Map) {
+        let shown = (aws.shown)(map);
+        if shown.is_empty() {
+            return;
+        }
+        let here = self.path();
+        let whole = self.moved.last().filter(|m| m.now == here).map_or(&here, |m| &m.was).clone();
+        for Shown { member, value, at } in shown {
+            let was = whole.join(&Path::of(at));
+            let now = here.child(member);
+            let message = format!("`{member}` is taken from where AWS's answers show it");
+            self.out.push(Diagnostic::note("shown-elsewhere", now.clone(), message).at_key());
+            self.moved.push(Moved { now, was });
+            map.insert(member, value);
+        }
     }
 
     /// One member of a structure, in canonical form where it is to be kept.

@@ -63,18 +63,9 @@ fn field(field: &'static Field, shapes: &mut Shapes) -> Value {
             json!({"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}})
         }
         Field::Later(what) => json!({"description": what}),
-        Field::Object(entries) => {
-            let required: Vec<_> = entries.iter().filter(|e| e.required).map(|e| e.name).collect();
-            let mut object = json!({
-                "type": "object",
-                "properties": ours(entries, shapes),
-                "additionalProperties": false,
-            });
-            if !required.is_empty() {
-                object["required"] = json!(required);
-            }
-            object
-        }
+        Field::Duration => json!({"type": "string", "pattern": r"^\s*(\d|PT)"}),
+        Field::WordOr(words, entries) => json!({"anyOf": [{"enum": words}, object(entries, shapes)]}),
+        Field::Object(entries) => object(entries, shapes),
         Field::Each(item) => {
             let item = self::field(item, shapes);
             json!({"type": "object", "additionalProperties": item})
@@ -82,6 +73,19 @@ fn field(field: &'static Field, shapes: &mut Shapes) -> Value {
         Field::List(item) => json!({"type": "array", "items": self::field(item, shapes)}),
         Field::Aws(aws) => input(aws, shapes),
     }
+}
+
+fn object(entries: &'static [Entry], shapes: &mut Shapes) -> Value {
+    let required: Vec<_> = entries.iter().filter(|e| e.required).map(|e| e.name).collect();
+    let mut object = json!({
+        "type": "object",
+        "properties": ours(entries, shapes),
+        "additionalProperties": false,
+    });
+    if !required.is_empty() {
+        object["required"] = json!(required);
+    }
+    object
 }
 
 fn ours(entries: &'static [Entry], shapes: &mut Shapes) -> Map<String, Value> {
@@ -103,7 +107,13 @@ fn input(aws: &'static Aws, shapes: &mut Shapes) -> Value {
         let asked: Vec<&str> = members.iter().filter(required).map(|m| m.name).collect();
         let mut object = shapes.structure(&members, &asked);
         if let Some(Value::Object(properties)) = object.get_mut("properties") {
-            properties.extend(ours(aws.plus, shapes));
+            for (name, ours) in ours(aws.plus, shapes) {
+                let either = match properties.get(&name) {
+                    Some(theirs) => json!({"anyOf": [theirs, ours]}),
+                    None => ours,
+                };
+                properties.insert(name, either);
+            }
         }
         shapes.inputs.insert(name.clone(), object);
     }
@@ -242,6 +252,9 @@ mod tests {
         let service = &schema["$defs"]["ecs.CreateServiceRequest.part"];
         assert_eq!(service["properties"]["clientToken"], Value::Null);
         assert_eq!(schema["required"], json!(["apiVersion", "name", "account", "region"]));
+        let rule = &schema["$defs"]["elbv2.CreateRuleInput"]["properties"]["priority"]["anyOf"];
+        assert_eq!(rule[0]["type"], json!("integer"));
+        assert_eq!(rule[1]["required"], json!(["from", "to"]));
         let group = &schema["$defs"]["elbv2.CreateTargetGroupInput.free"]["properties"];
         assert!(group["attributes"].is_object() && group["healthCheckPath"].is_object());
     }

@@ -3,16 +3,22 @@
 //! [`read`] turns a parsed text into a [`Document`] and everything that is wrong with it; [`schema`]
 //! holds which members a document has; [`refs`] knows the references between its parts.
 
+mod answers;
+mod behaviour;
 mod conform;
 mod json_schema;
 mod read;
 pub mod refs;
 mod schema;
 mod semantics;
+mod windows;
+
 use std::collections::BTreeMap;
 
+pub use behaviour::{Behaviour, Heal, Mode, Retry, Settings};
 pub use json_schema::json_schema;
 pub use read::read;
+pub use windows::Window;
 
 use crate::key::ServiceKey;
 use crate::path::Path;
@@ -55,33 +61,6 @@ pub struct Document {
     items: refs::Items,
 }
 
-/// How to behave.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// Whether to write at all.
-    pub mode: Mode,
-    /// Whether what a human changed in AWS is undone.
-    pub heal: bool,
-    /// Most rollouts at once.
-    pub max_concurrent_rollouts: usize,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Settings { mode: Mode::Enforce, heal: true, max_concurrent_rollouts: 10 }
-    }
-}
-
-/// Whether to write.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Mode {
-    /// Compare and report, never write.
-    Observe,
-    /// Keep AWS equal to the document.
-    #[default]
-    Enforce,
-}
-
 /// A service with all that belongs to its unit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Service {
@@ -99,6 +78,8 @@ pub struct Service {
     pub depends_on: Vec<ServiceKey>,
     /// Stricter than the document's, where given.
     pub mode: Mode,
+    /// What else it says of its own behaviour.
+    pub behaviour: Behaviour,
     /// Leave this service alone.
     pub suspend: bool,
     /// Changing it forces a new deployment.
@@ -124,9 +105,33 @@ pub struct Rule {
     /// The listener: an ARN or `${listener:LB/NAME}`.
     pub listener: String,
     /// Its place among the listener's rules, unique there.
-    pub priority: i64,
+    pub priority: Priority,
     /// CreateRule input, without listener and priority.
     pub input: Tree,
+}
+
+/// Where a rule stands among the rules of its listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Priority {
+    /// At this number.
+    At(i64),
+    /// At one of these numbers, both ends included: chosen once, then kept.
+    Within {
+        /// The lowest.
+        from: i64,
+        /// The highest.
+        to: i64,
+    },
+}
+
+impl Priority {
+    /// True where the number is right for it.
+    pub const fn admits(self, number: i64) -> bool {
+        match self {
+            Priority::At(at) => at == number,
+            Priority::Within { from, to } => from <= number && number <= to,
+        }
+    }
 }
 
 /// A scalable target with its policies and scheduled actions.

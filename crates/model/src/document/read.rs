@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::behaviour;
 use super::conform::{self, Moved, Walk};
 use super::refs::{self, Malformed};
 use super::schema;
 use super::semantics;
-use super::{Document, Ignore, Listener, LoadBalancer, Mode, Rule, Scaling, Service, Settings, TargetGroup};
+use super::{Document, Ignore, Listener, LoadBalancer, Priority, Rule, Scaling, Service, TargetGroup};
 use crate::diagnostic::{self, Diagnostic};
 use crate::key::ServiceKey;
 use crate::path::Path;
@@ -40,13 +41,12 @@ fn place(marks: &Marks, moved: &[Moved], diagnostics: &mut [Diagnostic]) {
     let Ok(Parsed { tree, .. }) = text::parse(text.source().as_bytes(), Some(text.format())) else { return };
     let mut places = marks.places(&tree);
     for d in diagnostics.iter_mut().filter(|d| d.at.is_none()) {
-        // What was taken out of an envelope stands in the text where it was.
-        let via = moved.iter().find(|m| d.path.starts_with(&m.now) && d.code != "envelope");
-        d.at = match via {
+        // What was taken out of an envelope stands in the text where it was: the innermost counts.
+        let within = moved.iter().filter(|m| d.path.starts_with(&m.now) && d.code != "envelope");
+        d.at = match within.max_by_key(|m| m.now.segments().len()) {
             Some(via) => {
                 let rest = d.path.segments().skip(via.now.segments().len());
-                let place = via.now.segments().chain(via.through.iter().map(String::as_str)).chain(rest);
-                places.locate(&Path::of(place), d.key)
+                places.locate(&Path::of(via.was.segments().chain(rest)), d.key)
             }
             None => places.locate(&d.path, d.key),
         };
@@ -64,13 +64,6 @@ fn text_map(tree: Option<&Tree>) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn mode(tree: &Tree) -> Mode {
-    match tree.str("mode") {
-        Some("observe") => Mode::Observe,
-        _ => Mode::Enforce,
-    }
-}
-
 fn build(mut tree: Tree, out: &mut Vec<Diagnostic>) -> Document {
     let services = tree.take("services").unwrap_or_default();
     let tree = &tree;
@@ -80,15 +73,7 @@ fn build(mut tree: Tree, out: &mut Vec<Diagnostic>) -> Document {
         account: string(tree, "account"),
         region: string(tree, "region"),
         tags: text_map(tree.get("tags")),
-        settings: Settings {
-            mode: mode(&settings),
-            heal: settings.str("heal") != Some("off"),
-            max_concurrent_rollouts: settings
-                .pointer("rollouts/maxConcurrent")
-                .and_then(Tree::as_int)
-                .and_then(|n| usize::try_from(n).ok())
-                .unwrap_or(Settings::default().max_concurrent_rollouts),
-        },
+        settings: behaviour::settings(&settings, &Path::of(["settings"]), out),
         services: BTreeMap::new(),
         target_groups: BTreeMap::new(),
         load_balancers: BTreeMap::new(),
@@ -193,9 +178,16 @@ fn target_group(
 fn rule(mut input: Tree, listener: Option<&str>, path: &Path, out: &mut Vec<Diagnostic>) -> Rule {
     drop_mirrors(&mut input, path, out);
     let own = input.take("listenerArn").and_then(|l| l.as_str().map(str::to_owned));
-    let priority = input.take("priority").and_then(|p| p.as_int()).unwrap_or_default();
+    let priority = priority(&input.take("priority").unwrap_or_default());
     let listener = listener.map(str::to_owned).or(own).unwrap_or_default();
     Rule { listener, priority, input }
+}
+
+fn priority(tree: &Tree) -> Priority {
+    match (tree.int("from"), tree.int("to")) {
+        (Some(from), Some(to)) => Priority::Within { from, to },
+        _ => Priority::At(tree.as_int().unwrap_or_default()),
+    }
 }
 
 /// AWS's answers show the values of a condition twice: where they belong, and as the condition's own
@@ -340,7 +332,8 @@ fn service(
         rules,
         scaling: value.take("scaling").map(scaling),
         depends_on: Vec::new(),
-        mode: mode(&value),
+        mode: behaviour::mode(&value),
+        behaviour: behaviour::of_service(&value, path, out),
         suspend: value.bool("suspend").unwrap_or(false),
         restart: value.str("restart").map(str::to_owned),
         ignore: ignores(&value, path, out),
@@ -376,7 +369,7 @@ fn scaling(mut target: Tree) -> Scaling {
 }
 
 /// The parts of a service in which a path can be ignored.
-const IGNORABLE: [&str; 4] = ["taskDefinition", "service", "listenerRules", "scaling"];
+const IGNORABLE: [&str; 5] = ["taskDefinition", "service", "targetGroups", "listenerRules", "scaling"];
 
 fn ignores(value: &Tree, path: &Path, out: &mut Vec<Diagnostic>) -> Vec<Ignore> {
     let mut ignores = Vec::new();

@@ -1,6 +1,9 @@
 //! Which members a document has, and of what form: one table from which it is checked.
 
+use super::answers::{self, Shown};
+use super::windows::DAYS;
 use crate::shapes::{self, Op, ShapeId};
+use crate::tree::Map;
 
 /// The form of one value of the document.
 pub(super) enum Field {
@@ -12,6 +15,10 @@ pub(super) enum Field {
     Count,
     /// One of these words.
     Word(&'static [&'static str]),
+    /// A length of time, such as `10m`.
+    Duration,
+    /// One of these words, or an object.
+    WordOr(&'static [&'static str], &'static [Entry]),
     /// A list of texts.
     Texts,
     /// A map of text to text.
@@ -34,7 +41,7 @@ pub(super) struct Aws {
     pub op: Op,
     /// Members of that input that the document gives by other means: dropped with a note.
     pub without: &'static [&'static str],
-    /// Members of ours beside AWS's.
+    /// Members of ours beside AWS's. One that AWS has too is ours where it is an object.
     pub plus: &'static [Entry],
     /// The operation whose answer describes it, the member with it, and whether that is a list: what is
     /// known only there is response-only and dropped with a note.
@@ -43,6 +50,8 @@ pub(super) struct Aws {
     pub envelopes: &'static [&'static str],
     /// Members of AWS's answers that say under another name what the input says, and the input's name.
     pub renamed: &'static [(&'static str, &'static str)],
+    /// Members that AWS's answers show elsewhere.
+    pub shown: fn(&Map) -> Vec<Shown>,
     /// Required members are asked for (not in fragments, to which `defaults` are still to be added).
     pub whole: bool,
 }
@@ -94,17 +103,33 @@ static DOCUMENT: &[Entry] = &[
 
 static SETTINGS: &[Entry] = &[
     may("mode", Field::Word(&["observe", "enforce"])),
-    may("heal", Field::Word(&["on", "off"])),
+    HEAL,
+    RETRY,
+    WINDOWS,
     may("prune", Field::Word(&["off"])),
     may(
         "rollouts",
         Field::Object(&[
             may("maxConcurrent", Field::Count),
-            may("stopAfterFailures", Field::Later("this version does not stop after failed rollouts")),
+            may("stopAfterFailures", Field::Count),
+            may("deadline", Field::Duration),
         ]),
     ),
     may("atomic", Field::Later("this version refuses a document with any error as a whole")),
 ];
+
+const HEAL: Entry = may("heal", Field::WordOr(&["on", "off"], &[must("after", Field::Duration)]));
+const RETRY: Entry = may("retry", Field::Object(&[must("after", Field::Duration), may("max", Field::Count)]));
+const WINDOWS: Entry = may(
+    "windows",
+    Field::List(&Field::Object(&[
+        may("days", Field::List(&Field::Word(&DAYS))),
+        must("from", Field::Text),
+        must("to", Field::Text),
+        may("timezone", Field::Text),
+        may("drift", Field::Word(&["heal", "hold"])),
+    ])),
+);
 
 static DEFAULTS: &[Entry] = &[
     may("service", Field::Aws(&Aws { whole: false, ..SERVICE_INPUT })),
@@ -122,6 +147,9 @@ static SERVICE: &[Entry] = &[
     may("dependsOn", Field::Texts),
     may("mode", Field::Word(&["observe", "enforce"])),
     may("suspend", Field::Flag),
+    HEAL,
+    RETRY,
+    WINDOWS,
     may(ALLOW_UNKNOWN, Field::Flag),
     may("restart", Field::Text),
     may("adopt", Field::Later(NOT_YET_ADOPT)),
@@ -136,6 +164,9 @@ static SERVICE: &[Entry] = &[
 ];
 
 const DELETION: Entry = may("deletion", Field::Word(&["keep", "delete"]));
+/// A range from which a priority is chosen.
+const PRIORITIES: Entry =
+    may("priority", Field::Object(&[must("from", Field::Count), must("to", Field::Count)]));
 const ADOPT: Entry = may("adopt", Field::Later(NOT_YET_ADOPT));
 
 const TASK_DEFINITION: Aws = Aws {
@@ -145,6 +176,7 @@ const TASK_DEFINITION: Aws = Aws {
     described: (Op::EcsDescribeTaskDefinition, "taskDefinition"),
     envelopes: &["taskDefinition", "taskDefinitions"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const SERVICE_INPUT: Aws = Aws {
@@ -154,6 +186,7 @@ const SERVICE_INPUT: Aws = Aws {
     described: (Op::EcsDescribeServices, "services"),
     envelopes: &["services", "service"],
     renamed: &[],
+    shown: answers::service,
     whole: true,
 };
 const TARGET_GROUP: Aws = Aws {
@@ -163,6 +196,7 @@ const TARGET_GROUP: Aws = Aws {
     described: (Op::Elbv2DescribeTargetGroups, "targetGroups"),
     envelopes: &["targetGroups"],
     renamed: &[("targetGroupName", "name")],
+    shown: answers::in_place,
     whole: true,
 };
 const LOAD_BALANCER: Aws = Aws {
@@ -172,6 +206,7 @@ const LOAD_BALANCER: Aws = Aws {
     described: (Op::Elbv2DescribeLoadBalancers, "loadBalancers"),
     envelopes: &["loadBalancers"],
     renamed: &[("loadBalancerName", "name")],
+    shown: answers::load_balancer,
     whole: true,
 };
 const LISTENER: Aws = Aws {
@@ -181,15 +216,17 @@ const LISTENER: Aws = Aws {
     described: (Op::Elbv2DescribeListeners, "listeners"),
     envelopes: &["listeners"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const LISTENER_RULE: Aws = Aws {
     op: Op::Elbv2CreateRule,
     without: &["listenerArn"],
-    plus: &[ADOPT],
+    plus: &[ADOPT, PRIORITIES],
     described: (Op::Elbv2DescribeRules, "rules"),
     envelopes: &["rules"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const SERVICE_RULE: Aws = Aws { without: &[], ..LISTENER_RULE };
@@ -203,6 +240,7 @@ const SCALING: Aws = Aws {
     described: (Op::ScalingDescribeScalableTargets, "scalableTargets"),
     envelopes: &["scalableTargets"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const POLICY: Aws = Aws {
@@ -212,6 +250,7 @@ const POLICY: Aws = Aws {
     described: (Op::ScalingDescribeScalingPolicies, "scalingPolicies"),
     envelopes: &["scalingPolicies"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const SCHEDULED_ACTION: Aws = Aws {
@@ -221,6 +260,7 @@ const SCHEDULED_ACTION: Aws = Aws {
     described: (Op::ScalingDescribeScheduledActions, "scheduledActions"),
     envelopes: &["scheduledActions"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const CLUSTER: Aws = Aws {
@@ -230,6 +270,7 @@ const CLUSTER: Aws = Aws {
     described: (Op::EcsDescribeClusters, "clusters"),
     envelopes: &["clusters", "cluster"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const REPOSITORY: Aws = Aws {
@@ -239,6 +280,7 @@ const REPOSITORY: Aws = Aws {
     described: (Op::EcrDescribeRepositories, "repositories"),
     envelopes: &["repositories", "repository"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 const LOG_GROUP: Aws = Aws {
@@ -248,6 +290,7 @@ const LOG_GROUP: Aws = Aws {
     described: (Op::LogsDescribeLogGroups, "logGroups"),
     envelopes: &["logGroups"],
     renamed: &[],
+    shown: answers::in_place,
     whole: true,
 };
 

@@ -196,6 +196,7 @@ fn a_step_that_is_not_ready_lets_none_after_it_run() {
         needs,
         because: Vec::new(),
         guard: Guard::Absent,
+        watches: None,
     };
     let waits = vec![Need::Observed(WaitingOn::Executing)];
     let unit = crate::Unit {

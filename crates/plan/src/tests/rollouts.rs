@@ -95,8 +95,8 @@ fn a_failed_deployment_is_held_and_not_tried_again_while_the_rest_is_healed() {
               ~ update-service             api
                   enableExecuteCommand   true -> false
               = left      containerDefinitions[app].image   app:1 -> app:2   (rollout)
-              = left      networkConfiguration.awsvpcConfiguration.securityGroups[sg-1]   (absent) -> sg-1   (r…
-              = left      networkConfiguration.awsvpcConfiguration.securityGroups[sg-2]   sg-2 -> (absent)   (r…
+              = left      networkConfiguration.awsvpcConfiguration.securityGroups[sg-1]   (absent)…   (rollout)
+              = left      networkConfiguration.awsvpcConfiguration.securityGroups[sg-2]   sg-2 -> (…   (rollout)
               ! held      ECS deployment circuit breaker: tasks failed to start.
                           the same deployment is not tried again until the document changes
             unchanged 1
@@ -366,7 +366,7 @@ fn with_memory_gone_a_rollback_from_what_is_wanted_is_held() {
 
 #[test]
 fn a_hold_of_other_content_holds_nothing() {
-    let held = HeldDeployment { key: "k".into(), reason: "r".into() };
+    let held = HeldDeployment { key: "k".into(), reason: "r".into(), ..HeldDeployment::default() };
     let mut scene = Scene::settled(small());
     scene.memory.0.get_mut(&unit("api")).unwrap().held = Some(held);
     assert!(scene.plan().report.units[&unit("api")].held.is_none());

@@ -159,6 +159,8 @@ fn the_intent_of_a_run_that_was_cut_off_is_closed_by_what_aws_shows() {
         steps: vec!["update-service api".into()],
         document_version: "v1".into(),
         at: CLOCK,
+        restart: None,
+        primary: None,
     };
     scene.memory.0.get_mut(&unit("api")).unwrap().intent = Some(intent);
     let remembered = &scene.plan().remember[&unit("api")];

@@ -38,7 +38,7 @@ pub(super) fn check(document: &Document, key: &ServiceKey, service: &Service, pl
     if controller != "EXTERNAL" {
         networking(task, input, place);
     }
-    deployment(input, place);
+    deployment(input, controller, place);
     daemon(input, place);
     for member in ["loadBalancers", "serviceRegistries"] {
         entries(document, key, member, task, input, place);
@@ -124,7 +124,7 @@ fn networking(task: &Tree, input: &Tree, place: &mut Place<'_>) {
     }
 }
 
-fn deployment(input: &Tree, place: &mut Place<'_>) {
+fn deployment(input: &Tree, controller: &str, place: &mut Place<'_>) {
     let is_daemon = input.str("schedulingStrategy") == Some("DAEMON");
     let rebalances = input.str("availabilityZoneRebalancing") == Some("ENABLED");
     if rebalances && is_daemon {
@@ -149,7 +149,11 @@ fn deployment(input: &Tree, place: &mut Place<'_>) {
             let message = format!(
                 "with {least} % at least and {most} % at most no deployment could ever replace a task"
             );
-            place.error("blocked-deployment", "deploymentConfiguration", message);
+            match controller {
+                "ECS" => place.error("blocked-deployment", "deploymentConfiguration", message),
+                // Others replace whole task sets.
+                _ => place.warning("blocked-deployment", "deploymentConfiguration", message),
+            };
         }
     }
     if rebalances && max.is_some_and(|max| max <= 100) {

@@ -298,19 +298,13 @@ fn words_that_are_not_of_the_language() {
     says(
         &around(r#""settings": {"heal": {"after": "10m"}, "rollouts": {"maxConcurrent": 0}}"#),
         expect![[r#"
-            error[wrong-type]: one of on, off belongs here, not an object
-             --> doc.json:3:22
-              |
-            3 | "settings": {"heal": {"after": "10m"}, "rollouts": {"maxConcurrent": 0}}}
-              |                      ^
-
             error[limit]: this number must be at least 1
              --> doc.json:3:70
               |
             3 | "settings": {"heal": {"after": "10m"}, "rollouts": {"maxConcurrent": 0}}}
               |                                                                      ^
 
-            2 errors
+            1 error
         "#]],
     );
     says(
@@ -716,4 +710,87 @@ fn yaml_points_at_its_own_lines() {
         5 errors
     "#]]
     .assert_eq(&read_as(yaml, Format::Yaml).1);
+}
+
+#[test]
+fn behaviour_that_cannot_be_meant() {
+    says(
+        &around(
+            r#""settings": {"heal": "later", "retry": {"after": "soon"}, "rollouts": {"deadline": 30},
+"windows": [{"days": ["monday"], "from": "25:00", "to": "4", "timezone": "Berlin"}, {"from": "1:00"}]}"#,
+        ),
+        expect![[r#"
+            error[not-in-enum]: `later` is not one of on, off
+             --> doc.json:3:22
+              |
+            3 | "settings": {"heal": "later", "retry": {"after": "soon"}, "rollouts": {"deadline": 30},
+              |                      ^^^^^^^
+
+            error[bad-duration]: this is no length of time from a second to thirty days
+             --> doc.json:3:50
+              |
+            3 | "settings": {"heal": "later", "retry": {"after": "soon"}, "rollouts": {"deadline": 30},
+              |                                                  ^^^^^^
+              = help: for example `10m` or `1h 30m`
+
+            error[wrong-type]: a length of time such as `10m` belongs here, not an integer
+             --> doc.json:3:84
+              |
+            3 | "settings": {"heal": "later", "retry": {"after": "soon"}, "rollouts": {"deadline": 30},
+              |                                                                                    ^^
+
+            error[not-in-enum]: `monday` is not one of mon, tue, wed, thu, fri, sat, sun
+             --> doc.json:4:23
+              |
+            4 | "windows": [{"days": ["monday"], "from": "25:00", "to": "4", "timezone": "Berlin"}, {"from": "1:00"}]}}
+              |                       ^^^^^^^^
+
+            error[bad-time]: this is no time of day
+             --> doc.json:4:42
+              |
+            4 | "windows": [{"days": ["monday"], "from": "25:00", "to": "4", "timezone": "Berlin"}, {"from": "1:00"}]}}
+              |                                          ^^^^^^^
+              = help: for example `22:00`
+
+            error[bad-time]: this is no time of day
+             --> doc.json:4:57
+              |
+            4 | "windows": [{"days": ["monday"], "from": "25:00", "to": "4", "timezone": "Berlin"}, {"from": "1:00"}]}}
+              |                                                         ^^^
+              = help: for example `22:00`
+
+            error[bad-timezone]: this is no time zone
+             --> doc.json:4:74
+              |
+            4 | "windows": [{"days": ["monday"], "from": "25:00", "to": "4", "timezone": "Berlin"}, {"from": "1:00"}]}}
+              |                                                                          ^^^^^^^^
+              = help: a name of the IANA database, for example `Europe/Berlin`
+
+            error[missing-required]: `to` is required
+             --> doc.json:4:85
+              |
+            4 | "windows": [{"days": ["monday"], "from": "25:00", "to": "4", "timezone": "Berlin"}, {"from": "1:00"}]}}
+              |                                                                                     ^
+
+            8 errors
+        "#]],
+    );
+    says(
+        &around(r#""settings": {"heal": {"before": "10m"}}"#),
+        expect![[r#"
+        error[missing-required]: `after` is required
+         --> doc.json:3:14
+          |
+        3 | "settings": {"heal": {"before": "10m"}}}
+          |              ^^^^^^
+
+        error[unknown-field]: there is no field `before` here
+         --> doc.json:3:23
+          |
+        3 | "settings": {"heal": {"before": "10m"}}}
+          |                       ^^^^^^^^
+
+        2 errors
+    "#]],
+    );
 }

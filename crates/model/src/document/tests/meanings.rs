@@ -252,7 +252,7 @@ fn paths_and_dates_that_are_none() {
               |
             5 | {"path": "/desiredCount", "reason": "r"},
               |          ^^^^^^^^^^^^^^^
-              = help: begin it with one of `/taskDefinition`, `/service`, `/listenerRules`, `/scaling`
+              = help: begin it with one of `/taskDefinition`, `/service`, `/targetGroups`, `/listenerRules`, `/scaling`
 
             error[bad-date]: this is not a date
              --> doc.json:6:59

@@ -296,3 +296,62 @@ fn a_long_chain_and_many_services_take_time_in_proportion() {
     assert_eq!(found, []);
     assert_eq!(document.unwrap().services.len(), 5000);
 }
+
+#[test]
+fn a_pasted_service_keeps_what_ecs_shows_on_its_primary_deployment() {
+    let task = format!(
+        r#""taskDefinition": {{"containerDefinitions": [{CONTAINER}],
+        "volumes": [{{"name": "data", "configuredAtLaunch": true}}]}}"#
+    );
+    let source = r#"{"services": [{"serviceName": "web", "status": "ACTIVE", "deployments": [
+        {"status": "ACTIVE", "volumeConfigurations": [{"name": "old"}]},
+        {"status": "PRIMARY", "id": "ecs-svc/1", "serviceConnectConfiguration": {"enabled": "maybe"},
+         "volumeConfigurations": [{"name": "data", "managedEBSVolume": {"roleArn": "arn:x"}}]}]}]}"#;
+    let text = wrapped_json("services/web/service", source, &task);
+    let (document, found) = reading(&text, Format::Json);
+    assert!(document.is_none());
+    assert_eq!(
+        told(&found, "/services/web/service"),
+        [
+            "note envelope /services/0",
+            "note dropped /status",
+            "note dropped /deployments",
+            "note shown-elsewhere /serviceConnectConfiguration",
+            "error wrong-type /serviceConnectConfiguration/enabled",
+            "note shown-elsewhere /volumeConfigurations",
+        ]
+    );
+    let wrong = found.iter().find(|d| d.is_error()).unwrap().at.unwrap();
+    assert_eq!(&text[wrong.offset as usize..][..wrong.length as usize], "\"maybe\"");
+
+    let (document, _) = reading(&text.replace("\"maybe\"", "true"), Format::Json);
+    let service = document.unwrap().services.into_values().next().unwrap().input;
+    assert_eq!(service.pointer("serviceConnectConfiguration/enabled"), Some(&Tree::Bool(true)));
+    assert_eq!(service.pointer("volumeConfigurations/0/name").and_then(Tree::as_str), Some("data"));
+}
+
+#[test]
+fn a_pasted_load_balancer_has_the_subnets_of_its_zones() {
+    let pasted = |zones: &str| {
+        let source =
+            format!(r#"{{"LoadBalancers": [{{"LoadBalancerName": "web", "AvailabilityZones": {zones}}}]}}"#);
+        let (document, found) = reading(&wrapped_json("loadBalancers/web", &source, ""), Format::Json);
+        assert!(found.iter().all(|d| d.severity == Severity::Note), "{found:#?}");
+        document.unwrap().load_balancers["web"].input.clone()
+    };
+    let plain = pasted(
+        r#"[{"ZoneName": "a", "SubnetId": "subnet-1", "LoadBalancerAddresses": [{"IpAddress": "192.0.2.1"}]},
+            {"ZoneName": "b", "SubnetId": "subnet-2"}]"#,
+    );
+    assert_eq!(plain.list_of("subnets"), [Tree::from("subnet-1"), Tree::from("subnet-2")]);
+    let fixed =
+        pasted(r#"[{"SubnetId": "subnet-1", "LoadBalancerAddresses": [{"AllocationId": "eipalloc-1"}]}]"#);
+    assert_eq!(fixed.pointer("subnetMappings/0/allocationId"), Some(&Tree::from("eipalloc-1")));
+}
+
+#[test]
+fn a_list_of_containers_is_told_its_place() {
+    let (tree, found) = task(&format!("[{CONTAINER}]"));
+    assert!(tree.is_none());
+    assert_eq!(found, ["error wrong-type "]);
+}

@@ -92,10 +92,30 @@ fn the_key_is_the_name_unless_the_value_carries_one() {
 fn settings_have_defaults_and_yaml_words_for_on_and_off() {
     assert_eq!(document(&around("")).settings, Settings::default());
     let text = around(
-        r#""settings": {"mode": "observe", "heal": false, "prune": "off", "rollouts": {"maxConcurrent": 3}}"#,
+        r#""settings": {"mode": "observe", "heal": false, "prune": "off", "retry": {"after": "10m", "max": 3},
+"rollouts": {"maxConcurrent": 3, "stopAfterFailures": 2, "deadline": "30m"}}"#,
     );
-    let settings = document(&text).settings;
-    assert_eq!(settings, Settings { mode: Mode::Observe, heal: false, max_concurrent_rollouts: 3 });
+    let settings = Settings {
+        mode: Mode::Observe,
+        heal: Heal::Off,
+        max_concurrent_rollouts: 3,
+        stop_after_failures: Some(2),
+        rollout_deadline: Some(1800),
+        retry: Some(Retry { after: 600, max: 3 }),
+        windows: Vec::new(),
+    };
+    assert_eq!(document(&text).settings, settings);
+}
+
+#[test]
+fn a_service_says_otherwise_than_the_settings() {
+    let text = with_service(
+        r#""heal": {"after": "10m"}, "retry": {"after": "1h"}, "windows": [{"from": "22:00", "to": "04:00"}]"#,
+    );
+    let document = document(&text);
+    let api = &document.services[&ServiceKey::new("web", "api")].behaviour;
+    assert_eq!((api.heal, api.retry), (Some(Heal::After(600)), Some(Retry { after: 3600, max: 1 })));
+    assert_eq!(api.windows.as_ref().map(Vec::len), Some(1));
 }
 
 #[test]
@@ -108,10 +128,23 @@ fn a_service_has_its_own_rules_groups_and_ignored_paths() {
     );
     let document = document(&text);
     let api = &document.services[&ServiceKey::new("web", "api")];
-    assert_eq!((api.rules["main"].priority, api.rules["main"].listener.as_str()), (7, "arn:x"));
+    let main = &api.rules["main"];
+    assert_eq!((main.priority, main.listener.as_str()), (Priority::At(7), "arn:x"));
     assert_eq!(api.ignore[0].until, Some(jiff::civil::date(2027, 1, 31)));
     assert_eq!((api.mode, api.suspend), (Mode::Observe, true));
     assert_eq!(document.target_groups["api-tg"].attributes["stickiness.enabled"], "true");
+}
+
+#[test]
+fn the_priority_of_a_rule_is_a_number_or_a_range() {
+    let text = with_service(
+        r#""listenerRules": {"main": {"listenerArn": "arn:x", "priority": {"from": 100, "to": 199}, "conditions": [{"field": "host-header", "values": ["h"]}], "actions": [{"type": "forward", "targetGroupArn": "arn:t"}]}}"#,
+    );
+    let document = document(&text);
+    let range = document.services[&ServiceKey::new("web", "api")].rules["main"].priority;
+    assert_eq!(range, Priority::Within { from: 100, to: 199 });
+    assert!(range.admits(100) && range.admits(199) && !range.admits(99) && !range.admits(200));
+    assert!(Priority::At(7).admits(7) && !Priority::At(7).admits(8));
 }
 
 #[test]
