@@ -333,8 +333,10 @@ impl<'o> Walk<'o> {
         let pasted = self.moved.len() > unwrapped || map.names().any(only_answered);
         let kept = map.into_iter().filter_map(|(name, value)| {
             // What AWS knows too is ours where it is an object.
-            let ours = input.named(&name).is_none() || matches!(value, Tree::Map(_));
-            if let Some(entry) = aws.plus.iter().find(|e| ours && e.name == &*name) {
+            let ours = |e: &&Entry| {
+                e.name == &*name && (input.named(&name).is_none() || matches!(value, Tree::Map(_)))
+            };
+            if let Some(entry) = aws.plus.iter().find(ours) {
                 let outer = self.nulls.take();
                 let value = self.below(&name, |walk| walk.field(&entry.field, value));
                 self.nulls = outer;
@@ -434,9 +436,13 @@ impl<'o> Walk<'o> {
 
     /// Brings what an answer shows elsewhere to where the call has it.
     fn brought(&mut self, aws: &'static Aws, map: &mut Map) {
+        let shown = (aws.shown)(map);
+        if shown.is_empty() {
+            return;
+        }
         let here = self.path();
         let whole = self.moved.last().filter(|m| m.now == here).map_or(&here, |m| &m.was).clone();
-        for Shown { member, value, at } in (aws.shown)(map) {
+        for Shown { member, value, at } in shown {
             let was = whole.join(&Path::of(at));
             let now = here.child(member);
             let message = format!("`{member}` is taken from where AWS's answers show it");
