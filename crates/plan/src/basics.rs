@@ -90,8 +90,8 @@ impl Planner<'_> {
         match draft.seen(&subject) {
             None => {}
             Some(Seen::Present { tree, .. }) if tree.str("status") != Some("INACTIVE") => {
-                self.keep_basic(&mut draft, basic, name, &input, &subject, tree);
-                if basic.kind == Kind::LogGroup && draft.report.refused.is_empty() {
+                let ours = self.keep_basic(&mut draft, basic, name, &input, &subject, tree);
+                if basic.kind == Kind::LogGroup && ours {
                     keep_retention(&mut draft, name, retention.as_ref(), &subject, tree);
                 }
             }
@@ -118,6 +118,7 @@ impl Planner<'_> {
         self.put(key, unit, report);
     }
 
+    /// Changes what is there; false where it is not ours.
     fn keep_basic(
         &self,
         draft: &mut Draft<'_>,
@@ -126,7 +127,7 @@ impl Planner<'_> {
         want: &Tree,
         subject: &Subject,
         tree: &Tree,
-    ) {
+    ) -> bool {
         let arn = tree.str(basic.arn_member).or_else(|| tree.str("arn")).unwrap_or_default();
         let arn = arn.trim_end_matches(":*").to_owned();
         let live_tags = ownership::tags(tree);
@@ -135,7 +136,7 @@ impl Planner<'_> {
         let words = || (what.clone(), basic.tagging.adopt_command(self.document(), &arn, name));
         if let Err(refusal) = ownership::ours(self.document(), &live_tags, known, words) {
             draft.refuse(refusal);
-            return;
+            return false;
         }
         let drifts = draft.drifts(basic.word, basic.kind, want, tree);
         let (immutable, mutable): (Vec<Drift>, Vec<Drift>) = drifts
@@ -153,6 +154,7 @@ impl Planner<'_> {
         }
         let tags = ownership::wanted(self.document(), want, name);
         basic.tagging.steps(draft, subject, &arn, "", &tags, &live_tags);
+        true
     }
 }
 

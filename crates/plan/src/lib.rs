@@ -112,6 +112,32 @@ pub struct Planned {
     pub remember: BTreeMap<UnitKey, Remembered>,
 }
 
+impl Planned {
+    /// The decisions about several documents as one. A unit that is in more than one of them is refused in each,
+    /// so that none has steps for it.
+    pub fn all(each: Vec<Planned>) -> Planned {
+        let mut each = each.into_iter();
+        let mut all = each.next().unwrap_or_default();
+        for other in each {
+            for (key, unit) in other.plan.units {
+                if !all.report.units.contains_key(&key) {
+                    all.plan.units.insert(key, unit);
+                }
+            }
+            for (key, unit) in other.remember {
+                if !all.report.units.contains_key(&key) {
+                    all.remember.insert(key, unit);
+                }
+            }
+            for (key, report) in other.report.units {
+                all.report.units.entry(key).or_insert(report);
+            }
+            all.plan.id = hash::plan_id(&all.plan);
+        }
+        all
+    }
+}
+
 /// What to do, by unit.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {

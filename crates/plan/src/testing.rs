@@ -220,7 +220,7 @@ impl Scene {
 
     /// What the pass prints, without the first line, whose id is no help to a reader.
     pub fn print(&self) -> String {
-        let printed = print(&self.plan(), &self.document.name, "v");
+        let printed = print(&self.plan(), &[(&self.document.name, "v")]);
         printed.split_once('\n').map(|(_, rest)| rest.to_owned()).unwrap_or_default()
     }
 
