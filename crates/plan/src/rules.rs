@@ -149,7 +149,9 @@ fn rule(
         if let Hands::Settled(one, other) | Hands::Test(one, other) = &hands {
             create.set("actions", shifts::settled(input.list_of("actions"), &[], one, other));
         }
-        let missing = draft.missing(&part);
+        let base = Path::of(["listenerRules", key.rsplit('/').next().unwrap_or_default()]);
+        let left = lookup.service.is_some() && draft.may_be_missing(&part, &base);
+        let missing = !left && draft.missing(&part);
         applied(draft, key, Some(priority), &lift::declared(Kind::Rule, input));
         if !missing {
             return None;
