@@ -213,9 +213,11 @@ fn existing(sim: &Sim, input: &Value) -> Result<Vec<String>, ApiError> {
         (Some("task-definition"), Some(_), _) => task_definitions::find(sim, arn).is_some(),
         (Some("capacity-provider"), Some(name), _) => sim.ecs.providers.contains_key(name),
         (Some("task"), Some(_), _) if sim.ecs.standalone.has(arn) => true,
-        (Some("task"), Some(_), _) => {
-            sim.ecs.services.values().any(|service| service.tasks.iter().any(|task| task.arn == arn))
-        }
+        (Some("task"), Some(_), _) => sim
+            .ecs
+            .services
+            .values()
+            .any(|service| service.tasks.iter().chain(&service.stopped).any(|task| task.arn == arn)),
         _ => return Err(invalid(format!("Invalid identifier: {arn}"))),
     };
     match found {

@@ -24,8 +24,10 @@ pub struct Service {
     pub desired: i64,
     /// Newest first: the PRIMARY and those it replaces.
     pub deployments: Vec<Deployment>,
-    /// All its tasks, stopped ones for an hour.
+    /// Its tasks that have not stopped.
     pub tasks: Vec<Task>,
+    /// Those that have within the last hour, oldest first.
+    pub(super) stopped: VecDeque<Task>,
     /// Newest first, at most a hundred.
     pub events: VecDeque<Value>,
     /// Newest first.
@@ -143,11 +145,6 @@ impl Service {
     /// How many are on their way to run.
     pub fn pending(&self, deployment: Option<&str>) -> i64 {
         self.of(deployment).filter(|task| task.is_pending()).count() as i64
-    }
-
-    /// How many are there: as long as one has not stopped, it takes up room.
-    pub fn present(&self) -> i64 {
-        self.tasks.iter().filter(|task| task.status != "STOPPED").count() as i64
     }
 
     /// How many are meant to stay.
@@ -278,6 +275,7 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
         desired,
         deployments: Vec::new(),
         tasks: Vec::new(),
+        stopped: VecDeque::new(),
         events: VecDeque::new(),
         service_deployments: Vec::new(),
         revisions: Vec::new(),

@@ -516,7 +516,8 @@ fn end(task: &mut Task, now: i64, code: &'static str, reason: String) {
 
 /// The tasks of a cluster that are still shown.
 fn all<'a>(sim: &'a Sim, cluster: &'a str) -> impl Iterator<Item = &'a Task> {
-    let of_services = sim.ecs.in_cluster(cluster).flat_map(|(_, service)| &service.tasks);
+    let of_services =
+        sim.ecs.in_cluster(cluster).flat_map(|(_, service)| service.tasks.iter().chain(&service.stopped));
     of_services.chain(sim.ecs.standalone.in_cluster(cluster)).filter(|task| !expired(sim.now, task))
 }
 
@@ -576,6 +577,9 @@ pub(super) fn stop(sim: &mut Sim, input: &Value) -> Answer {
     let arn = sim.arn("ecs", &format!("task/{cluster}/{id}"));
     if let Some(task) = standalone::stop(sim, &arn, reason) {
         return Ok(json!({"task": task}));
+    }
+    if let Some(task) = all(sim, &cluster).find(|task| task.arn == arn && task.stopped.is_some()) {
+        return Ok(json!({"task": show(sim, task, false)}));
     }
     let key = sim
         .ecs
