@@ -17,7 +17,7 @@ use evenkeel_model::Tree;
 use evenkeel_model::key::Subject;
 use evenkeel_model::shapes::Op;
 use evenkeel_model::world::{EXPECTATION, Expect, Moment, Seen, World};
-use evenkeel_plan::{Guard, Step, StepId, expectation, stable};
+use evenkeel_plan::{Guard, Step, StepId, expectation, paused_by_tag, stable};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -170,8 +170,10 @@ impl Executor {
             let world = self.world.lock();
             steps
                 .iter()
-                .filter(|s| !matches!(s.guard, Guard::AsLeftBy(_)))
-                .map(|s| &s.subject)
+                .flat_map(|s| {
+                    let own = (!matches!(s.guard, Guard::AsLeftBy(_))).then_some(&s.subject);
+                    own.into_iter().chain(&s.watches)
+                })
                 .filter(|s| !is_fresh(world.seen(s), now))
                 .cloned()
                 .collect()
@@ -201,8 +203,20 @@ impl Executor {
             }
             let world = self.world.lock();
             let seen = world.seen(&step.subject);
-            if !is_fresh(seen, self.clock.now()) || !holds(&step.guard, &step.subject, seen) {
+            if !is_fresh(seen, self.clock.now()) || !holds(step, seen) {
                 return Err(mismatch());
+            }
+        }
+        if let Some(subject) = &step.watches {
+            let fresh = is_fresh(self.world.lock().seen(subject), self.clock.now());
+            if !fresh {
+                self.look(&BTreeSet::from([subject.clone()])).await;
+            }
+            let clock = self.calls.now().map_or(0, |t| t.as_second());
+            let world = self.world.lock();
+            let paused = world.tree(subject).is_some_and(|tree| paused_by_tag(tree, clock).is_some());
+            if paused || world.seen(subject).is_unknown() {
+                return Err(Outcome::Mismatch { step: step.id.clone(), subject: subject.clone() });
             }
         }
         if let Some(subject) = revision(step) {
@@ -268,14 +282,14 @@ fn is_fresh(seen: &Seen, now: Moment) -> bool {
 }
 
 /// True where the subject is as the guard says. What is on its way out or gone for good counts as absent.
-fn holds(guard: &Guard, subject: &Subject, seen: &Seen) -> bool {
-    match (guard, seen) {
+fn holds(step: &Step, seen: &Seen) -> bool {
+    match (&step.guard, seen) {
         (Guard::AsLeftBy(_), _) => true,
         (_, Seen::Unknown) => false,
         (Guard::Absent, Seen::Absent { .. }) => true,
         (Guard::Absent, Seen::Present { tree, .. }) => tree.str("status") == Some("INACTIVE"),
         (Guard::AsPlanned(_), Seen::Absent { .. }) => false,
-        (Guard::AsPlanned(hash), Seen::Present { tree, .. }) => stable(subject, tree) == *hash,
+        (Guard::AsPlanned(hash), Seen::Present { tree, .. }) => stable(step, tree) == *hash,
     }
 }
 

@@ -71,11 +71,13 @@ pub async fn observe(calls: &Calls, subjects: &BTreeSet<Subject>, known: &Known,
             SubjectKind::Repository => look.repositories(&of_kind).await,
             SubjectKind::LogGroup => look.log_groups(&of_kind).await,
             SubjectKind::TargetGroup => look.target_groups(&of_kind).await,
+            SubjectKind::TargetHealth => look.target_health(&of_kind).await,
             SubjectKind::LoadBalancer => look.load_balancers(&of_kind).await,
             SubjectKind::Listeners => look.listeners(&of_kind).await,
             SubjectKind::Rules => look.rules(&of_kind).await,
             SubjectKind::Family => look.families(&of_kind).await,
             SubjectKind::TaskDefinition => look.task_definitions(&of_kind).await,
+            SubjectKind::ServiceRevision => look.service_revisions(&of_kind).await,
             SubjectKind::Service => look.services(&of_kind).await,
             SubjectKind::ScalableTarget => look.scalable_targets(&of_kind).await,
             SubjectKind::Policies => look.policies(&of_kind).await,
@@ -107,11 +109,13 @@ fn name_of(subject: &Subject) -> &str {
         | Subject::Repository(n)
         | Subject::LogGroup(n)
         | Subject::TargetGroup(n)
+        | Subject::TargetHealth(n)
         | Subject::LoadBalancer(n)
         | Subject::Listeners(n)
         | Subject::Rules(n)
         | Subject::Family(n)
-        | Subject::TaskDefinition(n) => n,
+        | Subject::TaskDefinition(n)
+        | Subject::ServiceRevision(n) => n,
         Subject::Service(k)
         | Subject::ScalableTarget(k)
         | Subject::Policies(k)
@@ -265,6 +269,21 @@ impl Look<'_> {
         (self.begun.since(read) < rotation).then(|| (attributes.clone(), at.clone()))
     }
 
+    async fn target_health(&mut self, subjects: &[&Subject]) -> Looked {
+        for subject in subjects {
+            let input = Tree::map().with("targetGroupArn", name_of(subject));
+            match self.calls.read(Op::Elbv2DescribeTargetHealth, input).await {
+                Ok(output) => {
+                    let targets = output.get("targetHealthDescriptions").cloned();
+                    self.present(subject, targets.unwrap_or_else(|| Tree::list([])));
+                }
+                Err(error) if error.class == Class::NotFound => self.absent(subject),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     async fn load_balancers(&mut self, subjects: &[&Subject]) -> Looked {
         let names: BTreeSet<&str> = subjects.iter().map(|s| name_of(s)).collect();
         let mut all = self.calls.pages(Op::Elbv2DescribeLoadBalancers, Tree::map()).await?;
@@ -336,6 +355,16 @@ impl Look<'_> {
                 }
                 Err(error) => return Err(error),
             }
+        }
+        Ok(())
+    }
+
+    async fn service_revisions(&mut self, subjects: &[&Subject]) -> Looked {
+        for batch in subjects.chunks(20) {
+            let input = Tree::map().with("serviceRevisionArns", texts(batch.iter().map(|s| name_of(s))));
+            let output = self.calls.read(Op::EcsDescribeServiceRevisions, input).await?;
+            let found = by_name(output.list_of("serviceRevisions"), "serviceRevisionArn");
+            self.listed_by_name(batch, found);
         }
         Ok(())
     }

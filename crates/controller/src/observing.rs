@@ -15,7 +15,8 @@ use crate::daemon::Shared;
 /// often; before any write it is read again anyway.
 const fn cadence(kind: SubjectKind) -> Duration {
     Duration::from_secs(match kind {
-        SubjectKind::Service => 10,
+        // Health is of interest only while a target group is being replaced.
+        SubjectKind::Service | SubjectKind::TargetHealth => 10,
         SubjectKind::TargetGroup
         | SubjectKind::Listeners
         | SubjectKind::Rules
@@ -25,7 +26,7 @@ const fn cadence(kind: SubjectKind) -> Duration {
         SubjectKind::Cluster | SubjectKind::LoadBalancer | SubjectKind::Family => 60,
         SubjectKind::Repository | SubjectKind::LogGroup => 300,
         // Immutable but for their status.
-        SubjectKind::TaskDefinition => 3600,
+        SubjectKind::TaskDefinition | SubjectKind::ServiceRevision => 3600,
     })
 }
 
@@ -56,7 +57,7 @@ fn due(
     for subject in interest.iter().filter(|s| s.kind() == kind) {
         let seen = world.seen(subject);
         let every = match kind {
-            SubjectKind::TaskDefinition if seen.is_absent() => MISSING,
+            SubjectKind::TaskDefinition | SubjectKind::ServiceRevision if seen.is_absent() => MISSING,
             _ => cadence(kind),
         };
         let seen_at = seen.seen_at();

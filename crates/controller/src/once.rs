@@ -70,6 +70,7 @@ pub async fn plan_once(
                 memory: &memory,
                 now: clock.now(),
                 clock: calls.now().map_or(0, |t| t.as_second()),
+                others: &[],
                 orders: &Orders::default(),
                 ceilings: Ceilings { mode: Mode::Enforce, prune: true, replace: true },
                 in_flight: &nothing,

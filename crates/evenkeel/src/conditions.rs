@@ -67,7 +67,7 @@ pub fn of(status: &Status) -> BTreeMap<About, Vec<Condition>> {
 
 fn of_document(status: &Status) -> Vec<Condition> {
     let reports = || status.planned.report.units.values();
-    let valid = match (&status.fault, &status.document) {
+    let valid = match (status.faults.first(), status.documents.first()) {
         (Some(fault), _) if fault.version.is_some() => {
             condition("Valid", Truth::False, "Faulty", fault.message.clone())
         }
@@ -75,7 +75,7 @@ fn of_document(status: &Status) -> Vec<Condition> {
         (None, Some(_)) => condition("Valid", Truth::True, "InForce", "the newest version is in force"),
         (None, None) => condition("Valid", Truth::Unknown, "NotRead", "no version has been read yet"),
     };
-    if status.document.is_none() {
+    if status.documents.is_empty() {
         let unknown = |kind| condition(kind, Truth::Unknown, "NoDocument", "no document is in force");
         return vec![valid, unknown("Resolved"), unknown("Synced"), unknown("Stable"), unknown("Held")];
     }
@@ -158,6 +158,10 @@ fn of_service(report: &UnitReport) -> Vec<Condition> {
         State::Suspended => {
             condition("Synced", Truth::Unknown, "Suspended", "the document says to leave it alone")
         }
+        State::Paused => {
+            let until = report.paused.as_ref().map(ToString::to_string).unwrap_or_default();
+            condition("Synced", Truth::Unknown, "Paused", format!("left alone until {until}"))
+        }
     };
     let stable = match (&report.rollout, report.tasks) {
         (Some(rollout), _) => condition("Stable", Truth::False, "RollingOut", rollout.to_string()),
@@ -173,7 +177,11 @@ fn of_service(report: &UnitReport) -> Vec<Condition> {
         Some(held) => condition("Held", Truth::True, "RolloutFailed", held.reason.clone()),
         None => condition("Held", Truth::False, "NotHeld", "its last rollout did not fail"),
     };
-    vec![resolved, synced, stable, held]
+    let paused = match &report.paused {
+        Some(paused) => condition("Paused", Truth::True, "Asked", format!("left alone until {paused}")),
+        None => condition("Paused", Truth::False, "NotPaused", "nobody asked for it to be left alone"),
+    };
+    vec![resolved, synced, stable, held, paused]
 }
 
 /// When each condition last changed whether it holds.
@@ -238,7 +246,13 @@ mod tests {
     fn with_service(report: UnitReport) -> (Status, About) {
         let key = ServiceKey::new("main", "web");
         let mut status = Status {
-            document: Some(InForce { name: "x".into(), version: "1".into(), modified: None }),
+            documents: vec![InForce {
+                source: "s3://b/x.json".into(),
+                name: "x".into(),
+                version: "1".into(),
+                modified: None,
+                warnings: Vec::new(),
+            }],
             observed: true,
             mode: "enforce",
             ..Status::default()
@@ -256,11 +270,12 @@ mod tests {
     #[test]
     fn a_faulty_version_is_not_valid_and_an_unreadable_one_is_unknown() {
         let fault = |version: Option<&str>| Status {
-            fault: Some(Fault {
+            faults: vec![Fault {
+                source: "s3://b/x.json".into(),
                 version: version.map(str::to_owned),
                 message: "wrong".into(),
                 diagnostics: Vec::new(),
-            }),
+            }],
             ..Status::default()
         };
         assert_eq!(held(&fault(Some("2")), &None, "Valid"), (Truth::False, "Faulty"));

@@ -49,6 +49,8 @@ pub enum Subject {
     LogGroup(String),
     /// A target group by name, with its attributes and tags.
     TargetGroup(String),
+    /// The health of the targets of the target group with this ARN: a list of descriptions.
+    TargetHealth(String),
     /// A load balancer by name, with its tags.
     LoadBalancer(String),
     /// All listeners of the load balancer with this ARN, with their tags.
@@ -59,6 +61,8 @@ pub enum Subject {
     Family(String),
     /// A task definition revision by ARN, with its tags. Immutable but for its status.
     TaskDefinition(String),
+    /// A service revision by ARN. Immutable.
+    ServiceRevision(String),
     /// A service, with its tags.
     Service(ServiceKey),
     /// The scalable target of a service.
@@ -77,11 +81,13 @@ pub enum SubjectKind {
     Repository,
     LogGroup,
     TargetGroup,
+    TargetHealth,
     LoadBalancer,
     Listeners,
     Rules,
     Family,
     TaskDefinition,
+    ServiceRevision,
     Service,
     ScalableTarget,
     Policies,
@@ -90,16 +96,18 @@ pub enum SubjectKind {
 
 impl SubjectKind {
     /// All kinds.
-    pub const ALL: [SubjectKind; 13] = [
+    pub const ALL: [SubjectKind; 15] = [
         SubjectKind::Cluster,
         SubjectKind::Repository,
         SubjectKind::LogGroup,
         SubjectKind::TargetGroup,
+        SubjectKind::TargetHealth,
         SubjectKind::LoadBalancer,
         SubjectKind::Listeners,
         SubjectKind::Rules,
         SubjectKind::Family,
         SubjectKind::TaskDefinition,
+        SubjectKind::ServiceRevision,
         SubjectKind::Service,
         SubjectKind::ScalableTarget,
         SubjectKind::Policies,
@@ -113,11 +121,13 @@ impl SubjectKind {
             SubjectKind::Repository => "repository",
             SubjectKind::LogGroup => "log_group",
             SubjectKind::TargetGroup => "target_group",
+            SubjectKind::TargetHealth => "target_health",
             SubjectKind::LoadBalancer => "load_balancer",
             SubjectKind::Listeners => "listeners",
             SubjectKind::Rules => "rules",
             SubjectKind::Family => "family",
             SubjectKind::TaskDefinition => "task_definition",
+            SubjectKind::ServiceRevision => "service_revision",
             SubjectKind::Service => "service",
             SubjectKind::ScalableTarget => "scalable_target",
             SubjectKind::Policies => "scaling_policies",
@@ -134,11 +144,13 @@ impl Subject {
             Subject::Repository(_) => SubjectKind::Repository,
             Subject::LogGroup(_) => SubjectKind::LogGroup,
             Subject::TargetGroup(_) => SubjectKind::TargetGroup,
+            Subject::TargetHealth(_) => SubjectKind::TargetHealth,
             Subject::LoadBalancer(_) => SubjectKind::LoadBalancer,
             Subject::Listeners(_) => SubjectKind::Listeners,
             Subject::Rules(_) => SubjectKind::Rules,
             Subject::Family(_) => SubjectKind::Family,
             Subject::TaskDefinition(_) => SubjectKind::TaskDefinition,
+            Subject::ServiceRevision(_) => SubjectKind::ServiceRevision,
             Subject::Service(_) => SubjectKind::Service,
             Subject::ScalableTarget(_) => SubjectKind::ScalableTarget,
             Subject::Policies(_) => SubjectKind::Policies,
@@ -154,11 +166,13 @@ impl fmt::Display for Subject {
             Subject::Repository(n) => write!(f, "repository {n}"),
             Subject::LogGroup(n) => write!(f, "log group {n}"),
             Subject::TargetGroup(n) => write!(f, "target group {n}"),
+            Subject::TargetHealth(arn) => write!(f, "target health of {}", arn_tail(arn)),
             Subject::LoadBalancer(n) => write!(f, "load balancer {n}"),
             Subject::Listeners(arn) => write!(f, "listeners of {}", arn_tail(arn)),
             Subject::Rules(arn) => write!(f, "rules of {}", arn_tail(arn)),
             Subject::Family(n) => write!(f, "task definition family {n}"),
             Subject::TaskDefinition(arn) => write!(f, "task definition {}", arn_tail(arn)),
+            Subject::ServiceRevision(arn) => write!(f, "service revision {}", arn_tail(arn)),
             Subject::Service(k) => write!(f, "service {k}"),
             Subject::ScalableTarget(k) => write!(f, "scalable target of {k}"),
             Subject::Policies(k) => write!(f, "scaling policies of {k}"),

@@ -213,13 +213,12 @@ impl Planner<'_> {
             rules::wait_all(draft, waits);
             return;
         }
-        let want = lift::declared(Kind::Listener, input.clone());
+        let mut want = lift::declared(Kind::Listener, input.clone());
         draft.applies(&part, &want);
-        let mut drifts =
-            draft.drifts(&part, Kind::Listener, &want, &lift::described(Kind::Listener, live.clone()));
-        let reference = format!("${{listener:{}}}", item);
-        rules::leave_shifted(self.document(), &[&reference, &arn], &mut drifts);
-        let acted = draft.accept(drifts);
+        let live = lift::described(Kind::Listener, live.clone());
+        let hands = self.rules.shifts.hands(self.world(), &[&format!("${{listener:{item}}}"), &arn]);
+        let (traffic, rest) = rules::differences(draft, &hands, Kind::Listener, &part, &mut want, &live);
+        let acted = draft.accept([traffic, rest].concat());
         if !acted.is_empty() {
             let input = match draft.carry_left(&part, Kind::Listener, Cow::Borrowed(&want)) {
                 Cow::Owned(carried) => carried,
@@ -230,7 +229,8 @@ impl Planner<'_> {
             for member in MODIFIABLE {
                 let differs = acted.iter().any(|d| d.path.segments().next() == Some(member));
                 if differs {
-                    let value = input.get(member).or_else(|| filled.get(member)).cloned();
+                    let settled = want.get(member).filter(|_| member == "defaultActions");
+                    let value = settled.or_else(|| input.get(member)).or_else(|| filled.get(member)).cloned();
                     change.set(member, value.unwrap_or_else(|| Tree::list([])));
                 }
             }
@@ -242,9 +242,7 @@ impl Planner<'_> {
         }
         let tags = ownership::wanted(self.document(), &listener.input, &item);
         Tagging::Elbv2.steps(draft, subject, &arn, &item, &tags, &live_tags);
-        for (name, rule) in &listener.rules {
-            rules::rule(draft, lookup, rule, &format!("{item}/{name}"));
-        }
+        rules::steps(draft, lookup, &self.rules, &listener.rules, &item);
     }
 }
 

@@ -128,11 +128,11 @@ fn belongs_to_others(input: &Input<'_>, step: &Step) -> bool {
         | Subject::Service(_) => !ours(tree),
         Subject::Listeners(_) | Subject::Rules(_) => {
             let sent = &step.action.input;
-            let arn = ["ruleArn", "rulePriorities/0/ruleArn", "resourceArns/0"]
-                .iter()
-                .find_map(|m| sent.pointer(m))
-                .or_else(|| sent.get("listenerArn").filter(|_| step.action.op != Op::Elbv2CreateRule));
-            arn.is_some_and(|arn| {
+            let member = |m| sent.get(m).into_iter();
+            let listener = member("listenerArn").filter(|_| step.action.op != Op::Elbv2CreateRule);
+            let pairs = sent.list_of("rulePriorities").iter().filter_map(|p| p.get("ruleArn"));
+            let tagged = sent.list_of("resourceArns");
+            member("ruleArn").chain(listener).chain(pairs).chain(tagged).any(|arn| {
                 let named = |t: &&Tree| t.get("ruleArn").or_else(|| t.get("listenerArn")) == Some(arn);
                 !tree.items().iter().find(named).is_some_and(ours)
             })
@@ -141,7 +141,11 @@ fn belongs_to_others(input: &Input<'_>, step: &Step) -> bool {
         Subject::ScalableTarget(key) | Subject::Policies(key) | Subject::ScheduledActions(key) => {
             !input.world.tree(&Subject::Service(key.clone())).is_some_and(ours)
         }
-        Subject::Family(_) | Subject::TaskDefinition(_) => false,
+        // Nobody writes revisions and health: they are only read.
+        Subject::Family(_)
+        | Subject::TaskDefinition(_)
+        | Subject::ServiceRevision(_)
+        | Subject::TargetHealth(_) => false,
     }
 }
 

@@ -10,6 +10,7 @@ use evenkeel_model::memory::Memory;
 use evenkeel_model::world::World;
 
 use crate::refs::Lookup;
+use crate::shifts;
 use crate::task_definition::{self, Choice};
 
 /// The subjects to keep observed.
@@ -47,6 +48,11 @@ pub fn interest(document: &Document, world: &World, memory: &Memory) -> BTreeSet
         let active = live.tree().filter(|t| t.str("status") != Some("INACTIVE"));
         let current = active.and_then(|t| t.str("taskDefinition"));
         let remembered = memory.unit(&UnitKey::Service(key.clone()));
+        if let Some(live) = active
+            && shifts::needs_revision(&service.input, live, remembered.applied.get("service"))
+        {
+            all.extend(shifts::revision(live).map(|arn| Subject::ServiceRevision(arn.to_owned())));
+        }
         revisions(world, remembered, &want, current, &mut all);
     }
     for (family, want) in &document.task_definitions {

@@ -8,8 +8,11 @@ mod basics;
 pub mod check;
 mod hash;
 mod interest;
+#[cfg(test)]
+mod miniature;
 mod ownership;
 mod print;
+mod priorities;
 mod refs;
 mod report;
 mod restraint;
@@ -17,6 +20,7 @@ mod rollout;
 mod rules;
 mod scaling;
 mod service;
+mod shifts;
 mod tagging;
 mod target_group;
 mod task_definition;
@@ -40,6 +44,9 @@ use evenkeel_model::shapes::Op;
 use evenkeel_model::world::{Expect, Moment, World};
 
 pub use interest::interest;
+use rules::Rulebook;
+use shifts::Shifts;
+
 pub use ownership::{TAG_DOCUMENT, TAG_HASH, TAG_KEY};
 pub use print::{plan_json, print};
 pub use report::{
@@ -54,6 +61,8 @@ pub struct Input<'a> {
     pub document: &'a Document,
     /// Its version, as S3 names it.
     pub version: &'a str,
+    /// The other documents in force: what two documents want and neither has, neither gets.
+    pub others: &'a [&'a Document],
     /// What AWS told us.
     pub world: &'a World,
     /// What earlier passes left.
@@ -98,6 +107,32 @@ pub struct Planned {
     pub report: Report,
     /// What is to be remembered from now on because of what was observed, run or no run.
     pub remember: BTreeMap<UnitKey, Remembered>,
+}
+
+impl Planned {
+    /// The decisions about several documents as one. A unit that is in more than one of them is refused in each,
+    /// so that none has steps for it.
+    pub fn all(each: Vec<Planned>) -> Planned {
+        let mut each = each.into_iter();
+        let mut all = each.next().unwrap_or_default();
+        for other in each {
+            for (key, unit) in other.plan.units {
+                if !all.report.units.contains_key(&key) {
+                    all.plan.units.insert(key, unit);
+                }
+            }
+            for (key, unit) in other.remember {
+                if !all.report.units.contains_key(&key) {
+                    all.remember.insert(key, unit);
+                }
+            }
+            for (key, report) in other.report.units {
+                all.report.units.entry(key).or_insert(report);
+            }
+            all.plan.id = hash::plan_id(&all.plan);
+        }
+        all
+    }
 }
 
 /// What to do, by unit.
@@ -267,7 +302,14 @@ fn lists(output: &Tree, named: &str, member: &'static str) -> Expect {
 
 /// Decides. A pure function of its input; equal inputs give equal plans.
 pub fn plan(input: &Input<'_>) -> Planned {
-    let mut planner = Planner { input, planned: Planned::default(), quiet: Vec::new(), rolling: None };
+    let mut planner = Planner {
+        input,
+        planned: Planned::default(),
+        quiet: Vec::new(),
+        rolling: None,
+        rules: Rulebook { shifts: Shifts::of(input), ..Rulebook::default() },
+    };
+    planner.decide_priorities();
     planner.basics();
     planner.target_groups();
     planner.load_balancers();
@@ -373,6 +415,8 @@ struct Planner<'a> {
     quiet: Vec<(UnitKey, Unit)>,
     /// Services whose rollout is under way or begins with this plan; looked for where somebody asks.
     rolling: Option<BTreeSet<ServiceKey>>,
+    /// What is decided about listener rules before any unit is planned.
+    rules: Rulebook<'a>,
 }
 
 impl<'a> Planner<'a> {

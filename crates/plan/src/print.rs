@@ -30,10 +30,11 @@ fn sign(step: &Step) -> char {
 }
 
 /// A plan and its report for people.
-pub fn print(planned: &Planned, document: &str, version: &str) -> String {
+pub fn print(planned: &Planned, documents: &[(&str, &str)]) -> String {
     let mut out = String::new();
     let id = if planned.plan.units.is_empty() { "(nothing to do)" } else { &planned.plan.id };
-    let _ = writeln!(out, "plan {id}   document \"{document}\" version {version}");
+    let named = |(name, version): &(&str, &str)| format!("document \"{name}\" version {version}");
+    let _ = writeln!(out, "plan {id}   {}", documents.iter().map(named).collect::<Vec<_>>().join(", "));
     let mut unchanged = 0;
     for (key, report) in &planned.report.units {
         let unit = planned.plan.units.get(key);
@@ -69,7 +70,7 @@ pub fn print(planned: &Planned, document: &str, version: &str) -> String {
 }
 
 /// A unit for people: a service by its two names, everything else with its kind.
-fn title(key: &UnitKey) -> String {
+pub(crate) fn title(key: &UnitKey) -> String {
     match key {
         UnitKey::Service(service) => service.to_string(),
         other => format!("{} {}", other.kind(), other.name()),
@@ -251,7 +252,7 @@ fn report_json(report: &UnitReport) -> serde_json::Value {
 }
 
 /// A plan and its report for programs.
-pub fn plan_json(planned: &Planned, document: &str, version: &str) -> serde_json::Value {
+pub fn plan_json(planned: &Planned, documents: &[(&str, &str)]) -> serde_json::Value {
     let units: serde_json::Map<String, serde_json::Value> = planned
         .report
         .units
@@ -265,8 +266,9 @@ pub fn plan_json(planned: &Planned, document: &str, version: &str) -> serde_json
         .collect();
     serde_json::json!({
         "plan": planned.plan.id,
-        "document": document,
-        "version": version,
+        "documents": documents.iter().map(|(name, version)| {
+            serde_json::json!({"name": name, "version": version})
+        }).collect::<Vec<_>>(),
         "changes": planned.plan.units.values().map(|u| u.steps.len()).sum::<usize>(),
         "units": units,
     })

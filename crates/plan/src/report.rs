@@ -148,6 +148,13 @@ pub enum WaitingOn {
     DependsOn(Vec<String>),
     /// Enough rollouts are under way.
     Rollouts(usize),
+    /// Another unit has to do something that concerns this one too.
+    Unit {
+        /// The unit.
+        unit: UnitKey,
+        /// What it has to do.
+        what: String,
+    },
     /// A run of the unit is under way.
     Executing,
     /// The last try failed; the next one may begin then (Unix seconds by AWS's clock).
@@ -177,6 +184,7 @@ impl fmt::Display for WaitingOn {
             WaitingOn::DependsOn(services) => write!(f, "for {} to be stable", services.join(", ")),
             WaitingOn::Rollouts(1) => f.write_str("its turn: 1 rollout at a time"),
             WaitingOn::Rollouts(most) => write!(f, "its turn: {most} rollouts at a time"),
+            WaitingOn::Unit { unit, what } => write!(f, "for {} to {what}", crate::print::title(unit)),
             WaitingOn::Executing => f.write_str("executing"),
             WaitingOn::BackOff { failure, seconds } => {
                 write!(f, "next try in {seconds} s, after: {failure}")

@@ -1,32 +1,93 @@
 //! Listener rules: ours are told apart by tag, everybody else's are left alone.
 
-use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use evenkeel_diff::{Kind, lift};
 use evenkeel_model::Tree;
-use evenkeel_model::document::{Document, Rule, Service};
+use evenkeel_model::document::Rule;
 use evenkeel_model::key::Subject;
 use evenkeel_model::path::Path;
 use evenkeel_model::shapes::Op;
 use evenkeel_model::world::Seen;
 
-use crate::ownership;
-use crate::refs::{Lookup, find_rule, is_ours};
-use crate::report::{Drift, Owner, Refusal, WaitingOn};
+use crate::priorities::{Move, Place, Priorities};
+use crate::refs::{Lookup, find_rule};
+use crate::report::{Drift, Refusal, WaitingOn};
+use crate::shifts::{Hands, Shifts};
 use crate::unit::Draft;
-use crate::{Because, Need, StepId};
+use crate::{Because, Need, StepId, ownership, priorities, shifts};
 
-/// Adds the steps for a service's rules; returns the ids of those that create or change one.
-pub(crate) fn steps(draft: &mut Draft<'_>, lookup: Lookup<'_>, service: &Service) -> Vec<StepId> {
-    service
-        .rules
-        .iter()
-        .filter_map(|(name, wanted)| rule(draft, lookup, wanted, &format!("{}/{name}", service.item)))
-        .collect()
+/// What is decided about rules before any unit is planned.
+#[derive(Default)]
+pub(crate) struct Rulebook<'a> {
+    pub priorities: Priorities,
+    pub shifts: Shifts<'a>,
 }
 
-/// The steps for one rule. `key` is what its tag says.
-pub(crate) fn rule(draft: &mut Draft<'_>, lookup: Lookup<'_>, wanted: &Rule, key: &str) -> Option<StepId> {
+/// Adds the steps for the rules of a service or listener; returns the ids of those that create or change one.
+/// `item` is what stands before a rule's own name in its tag.
+pub(crate) fn steps(
+    draft: &mut Draft<'_>,
+    lookup: Lookup<'_>,
+    book: &Rulebook<'_>,
+    rules: &BTreeMap<String, Rule>,
+    item: &str,
+) -> Vec<StepId> {
+    // What leaves its place first makes room for what is to be made there.
+    for (name, wanted) in rules {
+        move_rule(draft, lookup, &book.priorities, wanted, &format!("{item}/{name}"));
+    }
+    let each = rules.iter();
+    each.filter_map(|(name, wanted)| rule(draft, lookup, book, wanted, &format!("{item}/{name}"))).collect()
+}
+
+/// Brings one rule to its place, with all that change theirs in the same call.
+fn move_rule(
+    draft: &mut Draft<'_>,
+    lookup: Lookup<'_>,
+    priorities: &Priorities,
+    wanted: &Rule,
+    key: &str,
+) -> Option<()> {
+    let listener = lookup.listener_of(wanted).ok()?;
+    match priorities.of(&listener, key)? {
+        Place::At(number) if !wanted.priority.admits(*number) => {
+            draft.ignored(&priorities::path(key));
+        }
+        Place::At(_) | Place::After(..) | Place::Refused(_) => {}
+        Place::Stays(drift) => {
+            draft.accept(vec![(**drift).clone()]);
+        }
+        Place::Moves(_, together) => {
+            let own = together.rules.iter().find(|r| r.key == key)?;
+            draft.accept(vec![own.drift.clone()]);
+            if together.unit != draft.key {
+                draft.wait(moved_by(together));
+            } else if together.rules.first().is_some_and(|first| first.key == key) {
+                let drifts = together.rules.iter().map(|r| r.drift.clone());
+                let subject = Subject::Rules(listener);
+                draft
+                    .step(together.step(), subject, Op::Elbv2SetRulePriorities, together.input())
+                    .because_of(drifts);
+            }
+        }
+    }
+    Some(())
+}
+
+fn moved_by(together: &Move) -> WaitingOn {
+    let keys: Vec<&str> = together.rules.iter().map(|r| r.key.as_str()).collect();
+    WaitingOn::Unit { unit: together.unit.clone(), what: format!("set the priority of {}", keys.join(", ")) }
+}
+
+/// The steps for what a rule says and does. `key` is what its tag says.
+fn rule(
+    draft: &mut Draft<'_>,
+    lookup: Lookup<'_>,
+    book: &Rulebook<'_>,
+    wanted: &Rule,
+    key: &str,
+) -> Option<StepId> {
     let part = format!("rule {key}");
     let (input, waits) = lookup.resolve(&wanted.input);
     let input = input.into_owned();
@@ -48,135 +109,123 @@ pub(crate) fn rule(draft: &mut Draft<'_>, lookup: Lookup<'_>, wanted: &Rule, key
             return None;
         }
     };
-    let groups = || groups(lookup, &wanted.input);
-    let priority = wanted.priority.to_string();
-    // Most often ours is where it belongs, and the others need not be looked at.
-    let there = rules.items().iter().find(|r| r.str("priority") == Some(&priority));
-    let live = there.filter(|r| is_ours(lookup.document, r, key));
-    let live = live.or_else(|| find_rule(lookup.document, rules, key));
-    let mine = live.and_then(|r| r.str("ruleArn"));
-    if there.is_some_and(|r| r.str("ruleArn") != mine) {
-        draft.refuse(
-            Refusal::new(format!("rule {key}: priority {priority} on {listener} belongs to another rule"))
-                .or("choose a priority that is free on this listener"),
-        );
-        return None;
-    }
+    let groups = groups(lookup, &wanted.input);
+    let mut needs: Vec<Need> = waits.iter().cloned().map(Need::Observed).collect();
+    let priority = match book.priorities.of(&listener, key)? {
+        Place::At(number) | Place::Moves(number, _) => Some(*number),
+        Place::After(number, together) if together.unit == draft.key => {
+            needs.push(Need::Step(StepId(together.step())));
+            Some(*number)
+        }
+        Place::After(number, together) => {
+            needs.push(Need::Observed(moved_by(together)));
+            Some(*number)
+        }
+        Place::Stays(_) => None,
+        Place::Refused(refusal) => {
+            draft.refuse(refusal.clone());
+            None
+        }
+    };
+    let live = find_rule(lookup.document, rules, key);
+    let arn = live.and_then(|r| r.str("ruleArn")).unwrap_or_default();
+    let hands = book.shifts.hands(lookup.world, &[&format!("${{listenerRule:{key}}}"), arn]);
     let Some(live) = live else {
+        let priority = priority?;
+        if let Hands::Ecs(wait) = hands {
+            draft.wait(wait);
+            return None;
+        }
         let tags = ownership::wanted(lookup.document, &wanted.input, key);
-        let create = input
+        let mut create = input
             .clone()
             .with("listenerArn", listener.as_str())
-            .with("priority", wanted.priority)
+            .with("priority", priority)
             .with("tags", ownership::list(&tags));
+        if let Hands::Settled(one, other) | Hands::Test(one, other) = &hands {
+            create.set("actions", shifts::settled(input.list_of("actions"), &[], one, other));
+        }
         let missing = draft.missing(&part);
-        applied(draft, &part, wanted, &lift::declared(Kind::Rule, input));
+        applied(draft, key, Some(priority), &lift::declared(Kind::Rule, input));
         if !missing {
             return None;
         }
         let step = draft.step(format!("create-rule {key}"), subject, Op::Elbv2CreateRule, create);
-        step.because(Because::Missing).needs(waits.into_iter().map(Need::Observed)).touches(groups());
+        step.because(Because::Missing).needs(needs).touches(groups);
         return Some(step.id.clone());
     };
     if !waits.is_empty() {
         wait_all(draft, waits);
         return None;
     }
-    let arn = live.str("ruleArn").unwrap_or_default();
-    let base = Path::of(["listenerRules", key.rsplit('/').next().unwrap_or_default()]);
-    let moved = live.str("priority") != Some(&priority);
-    if moved && !(lookup.service.is_some() && draft.ignored(&base.child("priority"))) {
-        change_priority(draft, key, &part, wanted, &subject, live);
-    }
     let live = lift::described(Kind::Rule, live.clone());
-    let declared = lift::declared(Kind::Rule, input);
-    let want = if lookup.service.is_some() {
-        draft.carry(&base, Kind::Rule, &declared, &live)
-    } else {
-        Cow::Borrowed(&declared)
-    };
-    let mut drifts = draft.drifts(&part, Kind::Rule, &want, &live);
-    applied(draft, &part, wanted, &declared);
-    leave_shifted(lookup.document, &[&format!("${{listenerRule:{key}}}"), arn], &mut drifts);
-    let acted = draft.accept(drifts);
-    if acted.is_empty() {
-        return None;
+    let mut want = lift::declared(Kind::Rule, input.clone());
+    if lookup.service.is_some() {
+        let name = key.rsplit('/').next().unwrap_or_default();
+        want = draft.carry(&Path::of(["listenerRules", name]), Kind::Rule, &want, &live).into_owned();
     }
-    let want = draft.carry_left(&part, Kind::Rule, want);
-    let mut change = Tree::map().with("ruleArn", arn);
-    for drift in &acted {
-        // Each is replaced as a whole; what does not differ is not sent.
-        let Some(member) = drift.path.segments().next() else { continue };
-        match want.get(member) {
-            Some(value) => change.set(member, value.clone()),
-            None if member == "transforms" => change.set("resetTransforms", Tree::Bool(true)),
-            None => change.set(member, Tree::list([])),
+    applied(draft, key, priority, &input);
+    let (traffic, rest) = differences(draft, &hands, Kind::Rule, &part, &mut want, &live);
+    let mut changed = None;
+    // What ECS moves is never sent along with anything else.
+    let alone = matches!(hands, Hands::Document | Hands::Until(_));
+    let sent = if alone { vec![[traffic, rest].concat()] } else { vec![traffic, rest] };
+    for (drifts, verb) in sent.into_iter().zip([if alone { "" } else { " traffic" }, ""]) {
+        let acted = draft.accept(drifts);
+        if acted.is_empty() {
+            continue;
         }
+        let mut change = Tree::map().with("ruleArn", arn);
+        for drift in &acted {
+            // Each is replaced as a whole; what does not differ is not sent.
+            let Some(member) = drift.path.segments().next() else { continue };
+            match want.get(member) {
+                Some(value) => change.set(member, value.clone()),
+                None if member == "transforms" => change.set("resetTransforms", Tree::Bool(true)),
+                None => change.set(member, Tree::list([])),
+            }
+        }
+        let step =
+            draft.step(format!("modify-rule {key}{verb}"), subject.clone(), Op::Elbv2ModifyRule, change);
+        step.because_of(acted).touches(groups.clone());
+        changed = Some(step.id.clone());
     }
-    let step = draft.step(format!("modify-rule {key}"), subject, Op::Elbv2ModifyRule, change);
-    step.because_of(acted).touches(groups());
-    Some(step.id.clone())
+    changed
 }
 
-fn applied(draft: &mut Draft<'_>, part: &str, wanted: &Rule, declared: &Tree) {
-    draft.applies(part, declared);
-    draft.applies(&format!("{part} priority"), &Tree::Int(wanted.priority));
-}
-
-fn change_priority(
-    draft: &mut Draft<'_>,
-    key: &str,
+/// The differences of a rule or listener, those of its traffic first. Where ECS moves the traffic, what is
+/// wanted there becomes what the service's revision says.
+pub(crate) fn differences(
+    draft: &Draft<'_>,
+    hands: &Hands,
+    kind: Kind,
     part: &str,
-    wanted: &Rule,
-    subject: &Subject,
+    want: &mut Tree,
     live: &Tree,
-) {
-    let part = format!("{part} priority");
-    let last = draft.memory().applied.get(&part).and_then(Tree::as_int);
-    let drift = Drift {
-        part,
-        path: Path::of(["priority"]),
-        want: Some(Tree::Int(wanted.priority)),
-        live: live.get("priority").cloned(),
-        owner: if last == Some(wanted.priority) { Owner::Human } else { Owner::Document },
-        acted_on: true,
-    };
-    let acted = draft.accept(vec![drift]);
-    if acted.is_empty() {
-        return;
+) -> (Vec<Drift>, Vec<Drift>) {
+    let member = if kind == Kind::Listener { "defaultActions" } else { "actions" };
+    let traffic = |d: &Drift| d.path.segments().next() == Some(member);
+    let there = live.list_of(member);
+    let declared = want.clone();
+    match hands {
+        Hands::Settled(one, other) => {
+            want.set(member, shifts::settled(declared.list_of(member), there, one, other));
+        }
+        // What is there is right, whatever it is.
+        Hands::Ecs(_) | Hands::Test(..) => want.set(member, Tree::list(there.iter().cloned())),
+        Hands::Until(pair) if shifts::within(there, pair) => {
+            want.set(member, Tree::list(there.iter().cloned()));
+        }
+        Hands::Document | Hands::Until(_) => {}
     }
-    let pair = Tree::map()
-        .with("ruleArn", live.str("ruleArn").unwrap_or_default())
-        .with("priority", wanted.priority);
-    let input = Tree::map().with("rulePriorities", Tree::list([pair]));
-    draft
-        .step(format!("set-rule-priorities {key}"), subject.clone(), Op::Elbv2SetRulePriorities, input)
-        .because_of(acted);
+    let all = draft.drifts_beside(part, kind, &declared, want, live);
+    all.into_iter().partition(traffic)
 }
 
-/// Where ECS shifts traffic between two target groups, it writes the weights of the rule or listener that a
-/// service names: they are left alone. `names` are the reference to it and its ARN.
-pub(crate) fn leave_shifted(document: &Document, names: &[&str], drifts: &mut [Drift]) {
-    let actions = |d: &Drift| matches!(d.path.segments().next(), Some("actions" | "defaultActions"));
-    if !drifts.iter().any(actions) {
-        return;
-    }
-    let shifts = document.services.values().any(|service| {
-        service.input.list_of("loadBalancers").iter().any(|entry| {
-            ["productionListenerRule", "testListenerRule"].iter().any(|member| {
-                entry
-                    .get("advancedConfiguration")
-                    .and_then(|a| a.str(member))
-                    .is_some_and(|rule| names.contains(&rule))
-            })
-        })
-    });
-    if !shifts {
-        return;
-    }
-    for drift in drifts.iter_mut().filter(|d| actions(d)) {
-        drift.owner = Owner::Rollout;
-        drift.acted_on = false;
+fn applied(draft: &mut Draft<'_>, key: &str, priority: Option<i64>, input: &Tree) {
+    draft.applies(&format!("rule {key}"), &lift::declared(Kind::Rule, input.clone()));
+    if let Some(priority) = priority {
+        draft.applies(&priorities::part(key), &Tree::Int(priority));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use evenkeel_diff::{Kind, change};
+use evenkeel_diff::{Kind, SERVICE_REVISION, change};
 use evenkeel_model::Tree;
 use evenkeel_model::document::Service;
 use evenkeel_model::key::{ServiceKey, Subject, UnitKey};
@@ -16,7 +16,9 @@ use crate::tagging::Tagging;
 use crate::task_definition::{self, Choice};
 use crate::turn::ordered;
 use crate::unit::Draft;
-use crate::{Because, Need, Planner, StepId, hash, ownership, rollout, rules as listener_rules, scaling};
+use crate::{
+    Because, Need, Planner, StepId, hash, ownership, rollout, rules as listener_rules, scaling, shifts,
+};
 
 /// True where a change of this member of a service makes ECS start a new deployment.
 pub(crate) fn deploys(member: &str) -> bool {
@@ -133,7 +135,8 @@ impl Planner<'_> {
         if owner == Owner::Document {
             needs.extend(self.dependencies(wanted.service));
         }
-        let rules = listener_rules::steps(draft, lookup, wanted.service);
+        let rules =
+            listener_rules::steps(draft, lookup, &self.rules, &wanted.service.rules, &wanted.service.item);
         let attached = attached(draft, lookup, &wanted.service.input, &rules);
         let waits = |n: &Need| matches!(n, Need::Observed(_));
         let blocked = draft.stands_still() || needs.iter().chain(&attached).any(waits);
@@ -203,10 +206,13 @@ impl Planner<'_> {
         }
         if !wanted.waits.is_empty() {
             wanted.waits.iter().cloned().for_each(|w| draft.wait(w));
+            // It may be a rule of its own that it waits for.
+            listener_rules::steps(draft, lookup, &self.rules, &wanted.service.rules, &wanted.service.item);
             return;
         }
         let held = self.hold(draft, wanted, live);
-        self.update(draft, wanted, lookup, live, held.is_some());
+        let Some(whole) = self.with_revision(draft, wanted, live) else { return };
+        self.update(draft, wanted, lookup, &whole, held.is_some());
         if draft.memory().intent.is_some() && held.is_none() {
             // A run was cut off: what it started is known by this key from now on.
             draft.unit.deployment_key.get_or_insert_with(|| wanted.deployment_key());
@@ -216,6 +222,22 @@ impl Planner<'_> {
         let tags = ownership::wanted(document, &wanted.service.input, &wanted.service.item);
         Tagging::Ecs.steps(draft, &subject, arn, "", &tags, &live_tags);
         scaling::steps(draft, document, key, wanted.service, Some(live), None);
+    }
+
+    /// The service with what only its revision shows of it, where that matters; `None` where the revision
+    /// has not been seen. While several revisions run there is nothing to be said.
+    fn with_revision<'t>(
+        &self,
+        draft: &mut Draft<'_>,
+        wanted: &Wanted<'_>,
+        live: &'t Tree,
+    ) -> Option<Cow<'t, Tree>> {
+        let last = draft.memory().applied.get("service");
+        let needed = shifts::needs_revision(&wanted.input, live, last);
+        let Some(arn) = shifts::revision(live).filter(|_| needed) else { return Some(Cow::Borrowed(live)) };
+        let seen = draft.seen(&Subject::ServiceRevision(arn.to_owned()))?;
+        let whole = seen.tree().map(|r| live.clone().with(SERVICE_REVISION, r.clone()));
+        Some(whole.map_or(Cow::Borrowed(live), Cow::Owned))
     }
 
     /// With memory gone, a rollback from another revision than the wanted one to the one that runs tells that

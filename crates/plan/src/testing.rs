@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use evenkeel_model::Tree;
-use evenkeel_model::document::{self, Document, Mode};
+use evenkeel_model::document::{self, Document, Mode, Priority};
 use evenkeel_model::key::{ServiceKey, Subject, UnitKey};
 use evenkeel_model::memory::Memory;
 use evenkeel_model::orders::Orders;
@@ -29,6 +29,8 @@ pub(crate) struct Scene {
     pub ceilings: Ceilings,
     pub orders: Orders,
     pub in_flight: BTreeSet<UnitKey>,
+    /// Other documents in force.
+    pub others: Vec<&'static Document>,
     /// The document as it was read last.
     json: Value,
     version: String,
@@ -102,6 +104,7 @@ impl Scene {
             ceilings: Ceilings { mode: Mode::Enforce, prune: true, replace: true },
             orders: Orders::default(),
             in_flight: BTreeSet::new(),
+            others: Vec::new(),
             json,
             version: "v1".into(),
             moment: 1,
@@ -191,6 +194,7 @@ impl Scene {
         Input {
             document: &self.document,
             version: &self.version,
+            others: &self.others,
             world: &self.world,
             memory: &self.memory,
             now: Moment(self.moment),
@@ -213,7 +217,7 @@ impl Scene {
 
     /// What the pass prints, without the first line, whose id is no help to a reader.
     pub fn print(&self) -> String {
-        let printed = print(&self.plan(), &self.document.name, "v");
+        let printed = print(&self.plan(), &[(&self.document.name, "v")]);
         printed.split_once('\n').map(|(_, rest)| rest.to_owned()).unwrap_or_default()
     }
 
@@ -339,9 +343,13 @@ impl Scene {
             let input = input.into_owned();
             let listener = lookup.listener_of(rule).unwrap();
             let item = format!("{}/{name}", service.item);
+            let priority = match rule.priority {
+                Priority::At(number) => number,
+                Priority::Within { from, .. } => from,
+            };
             let live = input
                 .with("ruleArn", elb("listener-rule/app", &item))
-                .with("priority", rule.priority.to_string())
+                .with("priority", priority.to_string())
                 .with("tags", self.tags(&rule.input, &item));
             let mut rules = self
                 .world

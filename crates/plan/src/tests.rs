@@ -1,7 +1,9 @@
 //! What is decided, situation by situation.
 
 use evenkeel_model::Tree;
-use evenkeel_model::key::Subject;
+use std::collections::BTreeMap;
+
+use evenkeel_model::key::{Subject, UnitKey};
 use evenkeel_model::memory::HeldDeployment;
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
@@ -13,10 +15,12 @@ mod checker;
 mod healing;
 mod order;
 mod ownership;
+mod priorities;
 mod rest;
 mod restraint;
 mod rollouts;
 mod scaling;
+mod shifts;
 mod unknowns;
 
 #[track_caller]

@@ -14,7 +14,7 @@ use evenkeel_model::world::{Seen, World};
 
 use crate::report::{Drift, Lingering, Note, Owner, Refusal, State, UnitReport, WaitingOn};
 use crate::restraint::{self, Restraint};
-use crate::{Action, Because, Fill, Guard, Input, Need, Step, StepId, Unit, hash, ownership};
+use crate::{Action, Because, Fill, Guard, Input, Need, Step, StepId, Unit, hash, ownership, priorities};
 
 /// A unit and its report in the making.
 pub(crate) struct Draft<'a> {
@@ -51,6 +51,11 @@ impl<'a> Draft<'a> {
 
     pub fn world(&self) -> &'a World {
         self.input.world
+    }
+
+    /// True where the unit may be written at all.
+    pub fn writes(&self) -> bool {
+        !self.restraint.forbids()
     }
 
     pub fn wait(&mut self, on: WaitingOn) {
@@ -113,6 +118,19 @@ impl<'a> Draft<'a> {
     /// The differences of one part, each with its owner: the document where it has changed since it was
     /// last applied or nothing is remembered, else a human.
     pub fn drifts(&self, part: &str, kind: Kind, want: &Tree, live: &Tree) -> Vec<Drift> {
+        self.drifts_beside(part, kind, want, want, live)
+    }
+
+    /// The same, where what is wanted is not all that the document says: whose a difference is goes by what
+    /// is `declared`.
+    pub fn drifts_beside(
+        &self,
+        part: &str,
+        kind: Kind,
+        declared: &Tree,
+        want: &Tree,
+        live: &Tree,
+    ) -> Vec<Drift> {
         let diffs = differences(kind, want, live);
         if diffs.is_empty() {
             return Vec::new();
@@ -121,7 +139,7 @@ impl<'a> Draft<'a> {
             .memory()
             .applied
             .get(part)
-            .map(|last| compare(kind, want, &lift::declared(kind, last.clone())));
+            .map(|last| compare(kind, declared, &lift::declared(kind, last.clone())));
         diffs
             .into_iter()
             .map(|d| {
@@ -319,7 +337,7 @@ impl<'a> Draft<'a> {
                 (Some(earlier), _) => Guard::AsLeftBy(earlier.id.clone()),
                 // What is gone and still described for a while is as good as absent.
                 (None, Seen::Present { tree, .. }) if tree.str("status") != Some("INACTIVE") => {
-                    Guard::AsPlanned(stable(&step.subject, tree))
+                    Guard::AsPlanned(stable(&step, tree))
                 }
                 (None, _) => Guard::Absent,
             };
@@ -471,10 +489,36 @@ impl Step {
     }
 }
 
-/// The hash of what must not change between planning a write and making it: counters, events, the order of
-/// sets and what AWS moves on its own are left out.
-pub fn stable(subject: &Subject, tree: &Tree) -> String {
-    let text = match subject {
+/// The hash of what of a step's subject must not change between planning the step and taking it: counters,
+/// events, the order of sets and what AWS moves on its own are left out, and of the rules of a listener all
+/// that the step does not need.
+pub fn stable(step: &Step, tree: &Tree) -> String {
+    let text = match &step.subject {
+        Subject::Rules(_) => listed(Kind::Rule, "ruleArn", &needed(&step.action, tree)),
+        subject => described(subject, tree),
+    };
+    hash::tree(&text)
+}
+
+/// Of the rules of a listener those that a call names, and those whose priority it gives away: two services
+/// with rules on one listener have nothing to do with each other.
+fn needed(action: &Action, rules: &Tree) -> Tree {
+    let input = &action.input;
+    let pairs = input.list_of("rulePriorities");
+    let named = input.str("ruleArn").into_iter().chain(pairs.iter().filter_map(|p| p.str("ruleArn")));
+    let arns: Vec<&str> =
+        named.chain(input.list_of("resourceArns").iter().filter_map(Tree::as_str)).collect();
+    let numbers: Vec<i64> =
+        input.int("priority").into_iter().chain(pairs.iter().filter_map(|p| p.int("priority"))).collect();
+    let counts = |rule: &&Tree| {
+        rule.str("ruleArn").is_some_and(|arn| arns.contains(&arn))
+            || priorities::number(rule).is_some_and(|n| numbers.contains(&n))
+    };
+    Tree::list(rules.items().iter().filter(counts).cloned())
+}
+
+fn described(subject: &Subject, tree: &Tree) -> Tree {
+    match subject {
         Subject::Service(_) => {
             let primary = tree
                 .list_of("deployments")
@@ -510,9 +554,11 @@ pub fn stable(subject: &Subject, tree: &Tree) -> String {
         Subject::Rules(_) => listed(Kind::Rule, "ruleArn", tree),
         Subject::Policies(_) => listed(Kind::ScalingPolicy, "policyName", tree),
         Subject::ScheduledActions(_) => listed(Kind::ScheduledAction, "scheduledActionName", tree),
-        Subject::Family(_) | Subject::TaskDefinition(_) => tree.clone(),
-    };
-    hash::tree(&text)
+        Subject::Family(_)
+        | Subject::TaskDefinition(_)
+        | Subject::ServiceRevision(_)
+        | Subject::TargetHealth(_) => tree.clone(),
+    }
 }
 
 /// What of a described resource can be declared, in one order, with its tags.
@@ -546,41 +592,79 @@ mod tests {
         assert_eq!([1, 2, 3, 9].map(back_off), [10, 20, 40, 600]);
     }
 
+    fn counts(subject: Subject, json: serde_json::Value) -> String {
+        hash::tree(&described(&subject, &Tree::from(json)))
+    }
+
     #[test]
     fn counters_do_not_move_a_services_guard_and_fields_do() {
-        let subject = Subject::Service(ServiceKey::new("c", "s"));
-        let tree = |running: i64, task: &str| {
-            Tree::map()
-                .with("runningCount", running)
-                .with("desiredCount", running)
-                .with("taskDefinition", task)
+        let hash = |running: i64, task: &str| {
+            counts(
+                Subject::Service(ServiceKey::new("c", "s")),
+                serde_json::json!({"runningCount": running, "desiredCount": running, "taskDefinition": task}),
+            )
         };
-        assert_eq!(stable(&subject, &tree(1, "a")), stable(&subject, &tree(2, "a")));
-        assert_ne!(stable(&subject, &tree(1, "a")), stable(&subject, &tree(1, "b")));
+        assert_eq!(hash(1, "a"), hash(2, "a"));
+        assert_ne!(hash(1, "a"), hash(1, "b"));
     }
 
     #[test]
     fn the_order_in_which_aws_lists_does_not_move_a_guard() {
         let service = |subnets: [&str; 2], tags: [&str; 2]| {
-            Tree::from(serde_json::json!({
-                "networkConfiguration": {"awsvpcConfiguration": {"subnets": subnets}},
-                "tags": tags.map(|t| serde_json::json!({"key": t, "value": "v"}))}))
+            counts(
+                Subject::Service(ServiceKey::new("c", "s")),
+                serde_json::json!({
+                    "networkConfiguration": {"awsvpcConfiguration": {"subnets": subnets}},
+                    "tags": tags.map(|t| serde_json::json!({"key": t, "value": "v"}))}),
+            )
         };
-        let subject = Subject::Service(ServiceKey::new("c", "s"));
-        let planned = stable(&subject, &service(["a", "b"], ["x", "y"]));
-        assert_eq!(planned, stable(&subject, &service(["b", "a"], ["y", "x"])));
-        assert_ne!(planned, stable(&subject, &service(["b", "c"], ["y", "x"])));
-        let rules = |arns: [&str; 2], priority: &str| {
-            Tree::list(arns.map(|arn| Tree::map().with("ruleArn", arn).with("priority", priority)))
+        let planned = service(["a", "b"], ["x", "y"]);
+        assert_eq!(planned, service(["b", "a"], ["y", "x"]));
+        assert_ne!(planned, service(["b", "c"], ["y", "x"]));
+        let listeners = |arns: [&str; 2], port: i64| {
+            let each = arns.map(|arn| serde_json::json!({"listenerArn": arn, "port": port}));
+            counts(Subject::Listeners("lb".into()), serde_json::json!(each))
         };
-        let subject = Subject::Rules("l".into());
-        assert_eq!(stable(&subject, &rules(["a", "b"], "1")), stable(&subject, &rules(["b", "a"], "1")));
-        assert_ne!(stable(&subject, &rules(["a", "b"], "1")), stable(&subject, &rules(["a", "b"], "2")));
+        assert_eq!(listeners(["a", "b"], 1), listeners(["b", "a"], 1));
+        assert_ne!(listeners(["a", "b"], 1), listeners(["a", "b"], 2));
+    }
+
+    #[test]
+    fn a_step_about_one_rule_does_not_mind_the_others() {
+        let rules = |rules: &[(&str, &str, &str)]| {
+            Tree::list(rules.iter().map(|(arn, priority, path)| {
+                Tree::from(serde_json::json!({"ruleArn": arn, "priority": priority,
+                    "conditions": [{"field": "path-pattern", "pathPatternConfig": {"values": [path]}}]}))
+            }))
+        };
+        let step = |op, input| Step {
+            id: StepId("s".into()),
+            subject: Subject::Rules("l".into()),
+            touches: Vec::new(),
+            action: Action { op, input: Tree::from(input), fills: Vec::new() },
+            needs: Vec::new(),
+            because: Vec::new(),
+            guard: Guard::Absent,
+            watches: None,
+        };
+        let before = rules(&[("a", "1", "/a"), ("b", "2", "/b")]);
+        let other = rules(&[("a", "1", "/a"), ("b", "3", "/x"), ("c", "4", "/c")]);
+        let modify = step(Op::Elbv2ModifyRule, serde_json::json!({"ruleArn": "a"}));
+        assert_eq!(stable(&modify, &before), stable(&modify, &other));
+        assert_ne!(stable(&modify, &before), stable(&modify, &rules(&[("a", "1", "/x")])));
+        // A priority that somebody took or left is another matter.
+        let create = step(Op::Elbv2CreateRule, serde_json::json!({"priority": 4}));
+        assert_ne!(stable(&create, &before), stable(&create, &other));
+        assert_eq!(stable(&create, &before), stable(&create, &rules(&[("b", "5", "/b")])));
+        let pairs = serde_json::json!({"rulePriorities": [{"ruleArn": "a", "priority": 3}]});
+        let shift = step(Op::Elbv2SetRulePriorities, pairs);
+        assert_ne!(stable(&shift, &before), stable(&shift, &other));
+        assert_eq!(stable(&shift, &before), stable(&shift, &rules(&[("a", "1", "/a"), ("d", "9", "/d")])));
     }
 
     #[test]
     fn when_attributes_were_read_and_what_aws_attaches_does_not_move_a_guard() {
-        let group = |json: serde_json::Value| stable(&Subject::TargetGroup("t".into()), &Tree::from(json));
+        let group = |json| counts(Subject::TargetGroup("t".into()), json);
         let planned = group(serde_json::json!({"targetGroupName": "t", "attributes": {"a": "1"}}));
         assert_eq!(
             planned,
@@ -589,7 +673,7 @@ mod tests {
             )
         );
         assert_ne!(planned, group(serde_json::json!({"targetGroupName": "t", "attributes": {"a": "2"}})));
-        let policies = |json| stable(&Subject::Policies(ServiceKey::new("c", "s")), &Tree::from(json));
+        let policies = |json| counts(Subject::Policies(ServiceKey::new("c", "s")), json);
         assert_eq!(
             policies(serde_json::json!([{"policyName": "p", "policyType": "StepScaling"}])),
             policies(

@@ -108,7 +108,8 @@ impl Planner<'_> {
             because.push(Because::Reason(format!("restart is now \"{value}\"")));
         }
         let registered = draft.unit.steps.len();
-        let rules = listener_rules::steps(draft, lookup, wanted.service);
+        let rules =
+            listener_rules::steps(draft, lookup, &self.rules, &wanted.service.rules, &wanted.service.item);
         if service_drift.is_empty() && because.is_empty() {
             return;
         }

@@ -140,7 +140,13 @@ fn input(aws: &'static Aws, others: Others, shapes: &mut Shapes) -> Value {
         let asked: Vec<&str> = members.iter().filter(required).map(|m| m.name).collect();
         let mut object = shapes.structure(&members, &asked, others);
         if let Some(Value::Object(properties)) = object.get_mut("properties") {
-            properties.extend(ours(aws.plus, others, shapes));
+            for (name, ours) in ours(aws.plus, others, shapes) {
+                let either = match properties.get(&name) {
+                    Some(theirs) => json!({"anyOf": [theirs, ours]}),
+                    None => ours,
+                };
+                properties.insert(name, either);
+            }
         }
         shapes.inputs.insert(name.clone(), object);
     }
@@ -274,6 +280,9 @@ mod tests {
         let service = &schema["$defs"]["ecs.CreateServiceRequest.part"];
         assert_eq!(service["properties"]["clientToken"], Value::Null);
         assert_eq!(schema["else"]["required"], json!(["apiVersion", "name", "account", "region"]));
+        let rule = &schema["$defs"]["elbv2.CreateRuleInput"]["properties"]["priority"]["anyOf"];
+        assert_eq!(rule[0]["type"], json!("integer"));
+        assert_eq!(rule[1]["required"], json!(["from", "to"]));
         let group = &schema["$defs"]["elbv2.CreateTargetGroupInput.free"]["properties"];
         assert!(group["attributes"].is_object() && group["healthCheckPath"].is_object());
     }

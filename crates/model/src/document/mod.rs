@@ -105,9 +105,33 @@ pub struct Rule {
     /// The listener: an ARN or `${listener:LB/NAME}`.
     pub listener: String,
     /// Its place among the listener's rules, unique there.
-    pub priority: i64,
+    pub priority: Priority,
     /// CreateRule input, without listener and priority.
     pub input: Tree,
+}
+
+/// Where a rule stands among the rules of its listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Priority {
+    /// At this number.
+    At(i64),
+    /// At one of these numbers, both ends included: chosen once, then kept.
+    Within {
+        /// The lowest.
+        from: i64,
+        /// The highest.
+        to: i64,
+    },
+}
+
+impl Priority {
+    /// True where the number is right for it.
+    pub const fn admits(self, number: i64) -> bool {
+        match self {
+            Priority::At(at) => at == number,
+            Priority::Within { from, to } => from <= number && number <= to,
+        }
+    }
 }
 
 /// A scalable target with its policies and scheduled actions.

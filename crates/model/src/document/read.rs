@@ -7,7 +7,7 @@ use super::conform::{self, Moved, Walk};
 use super::refs::{self, Malformed};
 use super::schema;
 use super::semantics;
-use super::{Document, Ignore, Listener, LoadBalancer, Rule, Scaling, Service, TargetGroup};
+use super::{Document, Ignore, Listener, LoadBalancer, Priority, Rule, Scaling, Service, TargetGroup};
 use crate::diagnostic::{self, Diagnostic};
 use crate::key::ServiceKey;
 use crate::path::Path;
@@ -85,7 +85,7 @@ fn build(mut tree: Tree, out: &mut Vec<Diagnostic>) -> Document {
     };
     let path = Path::root();
     for (item, group) in section(tree, "targetGroups") {
-        target_group(&mut document, None, item, group, &path.child("targetGroups").child(item), out);
+        target_group(&mut document, None, item, group.clone(), &path.child("targetGroups").child(item), out);
     }
     for (item, value) in section(tree, "loadBalancers") {
         load_balancer(&mut document, item, value, &path.child("loadBalancers").child(item), out);
@@ -125,6 +125,15 @@ fn section<'t>(tree: &'t Tree, name: &str) -> impl Iterator<Item = (&'t Name, &'
     tree.get(name).into_iter().flat_map(Tree::entries)
 }
 
+/// The entries of a member that is taken out.
+fn taken(tree: &mut Tree, name: &str) -> impl Iterator<Item = (Name, Tree)> + use<> {
+    let map = match tree.take(name) {
+        Some(Tree::Map(map)) => map,
+        _ => Map::default(),
+    };
+    map.into_iter()
+}
+
 /// The AWS name: what the value carries under one of `members`, else its key.
 fn take_name(value: &mut Tree, members: &[&str], item: &str) -> String {
     members
@@ -153,11 +162,10 @@ fn target_group(
     document: &mut Document,
     service: Option<&ServiceKey>,
     item: &str,
-    value: &Tree,
+    mut input: Tree,
     path: &Path,
     out: &mut Vec<Diagnostic>,
 ) {
-    let mut input = value.clone();
     let attributes = text_map(input.take("attributes").as_ref());
     input.take("deletion");
     let name = take_name(&mut input, &["name"], item);
@@ -167,13 +175,19 @@ fn target_group(
     insert(&mut document.target_groups, name, group, path, out);
 }
 
-fn rule(value: &Tree, listener: Option<&str>, path: &Path, out: &mut Vec<Diagnostic>) -> Rule {
-    let mut input = value.clone();
+fn rule(mut input: Tree, listener: Option<&str>, path: &Path, out: &mut Vec<Diagnostic>) -> Rule {
     drop_mirrors(&mut input, path, out);
     let own = input.take("listenerArn").and_then(|l| l.as_str().map(str::to_owned));
-    let priority = input.take("priority").and_then(|p| p.as_int()).unwrap_or_default();
+    let priority = priority(&input.take("priority").unwrap_or_default());
     let listener = listener.map(str::to_owned).or(own).unwrap_or_default();
     Rule { listener, priority, input }
+}
+
+fn priority(tree: &Tree) -> Priority {
+    match (tree.int("from"), tree.int("to")) {
+        (Some(from), Some(to)) => Priority::Within { from, to },
+        _ => Priority::At(tree.as_int().unwrap_or_default()),
+    }
 }
 
 /// AWS's answers show the values of a condition twice: where they belong, and as the condition's own
@@ -207,11 +221,9 @@ fn load_balancer(document: &mut Document, item: &str, value: &Tree, path: &Path,
         .map(|(key, value)| {
             let mut input = value.clone();
             let at = format!("${{listener:{item}/{key}}}");
-            let rules = input.take("rules").unwrap_or_default();
             let below = path.child("listeners").child(key).child("rules");
-            let rules = rules
-                .entries()
-                .map(|(k, v)| (k.to_string(), rule(v, Some(&at), &below.child(k), out)))
+            let rules = taken(&mut input, "rules")
+                .map(|(k, v)| (k.to_string(), rule(v, Some(&at), &below.child(&k), out)))
                 .collect();
             (key.to_string(), Listener { input, rules })
         })
@@ -257,7 +269,6 @@ fn service(
     };
     let mut task_definition = merged("taskDefinition");
     let mut input = merged("service");
-    let value = &value;
     let cluster = input
         .take("cluster")
         .and_then(|c| c.as_str().map(str::to_owned))
@@ -293,17 +304,18 @@ fn service(
             conform::still_missing(aws, tree, &path.child(member), out);
         }
     }
-    for (item, group) in section(value, "targetGroups") {
-        target_group(document, Some(&key), item, group, &path.child("targetGroups").child(item), out);
+    for (item, group) in taken(&mut value, "targetGroups") {
+        let path = path.child("targetGroups").child(&item);
+        target_group(document, Some(&key), &item, group, &path, out);
     }
-    let rules = section(value, "listenerRules")
+    let rules = taken(&mut value, "listenerRules")
         .map(|(name, value)| {
-            let rule = rule(value, None, &path.child("listenerRules").child(name), out);
+            let rule = rule(value, None, &path.child("listenerRules").child(&name), out);
             if rule.listener.is_empty() {
                 out.push(
                     Diagnostic::error(
                         "missing-required",
-                        path.child("listenerRules").child(name),
+                        path.child("listenerRules").child(&name),
                         "`listenerArn` is required",
                     )
                     .with_hint("an ARN, or `${listener:LOAD-BALANCER/NAME}`")
@@ -318,15 +330,15 @@ fn service(
         task_definition,
         input,
         rules,
-        scaling: value.get("scaling").map(scaling),
+        scaling: value.take("scaling").map(scaling),
         depends_on: Vec::new(),
-        mode: behaviour::mode(value),
-        behaviour: behaviour::of_service(value, path, out),
+        mode: behaviour::mode(&value),
+        behaviour: behaviour::of_service(&value, path, out),
         suspend: value.bool("suspend").unwrap_or(false),
         restart: value.str("restart").map(str::to_owned),
-        ignore: ignores(value, path, out),
+        ignore: ignores(&value, path, out),
     };
-    for (container, how) in section(value, "images") {
+    for (container, how) in section(&value, "images") {
         let containers = service.task_definition.list_of("containerDefinitions");
         if !containers.iter().any(|c| c.str("name") == Some(container)) {
             let message = format!("the task definition has no container `{container}`");
@@ -349,12 +361,8 @@ fn service(
     key
 }
 
-fn scaling(value: &Tree) -> Scaling {
-    let mut target = value.clone();
-    let mut each = |member: &str| {
-        let map = target.take(member).unwrap_or_default();
-        map.entries().map(|(n, v)| (n.to_string(), v.clone())).collect()
-    };
+fn scaling(mut target: Tree) -> Scaling {
+    let mut each = |member: &str| taken(&mut target, member).map(|(n, v)| (n.to_string(), v)).collect();
     let policies = each("policies");
     let scheduled_actions = each("scheduledActions");
     Scaling { target, policies, scheduled_actions }
@@ -479,9 +487,9 @@ fn waiting_forever(depends: &BTreeMap<ServiceKey, Vec<ServiceKey>>) -> Vec<Servi
 
 /// References to what the document does not have.
 fn dangling(document: &Document, out: &mut Vec<Diagnostic>) {
-    let mut look = |service: Option<&ServiceKey>, at: Path, tree: &Tree| {
+    let mut look = |service: Option<&ServiceKey>, at: &dyn Fn() -> Path, tree: &Tree| {
         refs::find(tree, &mut |path, reference| {
-            let here = at.join(path);
+            let here = at().join(path);
             match reference {
                 Ok(reference) if document.has(service, &reference) => {}
                 Ok(reference) => {
@@ -497,40 +505,39 @@ fn dangling(document: &Document, out: &mut Vec<Diagnostic>) {
         });
     };
     for (key, service) in &document.services {
-        let at = Path::of(["services", &service.item]);
-        look(Some(key), at.child("taskDefinition"), &service.task_definition);
-        look(Some(key), at.child("service"), &service.input);
+        let at = || Path::of(["services", &service.item]);
+        look(Some(key), &|| at().child("taskDefinition"), &service.task_definition);
+        look(Some(key), &|| at().child("service"), &service.input);
         for (name, rule) in &service.rules {
-            let at = at.child("listenerRules").child(name);
-            look(Some(key), at.child("listenerArn"), &Tree::from(rule.listener.as_str()));
-            look(Some(key), at, &rule.input);
+            let at = || at().child("listenerRules").child(name);
+            look(Some(key), &|| at().child("listenerArn"), &Tree::from(rule.listener.as_str()));
+            look(Some(key), &at, &rule.input);
         }
         for (name, policy) in service.scaling.iter().flat_map(|s| &s.policies) {
-            look(Some(key), at.child("scaling").child("policies").child(name), policy);
+            look(Some(key), &|| at().child("scaling").child("policies").child(name), policy);
         }
     }
     for lb in document.load_balancers.values() {
-        let at = Path::of(["loadBalancers", &lb.item]);
         for (name, listener) in &lb.listeners {
-            let at = at.child("listeners").child(name);
-            look(None, at.clone(), &listener.input);
+            let at = || Path::of(["loadBalancers", &lb.item, "listeners", name]);
+            look(None, &at, &listener.input);
             for (name, rule) in &listener.rules {
-                look(None, at.child("rules").child(name), &rule.input);
+                look(None, &|| at().child("rules").child(name), &rule.input);
             }
         }
     }
     for (family, tree) in &document.task_definitions {
-        look(None, document.items.place("taskDefinitions", family), tree);
+        look(None, &|| document.items.place("taskDefinitions", family), tree);
     }
     misplaced(document, out);
 }
 
 /// References where nothing resolves them.
 fn misplaced(document: &Document, out: &mut Vec<Diagnostic>) {
-    let mut look = |at: Path, tree: &Tree| {
+    let mut look = |at: &dyn Fn() -> Path, tree: &Tree| {
         refs::find(tree, &mut |path, _| {
             let message = "a reference cannot stand here";
-            out.push(Diagnostic::error("misplaced-reference", at.join(path), message));
+            out.push(Diagnostic::error("misplaced-reference", at().join(path), message));
         });
     };
     for (section, items) in [
@@ -539,21 +546,21 @@ fn misplaced(document: &Document, out: &mut Vec<Diagnostic>) {
         ("logGroups", &document.log_groups),
     ] {
         for (name, tree) in items {
-            look(document.items.place(section, name), tree);
+            look(&|| document.items.place(section, name), tree);
         }
     }
     for group in document.target_groups.values() {
-        look(semantics::place_of_target_group(document, group), &group.input);
+        look(&|| semantics::place_of_target_group(document, group), &group.input);
     }
     for lb in document.load_balancers.values() {
-        look(Path::of(["loadBalancers", &lb.item]), &lb.input);
+        look(&|| Path::of(["loadBalancers", &lb.item]), &lb.input);
     }
     for service in document.services.values() {
-        let at = Path::of(["services", &service.item, "scaling"]);
+        let at = || Path::of(["services", &service.item, "scaling"]);
         if let Some(scaling) = &service.scaling {
-            look(at.clone(), &scaling.target);
+            look(&at, &scaling.target);
             for (name, action) in &scaling.scheduled_actions {
-                look(at.child("scheduledActions").child(name), action);
+                look(&|| at().child("scheduledActions").child(name), action);
             }
         }
     }

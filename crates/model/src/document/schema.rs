@@ -41,7 +41,7 @@ pub(super) struct Aws {
     pub op: Op,
     /// Members of that input that the document gives by other means: dropped with a note.
     pub without: &'static [&'static str],
-    /// Members of ours beside AWS's.
+    /// Members of ours beside AWS's. One that AWS has too is ours where it is an object.
     pub plus: &'static [Entry],
     /// The operation whose answer describes it, the member with it, and whether that is a list: what is
     /// known only there is response-only and dropped with a note.
@@ -164,6 +164,9 @@ static SERVICE: &[Entry] = &[
 ];
 
 const DELETION: Entry = may("deletion", Field::Word(&["keep", "delete"]));
+/// A range from which a priority is chosen.
+const PRIORITIES: Entry =
+    may("priority", Field::Object(&[must("from", Field::Count), must("to", Field::Count)]));
 const ADOPT: Entry = may("adopt", Field::Later(NOT_YET_ADOPT));
 
 const TASK_DEFINITION: Aws = Aws {
@@ -219,7 +222,7 @@ const LISTENER: Aws = Aws {
 const LISTENER_RULE: Aws = Aws {
     op: Op::Elbv2CreateRule,
     without: &["listenerArn"],
-    plus: &[ADOPT],
+    plus: &[ADOPT, PRIORITIES],
     described: (Op::Elbv2DescribeRules, "rules"),
     envelopes: &["rules"],
     renamed: &[],

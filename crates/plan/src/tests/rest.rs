@@ -244,7 +244,7 @@ fn values_that_may_be_secret_are_not_shown() {
         unchanged 1
     "#]],
     );
-    let json = crate::plan_json(&scene.plan(), "shop", "v").to_string();
+    let json = crate::plan_json(&scene.plan(), &[("shop", "v")]).to_string();
     assert!(!json.contains("hunter") && !scene.print().contains("hunter"), "{json}");
     assert!(!format!("{:?}", scene.plan()).contains("hunter"));
 }

@@ -259,7 +259,7 @@ fn the_tag_is_looked_for_again_before_every_write() {
     );
     tag(&mut scene, service("api"), "2027-01-15T09:00:00Z");
     let tree = scene.world.tree(&service("api")).unwrap();
-    assert_ne!(steps[1].guard, Guard::AsPlanned(stable(&service("api"), tree)));
+    assert_ne!(steps[1].guard, Guard::AsPlanned(stable(&steps[1], tree)));
     assert_eq!(paused_by_tag(tree, CLOCK), Some(CLOCK + 3600));
     assert_eq!(paused_by_tag(tree, CLOCK + 3600), None);
 }
@@ -490,26 +490,26 @@ fn every_part_of_a_service_can_be_ignored() {
     prints(
         &scene,
         expect![[r#"
-        target-group api-tg
-          ~ modify-target-group        api-tg
-              healthCheckIntervalSeconds   77 -> 30
-          ~ modify-target-group-attributes api-tg
-              attributes[deregistration_delay.timeout_seconds]   77 -> 300
-          · note      ignoring /targetGroups has expired: it is compared again
-        web/api
-          ~ set-rule-priorities        api/main
-              priority   77 -> 120
-          ~ modify-rule                api/main
-              conditions[path-pattern].pathPatternConfig.values[/api/*]   (absent) -> /api/*
-              conditions[path-pattern].pathPatternConfig.values[/x]   /x -> (absent)
-          ~ put-scaling-policy         cpu
-              targetTrackingScalingPolicyConfiguration.targetValue   77 -> 70.0
-          ~ put-scheduled-action       night
-              schedule   rate(2 days) -> rate(1 day)
-          = left      maxCapacity   77 -> 10   (autoscaler)
-          · note      ignoring /listenerRules has expired: it is compared again
-          · note      ignoring /scaling has expired: it is compared again
-        unchanged 1
-    "#]],
+            target-group api-tg
+              ~ modify-target-group        api-tg
+                  healthCheckIntervalSeconds   77 -> 30
+              ~ modify-target-group-attributes api-tg
+                  attributes[deregistration_delay.timeout_seconds]   77 -> 300
+              · note      ignoring /targetGroups has expired: it is compared again
+            web/api
+              ~ set-rule-priorities        api/main
+                  priority[api/main]   77 -> 120
+              ~ modify-rule                api/main
+                  conditions[path-pattern].pathPatternConfig.values[/api/*]   (absent) -> /api/*
+                  conditions[path-pattern].pathPatternConfig.values[/x]   /x -> (absent)
+              ~ put-scaling-policy         cpu
+                  targetTrackingScalingPolicyConfiguration.targetValue   77 -> 70.0
+              ~ put-scheduled-action       night
+                  schedule   rate(2 days) -> rate(1 day)
+              = left      maxCapacity   77 -> 10   (autoscaler)
+              · note      ignoring /listenerRules has expired: it is compared again
+              · note      ignoring /scaling has expired: it is compared again
+            unchanged 1
+        "#]],
     );
 }

@@ -7,13 +7,15 @@ use super::task_definition::Network;
 use super::{Place, is_open, settled};
 use crate::diagnostic::Diagnostic;
 use crate::document::refs::{self, Ref};
-use crate::document::{Document, LoadBalancer, Rule, TargetGroup};
+use crate::document::{Document, LoadBalancer, Priority, Rule, TargetGroup};
 use crate::key::ServiceKey;
 use crate::path::Path;
 use crate::tree::Tree;
 
 /// Most values of all conditions of a rule.
 const MOST_VALUES: usize = 5;
+/// The highest priority of a rule.
+const LAST_PRIORITY: i64 = 50_000;
 /// Most target groups of one forward action.
 const MOST_TARGET_GROUPS: usize = 5;
 
@@ -221,6 +223,14 @@ fn listener(input: &Tree, kind: &str, place: &mut Place<'_>) {
 
 /// Checks a listener rule.
 pub(super) fn rule(rule: &Rule, place: &mut Place<'_>) {
+    if let Priority::Within { from, to } = rule.priority {
+        if from > to {
+            let message = format!("no number is from {from} to {to}");
+            place.error("limit", "priority", message).hint("`from` is the lowest, `to` the highest");
+        } else if to > LAST_PRIORITY {
+            place.error("limit", "priority/to", format!("a priority is 1 to {LAST_PRIORITY}"));
+        }
+    }
     let conditions = rule.input.list_of("conditions");
     if conditions.is_empty() && rule.input.get("conditions").is_some() {
         place.error("missing-required", "conditions", "a rule needs at least one condition");
@@ -350,18 +360,18 @@ pub(super) fn priorities(document: &Document, out: &mut Vec<Diagnostic>) {
         })
     });
     for (at, rule) in beside.chain(inside) {
-        if rule.priority == 0 || rule.listener.is_empty() {
+        let Priority::At(priority) = rule.priority else { continue };
+        if priority == 0 || rule.listener.is_empty() {
             continue;
         }
-        if let Some(other) = taken.get(&(rule.listener.as_str(), rule.priority)) {
-            let message =
-                format!("the rule at `{other}` has priority {} on this listener already", rule.priority);
+        if let Some(other) = taken.get(&(rule.listener.as_str(), priority)) {
+            let message = format!("the rule at `{other}` has priority {priority} on this listener already");
             out.push(
                 Diagnostic::error("duplicate-priority", at.child("priority"), message)
                     .with_hint("priorities are unique on a listener"),
             );
         } else {
-            taken.insert((&rule.listener, rule.priority), at);
+            taken.insert((&rule.listener, priority), at);
         }
     }
 }

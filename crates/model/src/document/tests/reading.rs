@@ -128,10 +128,23 @@ fn a_service_has_its_own_rules_groups_and_ignored_paths() {
     );
     let document = document(&text);
     let api = &document.services[&ServiceKey::new("web", "api")];
-    assert_eq!((api.rules["main"].priority, api.rules["main"].listener.as_str()), (7, "arn:x"));
+    let main = &api.rules["main"];
+    assert_eq!((main.priority, main.listener.as_str()), (Priority::At(7), "arn:x"));
     assert_eq!(api.ignore[0].until, Some(jiff::civil::date(2027, 1, 31)));
     assert_eq!((api.mode, api.suspend), (Mode::Observe, true));
     assert_eq!(document.target_groups["api-tg"].attributes["stickiness.enabled"], "true");
+}
+
+#[test]
+fn the_priority_of_a_rule_is_a_number_or_a_range() {
+    let text = with_service(
+        r#""listenerRules": {"main": {"listenerArn": "arn:x", "priority": {"from": 100, "to": 199}, "conditions": [{"field": "host-header", "values": ["h"]}], "actions": [{"type": "forward", "targetGroupArn": "arn:t"}]}}"#,
+    );
+    let document = document(&text);
+    let range = document.services[&ServiceKey::new("web", "api")].rules["main"].priority;
+    assert_eq!(range, Priority::Within { from: 100, to: 199 });
+    assert!(range.admits(100) && range.admits(199) && !range.admits(99) && !range.admits(200));
+    assert!(Priority::At(7).admits(7) && !Priority::At(7).admits(8));
 }
 
 #[test]

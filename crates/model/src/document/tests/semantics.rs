@@ -413,6 +413,11 @@ fn load_balancers_listeners_and_rules() {
         "error limit" RULE "/actions/0/forwardConfig/targetGroups/0/weight",
         "error conflict" RULE "/actions/0/targetGroupArn");
     case!(RULE "/priority" = null; "error missing-required" RULE "");
+    case!(RULE "/priority" = {"from": 10, "to": 19};);
+    case!(RULE "/priority" = {"from": 19, "to": 10}; "error limit" RULE "/priority");
+    case!(RULE "/priority" = {"from": 10, "to": 50001}; "error limit" RULE "/priority/to");
+    case!(RULE "/priority" = {"from": 10}; "error missing-required" RULE "/priority");
+    case!(RULE "/priority" = [10, 19]; "error wrong-type" RULE "/priority");
 }
 
 #[test]
