@@ -9,6 +9,7 @@ use std::path::{Path as FilePath, PathBuf};
 use super::{fargate_task, wrapped_json, wrapped_yaml};
 use crate::diagnostic::Diagnostic;
 use crate::document::read;
+use crate::shapes::{self, Op};
 use crate::text::{self, Format};
 use crate::tree::Tree;
 
@@ -242,6 +243,7 @@ fn every_service_of_the_corpus_is_judged_as_the_index_says() {
     let results = samples("services/").into_iter().filter(|s| s.kind == "service").map(|sample| {
         let source = sample.source.trim_start_matches('\u{feff}');
         let tree = text::parse(source.as_bytes(), None).map(|p| p.tree).unwrap_or_default();
+        let tree = shapes::canonical(tree, Op::EcsCreateService.input());
         let beside = format!("\"taskDefinition\": {}", task_for(&tree).to_json());
         let (document, format) = wrap(&sample, "services/x/service", &beside);
         let (accepted, found) = outcome(&document, format);
