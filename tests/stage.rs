@@ -165,6 +165,9 @@ impl Stage {
         let sim = SimHandle::new(config);
         sim.put_bucket(BUCKET, true);
         sim.put_object(BUCKET, key, body);
+        for reference in secrets(&crate::json("config/examples/farsight.json")) {
+            sim.put_secret(&reference);
+        }
         let time = Time { sim: sim.clone(), epoch: Instant::now(), passed: Arc::default() };
         Stage { sim, time, key: key.to_owned(), daemons: AtomicUsize::new(0) }
     }
@@ -282,6 +285,18 @@ impl Stage {
     /// How long the audit is.
     pub fn mark(&self) -> usize {
         self.sim.calls()
+    }
+}
+
+/// The secrets that the containers of a document read: without them no task starts.
+fn secrets(value: &Value) -> Vec<String> {
+    match value {
+        Value::Object(map) => {
+            let own = map.get("valueFrom").and_then(Value::as_str).map(str::to_owned);
+            own.into_iter().chain(map.values().flat_map(secrets)).collect()
+        }
+        Value::Array(items) => items.iter().flat_map(secrets).collect(),
+        _ => Vec::new(),
     }
 }
 

@@ -25,7 +25,7 @@ async fn a_paused_service_is_left_alone_until_the_pause_ends() {
     scene.daemon.control.order(pause(WORKER, 1800)).await.unwrap();
     scene.update(WORKER, json!({"enableExecuteCommand": true}));
     tokio::time::sleep(Duration::from_secs(1500)).await;
-    scene.saw(&[WORKER, "paused", "incident 42"]);
+    scene.saw(&[WORKER, "the end of its pause", "incident 42"]);
     scene.wrote(&[]);
     scene.rest(600).await;
     scene.wrote(&["UpdateService farsight-worker"]);
@@ -57,7 +57,7 @@ async fn a_tag_pauses_a_service_without_any_access_to_evenkeel() {
     scene.aws("ecs", "TagResource", json!({"resourceArn": arn, "tags": tag(until.to_string())}));
     scene.update(WORKER, json!({"enableExecuteCommand": true}));
     tokio::time::sleep(Duration::from_secs(3000)).await;
-    scene.saw(&[WORKER, "paused", "evenkeel:pause"]);
+    scene.saw(&[WORKER, "the end of its pause", "evenkeel:pause"]);
     scene.wrote(&[]);
     scene.rest(900).await;
     scene.wrote(&["UpdateService farsight-worker"]);

@@ -284,7 +284,8 @@ mod tests {
 
     #[test]
     fn a_rollout_is_in_sync_and_not_stable() {
-        let rollout = evenkeel_plan::Rollout { deployment: "d".into(), desired: 2, running: 1, failed: 0 };
+        let (deployment, began) = ("d".into(), None);
+        let rollout = evenkeel_plan::Rollout { deployment, desired: 2, running: 1, failed: 0, began };
         let report = UnitReport { state: State::Rolling, rollout: Some(rollout), ..UnitReport::default() };
         let (status, about) = with_service(report);
         assert_eq!(held(&status, &about, "Synced"), (Truth::True, "InSync"));

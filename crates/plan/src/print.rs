@@ -50,6 +50,7 @@ pub fn print(planned: &Planned, documents: &[(&str, &str)]) -> String {
             && report.refused.is_empty()
             && report.held.is_none()
             && report.notes.is_empty()
+            && report.diagnosis.is_empty()
             // An autoscaler at work is nothing that anybody needs to look at.
             && left.iter().all(|d| d.owner == Owner::Autoscaler)
             && !matches!(report.state, State::Suspended | State::Paused);
@@ -123,7 +124,22 @@ fn lines(out: &mut String, report: &UnitReport, left: &[&Drift]) {
     }
     if let Some(held) = &report.held {
         line(out, &format!("  ! held      {}", held.reason));
-        line(out, "              the same deployment is not tried again until the document changes");
+        let again = match held.retry_in {
+            Some(seconds) => format!("the same deployment is tried again in {seconds} s"),
+            None => {
+                "the same deployment is not tried again until the document changes or it is released".into()
+            }
+        };
+        line(out, &format!("              {again}"));
+    }
+    for evidence in &report.diagnosis {
+        wrapped(out, "  ? because   ", &evidence.said);
+        if let Some(check) = &evidence.check {
+            wrapped(out, "              ", check);
+        }
+    }
+    for hook in &report.hooks {
+        wrapped(out, "  … hook      ", &hook.to_string());
     }
     for refusal in &report.refused {
         wrapped(out, "  ! refused   ", &refusal.why);
@@ -238,13 +254,19 @@ fn report_json(report: &UnitReport) -> serde_json::Value {
         "state": report.state.word(),
         "waiting": report.waiting.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "refused": report.refused.iter().map(|r| serde_json::json!({"why": r.why, "wayOut": r.way_out})).collect::<Vec<_>>(),
-        "held": report.held.as_ref().map(|h| serde_json::json!({"key": h.key, "reason": h.reason})),
+        "held": report.held.as_ref().map(|h| serde_json::json!({
+            "key": h.key, "reason": h.reason, "since": h.since, "failures": h.failures, "retryIn": h.retry_in})),
         "paused": report.paused.as_ref().map(|p| serde_json::json!({"until": p.until, "reason": p.reason})),
         "drift": report.drift.iter().map(|d| {
             drift_json(d, report.lingering.get(&(d.part.clone(), d.path.clone())))
         }).collect::<Vec<_>>(),
         "rollout": report.rollout.as_ref().map(|r| serde_json::json!({
-            "deployment": r.deployment, "desired": r.desired, "running": r.running, "failed": r.failed})),
+            "deployment": r.deployment, "desired": r.desired, "running": r.running, "failed": r.failed,
+            "began": r.began})),
+        "hooks": report.hooks.iter().map(|h| serde_json::json!({
+            "id": h.id, "stage": h.stage, "expires": h.expires, "then": h.then})).collect::<Vec<_>>(),
+        "diagnosis": report.diagnosis.iter().map(|e| serde_json::json!({
+            "said": e.said, "check": e.check})).collect::<Vec<_>>(),
         "notes": report.notes.iter().map(|n| n.0.as_str()).collect::<Vec<_>>(),
         "desiredCount": report.tasks.map(|t| t.0),
         "runningCount": report.tasks.map(|t| t.1),

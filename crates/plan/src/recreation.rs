@@ -22,13 +22,18 @@ impl Planner<'_> {
         if !wanted.service.recreate || !self.input.ceilings.replace {
             return false;
         }
-        let input = draft.carry(&Path::of(["service"]), Kind::Service, &wanted.input, live);
+        let full = draft.with_baseline("service", Kind::Service, &wanted.input, live);
+        let input = draft.carry(&Path::of(["service"]), Kind::Service, &full, live);
         let mut drifts = draft.drifts("service", Kind::Service, &input, live);
         drifts.retain(|d| d.path.segments().next().is_some_and(is_fixed));
-        if Draft::new(self.input, draft.key.clone()).accept(drifts.clone()).is_empty() {
+        draft.leave(&mut drifts);
+        if drifts.iter().all(|d| !d.acted_on) {
             return false;
         }
         let acted = draft.accept(drifts);
+        // Gone, it is still known as something that is to be there.
+        draft.applies("taskDefinition", &wanted.task);
+        draft.applies("service", &wanted.input);
         let key = wanted.key;
         draft.note(format!("{key} is deleted with all its tasks and then made anew: in between it is down"));
         let subject = Subject::Service(key.clone());

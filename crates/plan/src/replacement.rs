@@ -246,22 +246,23 @@ impl Replacement<'_> {
         still.map(|(key, _)| key.to_string()).collect()
     }
 
-    /// The element of a forward for this group, with its older ones beside it.
+    /// The element of a forward for this group, with its older ones beside it. All have a weight: what is only
+    /// on its way is no state to be left as it was found.
     fn weigh(&self, declared: &Tree, there: &[Tree]) -> Vec<Tree> {
         let element = |arn: &str, weight: i64| Tree::map().with("targetGroupArn", arn).with("weight", weight);
+        let new = |weight: i64| element(&self.new, weight);
         let old: Vec<(&str, i64)> = groups_in(there).filter(|(arn, _)| self.is_old(arn)).collect();
+        let kept = old.iter().map(|(arn, weight)| element(arn, *weight));
         if self.frozen {
-            let kept: Vec<Tree> = old.iter().map(|(arn, weight)| element(arn, *weight)).collect();
-            return if kept.is_empty() { vec![declared.clone()] } else { kept };
+            return if old.is_empty() { vec![new(weight(declared))] } else { kept.collect() };
         }
         if self.moved(there) || self.blocked.is_none() {
             let keeps = !self.in_old().is_empty();
             let old = old.iter().filter(|_| keeps).map(|(arn, _)| element(arn, 0));
-            return std::iter::once(declared.clone()).chain(old).collect();
+            return std::iter::once(new(weight(declared))).chain(old).collect();
         }
         let first = self.old.first().filter(|_| old.is_empty()).map(|arn| element(arn, weight(declared)));
-        let old = old.iter().map(|(arn, weight)| element(arn, *weight)).chain(first);
-        old.chain([element(&self.new, 0)]).collect()
+        kept.chain(first).chain([new(0)]).collect()
     }
 
     /// What has to be so before traffic moves to the new group.

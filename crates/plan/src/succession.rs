@@ -21,12 +21,13 @@ const WEIGHED: [&str; 2] = ["HTTP", "HTTPS"];
 
 impl Planner<'_> {
     /// Makes the group that is to replace `live`, which differs from the document in what cannot be changed;
-    /// or says why not. Either way the report shows how it goes.
+    /// or says why not. Either way the report shows how it goes. `want` is what the new one is to be.
     pub(crate) fn succeed(
         &self,
         draft: &mut Draft<'_>,
         name: &str,
         group: &TargetGroup,
+        want: &Tree,
         drifts: Vec<Drift>,
         live: &Tree,
     ) {
@@ -58,7 +59,7 @@ impl Planner<'_> {
                 draft.refuse(Refusal::new(why).or("delete it, or give the document's another name"));
             }
             Some(_) => {
-                self.make_group(draft, &generation.successor, group).because_of(acted);
+                self.make_group(draft, &generation.successor, group, want).because_of(acted);
             }
         }
     }

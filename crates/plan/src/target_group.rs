@@ -4,17 +4,18 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use evenkeel_diff::{Kind, attribute_default, default_at, fill, rules};
-use evenkeel_model::Tree;
 use evenkeel_model::document::TargetGroup;
 use evenkeel_model::key::{Subject, UnitKey};
 use evenkeel_model::path::Path;
 use evenkeel_model::shapes::Op;
 use evenkeel_model::world::Seen;
+use evenkeel_model::{Name, Tree};
 
-use crate::report::{Drift, Owner, WaitingOn};
+use crate::adoption::Resource;
+use crate::report::{Drift, Owner, Refusal, WaitingOn};
 use crate::tagging::Tagging;
 use crate::unit::Draft;
-use crate::{Because, Planner, Step, Unit, generations, ownership};
+use crate::{Because, Planner, Step, Unit, dotted, generations, ownership};
 
 /// What ModifyTargetGroup takes. Source: the API reference.
 const MODIFIABLE: [&str; 9] = [
@@ -80,7 +81,8 @@ impl Planner<'_> {
 
     fn create_group(&self, draft: &mut Draft<'_>, name: &str, group: &TargetGroup) {
         if draft.missing("targetGroup") {
-            self.make_group(draft, name, group).because(Because::Missing);
+            draft.makes("attributes");
+            self.make_group(draft, name, group, &group.input).because(Because::Missing);
         }
     }
 
@@ -90,11 +92,12 @@ impl Planner<'_> {
         draft: &'d mut Draft<'_>,
         name: &str,
         group: &TargetGroup,
+        input: &Tree,
     ) -> &'d mut Step {
         let subject = Subject::TargetGroup(name.to_owned());
         let tags = ownership::wanted(self.document(), &group.input, &group.item);
         draft.applies("tags", &ownership::map(&tags));
-        let input = group.input.clone().with("name", name).with("tags", ownership::list(&tags));
+        let input = input.clone().with("name", name).with("tags", ownership::list(&tags));
         let op = Op::Elbv2CreateTargetGroup;
         let at = draft.unit.steps.len();
         let created =
@@ -124,15 +127,18 @@ impl Planner<'_> {
     ) {
         let arn = tree.str("targetGroupArn").unwrap_or_default().to_owned();
         let live_tags = ownership::tags(tree);
-        let known = !draft.memory().applied.is_empty();
-        let words = || {
-            let adopt = Tagging::Elbv2.adopt_command(self.document(), &arn, &group.item);
-            (format!("target group {name}"), adopt)
+        let resource = Resource {
+            what: &|| format!("target group {name}"),
+            tagging: Tagging::Elbv2,
+            subject,
+            arn: &arn,
+            label: "",
+            item: &group.item,
+            part: "targetGroup",
+            adopt: self.document().adopt(&draft.key),
+            tags: &live_tags,
         };
-        if let Err(refusal) = ownership::ours(self.document(), &live_tags, known, words) {
-            draft.refuse(refusal);
-            return;
-        }
+        let Some(claimed) = draft.claim(&resource) else { return };
         // Under whatever name, it is the one that the document means.
         let declared = match subject {
             Subject::TargetGroup(found) if found != name => {
@@ -141,14 +147,20 @@ impl Planner<'_> {
             _ => Cow::Borrowed(&group.input),
         };
         let base = Path::of(["targetGroups", &group.item]);
-        let want = draft.carry(&base, Kind::TargetGroup, &declared, tree);
+        let full = draft.with_baseline("targetGroup", Kind::TargetGroup, &declared, tree);
+        let want = draft.carry(&base, Kind::TargetGroup, &full, tree);
         let fixed: Vec<&str> = rules::immutable(Kind::TargetGroup).collect();
         let (immutable, mutable): (Vec<Drift>, Vec<Drift>) = draft
             .drifts("targetGroup", Kind::TargetGroup, &want, tree)
             .into_iter()
             .partition(|d| d.path.segments().next().is_some_and(|m| fixed.contains(&m)));
-        if !immutable.is_empty() {
-            self.succeed(draft, name, group, immutable, tree);
+        if draft.judging.is_none() && self.generations.get(name).is_some() && !immutable.is_empty() {
+            self.succeed(draft, name, group, &want, immutable, tree);
+        } else {
+            for drift in immutable {
+                let why = format!("`{}` of target group {name} cannot be changed", dotted(&drift.path));
+                draft.cannot(drift, Refusal::new(why));
+            }
         }
         let acted = draft.accept(mutable);
         if !acted.is_empty() {
@@ -183,6 +195,7 @@ impl Planner<'_> {
         }
         let tags = ownership::wanted(self.document(), &group.input, &group.item);
         Tagging::Elbv2.steps(draft, subject, &arn, "", &tags, &live_tags);
+        draft.take_over(&resource, claimed);
     }
 }
 
@@ -225,6 +238,13 @@ fn attribute_drifts(draft: &mut Draft<'_>, group: &TargetGroup, live: &Tree) -> 
     let Some(Tree::Map(have)) = live.get("attributes") else {
         return Vec::new();
     };
+    let declared = |name: &str| group.attributes.contains_key(name);
+    let undeclared = |path: &Path| path.last().is_some_and(|name| !declared(name));
+    let base = draft.baseline_of("attributes", undeclared, || {
+        let default = |name: &str| attribute_default(&group.input, name);
+        let set = |(n, v): &(&Name, &Tree)| default(n).is_some_and(|d| v.as_str() != Some(d));
+        have.iter().filter(set).map(|(n, v)| (Path::of([&**n]), v.clone())).collect()
+    });
     let last = draft.memory().applied.get("attributes");
     let mut names: Vec<&str> = group.attributes.keys().map(String::as_str).collect();
     names.extend(have.names().map(|n| &**n));
@@ -234,10 +254,13 @@ fn attribute_drifts(draft: &mut Draft<'_>, group: &TargetGroup, live: &Tree) -> 
     for name in names {
         let want = match group.attributes.get(name) {
             Some(declared) => declared.as_str(),
-            None => match attribute_default(&group.input, name) {
-                Some(default) => default,
-                None => continue,
-            },
+            None => {
+                let found = base.get(&Path::of([name])).and_then(Tree::as_str);
+                match found.or_else(|| attribute_default(&group.input, name)) {
+                    Some(right) => right,
+                    None => continue,
+                }
+            }
         };
         let found = have.get(name).and_then(Tree::as_str).unwrap_or_default();
         if want == found || draft.ignored(&Path::of(["targetGroups", &group.item, "attributes", name])) {

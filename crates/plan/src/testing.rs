@@ -192,8 +192,10 @@ impl Scene {
                     | Subject::Policies(_)
                     | Subject::ScheduledActions(_)
                     | Subject::Listeners(_)
-                    | Subject::TargetHealth(_)
-                    | Subject::Rules(_) => self.sees(subject, json!([])),
+                    | Subject::Rules(_)
+                    | Subject::Deployments(_)
+                    | Subject::StoppedTasks(_)
+                    | Subject::TargetHealth(_) => self.sees(subject, json!([])),
                     _ => self.gone(subject),
                 }
             }

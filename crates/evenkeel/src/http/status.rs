@@ -160,7 +160,9 @@ pub fn message(report: &UnitReport, unit: Option<&Unit>, mode: &str) -> String {
         State::Drifted => format!("{} differences, left as they are", report.drift.len()),
         State::Held => {
             let reason = report.held.as_ref().map(|held| held.reason.as_str()).unwrap_or_default();
-            format!("its last rollout failed and is not tried again until the document changes: {reason}")
+            format!(
+                "its last rollout failed and is not tried again until the document changes or it is released: {reason}"
+            )
         }
         State::Refused => report.refused.first().map(|refusal| refusal.why.clone()).unwrap_or_default(),
     }

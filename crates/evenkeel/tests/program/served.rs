@@ -26,7 +26,13 @@ pub fn status() -> Status {
     };
     let api = UnitReport {
         state: State::Rolling,
-        rollout: Some(Rollout { deployment: "ecs-svc/1".into(), desired: 2, running: 1, failed: 0 }),
+        rollout: Some(Rollout {
+            deployment: "ecs-svc/1".into(),
+            desired: 2,
+            running: 1,
+            failed: 0,
+            began: None,
+        }),
         tasks: Some((2, 1)),
         ..UnitReport::default()
     };

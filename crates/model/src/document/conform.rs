@@ -3,7 +3,7 @@
 
 use super::answers::Shown;
 use super::behaviour;
-use super::schema::{ALLOW_UNKNOWN, Aws, Entry, Field};
+use super::schema::{ADOPT_FROM, ALLOW_UNKNOWN, Aws, Entry, Field};
 use crate::diagnostic::Diagnostic;
 use crate::path::Path;
 use crate::shapes::{self, Kind, Op, Problem, ShapeId};
@@ -164,6 +164,9 @@ impl<'o> Walk<'o> {
                 item => *item = walk.field(&Field::Text, std::mem::take(item)),
             }),
             (Field::TextMap, Tree::Map(map)) => self.texts(map),
+            (Field::Adopt, Tree::Bool(b)) => Tree::Bool(b),
+            (Field::Adopt, Tree::Str(text)) if &*text == "ifEqual" => Tree::Str(text),
+            (Field::Adopt, Tree::Map(map)) => self.object(ADOPT_FROM, map),
             (Field::Later(what), _) => {
                 self.out.push(Diagnostic::warning("not-yet", self.path(), *what).at_key());
                 Tree::Null
@@ -187,6 +190,7 @@ impl<'o> Walk<'o> {
                     Field::Text => self.wrong("a string", &tree),
                     Field::Flag => self.wrong("true or false", &tree),
                     Field::Word(words) => self.wrong(&format!("one of {}", words.join(", ")), &tree),
+                    Field::Adopt => self.wrong("true, false, \"ifEqual\" or {\"from\": DOCUMENT}", &tree),
                     Field::WordOr(words, _) => {
                         self.wrong(&format!("one of {}, or an object", words.join(", ")), &tree)
                     }
@@ -329,8 +333,10 @@ impl<'o> Walk<'o> {
         let pasted = self.moved.len() > unwrapped || map.names().any(only_answered);
         let kept = map.into_iter().filter_map(|(name, value)| {
             // What AWS knows too is ours where it is an object.
-            let ours = input.named(&name).is_none() || matches!(value, Tree::Map(_));
-            if let Some(entry) = aws.plus.iter().find(|e| ours && e.name == &*name) {
+            let ours = |e: &&Entry| {
+                e.name == &*name && (input.named(&name).is_none() || matches!(value, Tree::Map(_)))
+            };
+            if let Some(entry) = aws.plus.iter().find(ours) {
                 let outer = self.nulls.take();
                 let value = self.below(&name, |walk| walk.field(&entry.field, value));
                 self.nulls = outer;
@@ -430,9 +436,13 @@ impl<'o> Walk<'o> {
 
     /// Brings what an answer shows elsewhere to where the call has it.
     fn brought(&mut self, aws: &'static Aws, map: &mut Map) {
+        let shown = (aws.shown)(map);
+        if shown.is_empty() {
+            return;
+        }
         let here = self.path();
         let whole = self.moved.last().filter(|m| m.now == here).map_or(&here, |m| &m.was).clone();
-        for Shown { member, value, at } in (aws.shown)(map) {
+        for Shown { member, value, at } in shown {
             let was = whole.join(&Path::of(at));
             let now = here.child(member);
             let message = format!("`{member}` is taken from where AWS's answers show it");

@@ -80,6 +80,11 @@ fn field(field: &'static Field, others: Others, shapes: &mut Shapes) -> Value {
         Field::TextMap => {
             json!({"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}})
         }
+        Field::Adopt => json!({"anyOf": [
+            {"enum": [true, false, "ifEqual"]},
+            {"type": "object", "properties": {"from": {"type": "string", "pattern": r"\S"}},
+             "required": ["from"], "additionalProperties": false},
+        ]}),
         Field::Later(what) => json!({"description": what}),
         Field::Duration => json!({"type": "string", "pattern": r"^\s*(\d|PT)"}),
         Field::WordOr(words, entries) => json!({"anyOf": [{"enum": words}, object(entries, others, shapes)]}),

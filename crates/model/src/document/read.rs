@@ -7,9 +7,10 @@ use super::conform::{self, Moved, Walk};
 use super::refs::{self, Malformed};
 use super::schema;
 use super::semantics;
+use super::treatment::{Adopt, Treatment};
 use super::{Document, Ignore, Listener, LoadBalancer, Priority, Rule, Scaling, Service, TargetGroup};
 use crate::diagnostic::{self, Diagnostic};
-use crate::key::ServiceKey;
+use crate::key::{ServiceKey, UnitKey};
 use crate::path::Path;
 use crate::text::{self, Marks, Parsed};
 use crate::tree::{Map, Name, Tree, is_masked};
@@ -82,26 +83,31 @@ fn build(mut tree: Tree, out: &mut Vec<Diagnostic>) -> Document {
         repositories: BTreeMap::new(),
         log_groups: BTreeMap::new(),
         items: refs::Items::default(),
+        treatment: Treatment::of(tree),
     };
     let path = Path::root();
     for (item, group) in section(tree, "targetGroups") {
-        target_group(&mut document, None, item, group.clone(), &path.child("targetGroups").child(item), out);
+        let path = path.child("targetGroups").child(item);
+        target_group(&mut document, None, None, item, group.clone(), &path, out);
     }
     for (item, value) in section(tree, "loadBalancers") {
         load_balancer(&mut document, item, value, &path.child("loadBalancers").child(item), out);
     }
     type Items = fn(&mut Document) -> &mut BTreeMap<String, Tree>;
-    let named: [(&'static str, &str, Items); 4] = [
-        ("taskDefinitions", "family", |d| &mut d.task_definitions),
-        ("clusters", "clusterName", |d| &mut d.clusters),
-        ("repositories", "repositoryName", |d| &mut d.repositories),
-        ("logGroups", "logGroupName", |d| &mut d.log_groups),
+    type Unit = fn(String) -> UnitKey;
+    let named: [(&'static str, &str, Items, Unit); 4] = [
+        ("taskDefinitions", "family", |d| &mut d.task_definitions, UnitKey::TaskDefinition),
+        ("clusters", "clusterName", |d| &mut d.clusters, UnitKey::Cluster),
+        ("repositories", "repositoryName", |d| &mut d.repositories, UnitKey::Repository),
+        ("logGroups", "logGroupName", |d| &mut d.log_groups, UnitKey::LogGroup),
     ];
-    for (of, member, map) in named {
+    for (of, member, map, unit) in named {
         for (item, value) in section(tree, of) {
             let mut value = value.clone();
             let name = take_name(&mut value, &[member], item);
             value.take("deletion");
+            document.treatment.adopts(unit(name.clone()), Adopt::of(&value));
+            value.take("adopt");
             if of == "taskDefinitions" {
                 value.set("family", Tree::from(name.as_str()));
             }
@@ -161,6 +167,7 @@ fn insert<K: Ord + std::fmt::Display, V>(
 fn target_group(
     document: &mut Document,
     service: Option<&ServiceKey>,
+    around: Option<&Adopt>,
     item: &str,
     mut input: Tree,
     path: &Path,
@@ -168,19 +175,24 @@ fn target_group(
 ) {
     let attributes = text_map(input.take("attributes").as_ref());
     input.take("deletion");
+    let adopt = Adopt::of(&input).or_else(|| around.cloned());
+    input.take("adopt");
     let name = take_name(&mut input, &["name"], item);
     input.set("name", Tree::from(name.as_str()));
+    document.treatment.adopts(UnitKey::TargetGroup(name.clone()), adopt);
     document.items.target_group(service, item, &name);
     let group = TargetGroup { item: item.to_owned(), service: service.cloned(), input, attributes };
     insert(&mut document.target_groups, name, group, path, out);
 }
 
 fn rule(mut input: Tree, listener: Option<&str>, path: &Path, out: &mut Vec<Diagnostic>) -> Rule {
+    let adopt = Adopt::of(&input);
+    input.take("adopt");
     drop_mirrors(&mut input, path, out);
     let own = input.take("listenerArn").and_then(|l| l.as_str().map(str::to_owned));
     let priority = priority(&input.take("priority").unwrap_or_default());
     let listener = listener.map(str::to_owned).or(own).unwrap_or_default();
-    Rule { listener, priority, input }
+    Rule { listener, priority, input, adopt }
 }
 
 fn priority(tree: &Tree) -> Priority {
@@ -214,18 +226,26 @@ fn load_balancer(document: &mut Document, item: &str, value: &Tree, path: &Path,
     let mut input = value.clone();
     let listeners = input.take("listeners").unwrap_or_default();
     input.take("deletion");
+    input.take("adopt");
     let name = take_name(&mut input, &["name"], item);
     input.set("name", Tree::from(name.as_str()));
+    document.treatment.adopts(UnitKey::LoadBalancer(name.clone()), Adopt::of(value));
     let listeners = listeners
         .entries()
         .map(|(key, value)| {
             let mut input = value.clone();
             let at = format!("${{listener:{item}/{key}}}");
+            let adopt = Adopt::of(value);
+            input.take("adopt");
             let below = path.child("listeners").child(key).child("rules");
             let rules = taken(&mut input, "rules")
-                .map(|(k, v)| (k.to_string(), rule(v, Some(&at), &below.child(&k), out)))
+                .map(|(k, v)| {
+                    let mut rule = rule(v, Some(&at), &below.child(&k), out);
+                    rule.adopt = rule.adopt.or_else(|| adopt.clone());
+                    (k.to_string(), rule)
+                })
                 .collect();
-            (key.to_string(), Listener { input, rules })
+            (key.to_string(), Listener { input, adopt, rules })
         })
         .collect();
     document.items.load_balancer(item, &name);
@@ -304,9 +324,10 @@ fn service(
             conform::still_missing(aws, tree, &path.child(member), out);
         }
     }
+    let adopt = Adopt::of(&value);
     for (item, group) in taken(&mut value, "targetGroups") {
         let path = path.child("targetGroups").child(&item);
-        target_group(document, Some(&key), &item, group, &path, out);
+        target_group(document, Some(&key), adopt.as_ref(), &item, group, &path, out);
     }
     let rules = taken(&mut value, "listenerRules")
         .map(|(name, value)| {
@@ -358,6 +379,7 @@ fn service(
         }
     }
     document.items.service(item, &key);
+    document.treatment.adopts(UnitKey::Service(key.clone()), adopt);
     insert(&mut document.services, key.clone(), service, path, out);
     key
 }
