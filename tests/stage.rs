@@ -394,12 +394,12 @@ impl Daemon {
     /// What it shows now, for people.
     pub fn story(&self) -> String {
         let now = self.status.borrow().clone();
-        let version = now.document.as_ref().map_or("-", |d| &d.version);
-        let printed = evenkeel_plan::print(&now.planned, "-", version);
+        let named: Vec<(&str, &str)> = now.documents.iter().map(|d| (&*d.name, &*d.version)).collect();
+        let printed = evenkeel_plan::print(&now.planned, &named);
         let events: Vec<&str> = now.events.iter().map(|e| e.message.as_str()).collect();
         format!(
             "{printed}\nfault: {:?}\ntrouble: {:?}\nlease: {:?}\nevents: {events:#?}",
-            now.fault, now.trouble, now.lease
+            now.faults, now.trouble, now.lease
         )
     }
 

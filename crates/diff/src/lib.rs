@@ -17,7 +17,7 @@ mod whole;
 pub use compare::{FieldDiff, compare, compare_described};
 pub use defaults::{default_at, defaults, fill};
 pub use kind::Kind;
-pub use place::{ordered, put};
+pub use place::{is_undeclared, ordered, put};
 pub use rules::{
     Change, Clearing, Sameness, attribute_default, change, clearing, compare_attributes,
     listener_attribute_default,

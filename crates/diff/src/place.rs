@@ -3,7 +3,7 @@
 use evenkeel_model::{Path, Tree};
 
 use crate::kind::Kind;
-use crate::rules::{Node, UNKNOWN, compiled};
+use crate::rules::{Form, Node, UNKNOWN, compiled};
 
 /// Puts `value` at `path`, in the paths of [`crate::compare`]; `None` takes out what is there. Blocks on
 /// the way are made where they are missing; an element of a set whose key is not there is added.
@@ -18,7 +18,7 @@ fn put_below(node: &Node, tree: &mut Tree, path: &[&str], value: Option<Tree>) {
         return;
     };
     let child = node.child(segment).unwrap_or(&UNKNOWN);
-    if node.set.is_some() && matches!(tree, Tree::Null) {
+    if matches!(node.form, Form::List(_)) && matches!(tree, Tree::Null) {
         *tree = Tree::list([]);
     }
     if let Tree::List(items) = tree {
@@ -51,6 +51,33 @@ fn put_below(node: &Node, tree: &mut Tree, path: &[&str], value: Option<Tree>) {
     let mut below = tree.get(segment).cloned().unwrap_or_default();
     put_below(child, &mut below, rest, value);
     tree.set(*segment, below);
+}
+
+/// True where `tree` says nothing about the field at `path`. What is missing from a list or map that it has is
+/// meant to be missing.
+pub fn is_undeclared(kind: Kind, tree: &Tree, path: &Path) -> bool {
+    let mut node = compiled(kind);
+    let mut tree = tree;
+    for segment in path.segments() {
+        let found = match (&node.form, tree) {
+            (Form::Structure { .. } | Form::Unknown, Tree::Map(map)) => match map.get(segment) {
+                None | Some(Tree::Null) => return true,
+                found => found,
+            },
+            (Form::List(_), Tree::List(items)) => {
+                let at = match node.elements(items) {
+                    Some(elements) => elements.find(segment),
+                    None => segment.parse().ok(),
+                };
+                at.and_then(|at: usize| items.get(at))
+            }
+            _ => None,
+        };
+        let Some(found) = found else { return false };
+        tree = found;
+        node = node.child(segment).unwrap_or(&UNKNOWN);
+    }
+    *tree == Tree::Null
 }
 
 /// The tree with the elements of its sets in one order: two trees that differ in that order only become

@@ -9,7 +9,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::key::UnitKey;
+use crate::path::Path;
 use crate::tree::Tree;
+
+/// What stood in fields that the document does not declare when a part came to us from elsewhere: it is as
+/// right as what AWS fills in.
+pub type Baseline = BTreeMap<Path, Tree>;
 
 /// What is remembered of one unit.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,6 +24,10 @@ pub struct Remembered {
     /// What was last applied, by part (`taskDefinition`, `service`, `targetGroup`, …), to tell a human's
     /// edit from a change of the document.
     pub applied: BTreeMap<String, Tree>,
+    /// The baseline of each part whose first sight is over; empty for what we made ourselves.
+    pub baseline: BTreeMap<String, Baseline>,
+    /// The document that it belonged to when we last wrote it or found it in order.
+    pub document: Option<String>,
     /// The task definition revision the unit last registered or chose.
     pub task_definition: Option<String>,
     /// The deployment that our last write to the service started.
@@ -62,6 +71,19 @@ pub struct HeldDeployment {
     /// The document version that wanted it when it failed, if that one still did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// Why it failed, as AWS told while it could still be asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Evidence>,
+}
+
+/// Something that tells why a rollout fails.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Evidence {
+    /// What AWS said.
+    pub said: String,
+    /// What to look at.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub check: Option<String>,
 }
 
 /// A run that was about to write.
@@ -91,6 +113,8 @@ impl Memory {
         static NOTHING: Remembered = Remembered {
             document_version: None,
             applied: BTreeMap::new(),
+            baseline: BTreeMap::new(),
+            document: None,
             task_definition: None,
             deployment: None,
             deployment_key: None,
@@ -129,6 +153,10 @@ struct Stored {
     document_version: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     applied: BTreeMap<String, serde_json::Value>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    baseline: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    document: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     task_definition: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -166,17 +194,23 @@ struct StoredIntent {
     primary: Option<String>,
 }
 
+fn json(tree: &Tree) -> serde_json::Value {
+    serde_json::from_str(&tree.to_json()).unwrap_or_default()
+}
+
 /// The bytes of a unit's record.
 pub fn write_record(key: &UnitKey, unit: &Remembered) -> Vec<u8> {
     let stored = Stored {
         version: VERSION,
         unit: key.to_string(),
         document_version: unit.document_version.clone(),
-        applied: unit
-            .applied
+        applied: unit.applied.iter().map(|(part, tree)| (part.clone(), json(tree))).collect(),
+        baseline: unit
+            .baseline
             .iter()
-            .map(|(part, tree)| (part.clone(), serde_json::from_str(&tree.to_json()).unwrap_or_default()))
+            .map(|(part, base)| (part.clone(), base.iter().map(|(p, t)| (p.to_string(), json(t))).collect()))
             .collect(),
+        document: unit.document.clone(),
         task_definition: unit.task_definition.clone(),
         deployment: unit.deployment.clone(),
         deployment_key: unit.deployment_key.clone(),
@@ -219,6 +253,15 @@ pub fn read_record(bytes: &[u8]) -> Result<(UnitKey, Remembered), RecordError> {
     let unit = Remembered {
         document_version: stored.document_version,
         applied: stored.applied.into_iter().map(|(p, v)| (p, Tree::from(v))).collect(),
+        baseline: stored
+            .baseline
+            .into_iter()
+            .map(|(part, base)| {
+                let path = |(p, v): (String, _)| Some((p.parse().ok()?, Tree::from(v)));
+                (part, base.into_iter().filter_map(path).collect())
+            })
+            .collect(),
+        document: stored.document,
         task_definition: stored.task_definition,
         deployment: stored.deployment,
         deployment_key: stored.deployment_key,
@@ -251,6 +294,15 @@ mod tests {
         let unit = Remembered {
             document_version: Some("v7".into()),
             applied: [("logGroup".to_owned(), Tree::map().with("retentionInDays", 7_i64))].into(),
+            baseline: [
+                (
+                    "service".to_owned(),
+                    [(Path::of(["a/b", "c"]), Tree::from(true)), (Path::of(["d"]), Tree::map())].into(),
+                ),
+                ("attributes".to_owned(), Baseline::new()),
+            ]
+            .into(),
+            document: Some("shop".into()),
             intent: Some(Intent {
                 plan: "p".into(),
                 steps: vec!["create".into()],
@@ -266,6 +318,7 @@ mod tests {
                 at: 7,
                 failures: 1,
                 version: Some("v8".into()),
+                evidence: vec![Evidence { said: "1 task stopped".into(), check: None }],
             }),
             failures: 2,
             failed_at: Some(9),
@@ -283,6 +336,7 @@ mod tests {
         let (key, unit) = read_record(first).unwrap();
         assert_eq!(key.to_string(), "service:web/api");
         assert_eq!(unit.deployment.as_deref(), Some("ecs-svc/1"));
+        assert!(unit.baseline.is_empty() && unit.document.is_none());
         let held = br#"{"version":1,"unit":"service:web/api","held":{"key":"k","reason":"r"},"intent":{"plan":"p","steps":[],"documentVersion":"a","at":1}}"#;
         let (_, unit) = read_record(held).unwrap();
         let hold = HeldDeployment { key: "k".into(), reason: "r".into(), ..HeldDeployment::default() };

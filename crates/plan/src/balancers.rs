@@ -9,9 +9,11 @@ use evenkeel_model::key::{Subject, UnitKey};
 use evenkeel_model::shapes::Op;
 use evenkeel_model::world::Seen;
 
+use crate::adoption::Resource;
 use crate::ownership;
 use crate::refs::Lookup;
 use crate::report::{Drift, Refusal};
+use crate::shifts::Hands;
 use crate::tagging::Tagging;
 use crate::unit::Draft;
 use crate::{Because, Need, Planner, StepId, dotted, rules};
@@ -83,6 +85,7 @@ impl Planner<'_> {
         if !by_load_balancer && !draft.missing(&part) {
             return;
         }
+        draft.makes(&part);
         draft.applies(&tag_part, &ownership::map(&tags));
         let touched = rules::groups(lookup, &listener.input);
         let subject = match place {
@@ -109,16 +112,24 @@ impl Planner<'_> {
     ) {
         let arn = tree.str("loadBalancerArn").unwrap_or_default().to_owned();
         let live_tags = ownership::tags(tree);
-        let known = !draft.memory().applied.is_empty();
-        let words = || {
-            let adopt = Tagging::Elbv2.adopt_command(self.document(), &arn, &lb.item);
-            (format!("load balancer {name}"), adopt)
+        let resource = Resource {
+            what: &|| format!("load balancer {name}"),
+            tagging: Tagging::Elbv2,
+            subject,
+            arn: &arn,
+            label: "",
+            item: &lb.item,
+            part: "loadBalancer",
+            adopt: self.document().adopt(&draft.key),
+            tags: &live_tags,
         };
-        if let Err(refusal) = ownership::ours(self.document(), &live_tags, known, words) {
-            draft.refuse(refusal);
+        let Some(claimed) = draft.claim(&resource) else { return };
+        self.balancer_fields(draft, name, lb, subject, tree, &arn);
+        if claimed.adopting() {
+            // Its listeners have tags of their own, and their turn once it is ours.
+            draft.take_over(&resource, claimed);
             return;
         }
-        self.balancer_fields(draft, name, lb, subject, tree, &arn);
         let listeners = Subject::Listeners(arn.clone());
         let live = match draft.seen(&listeners) {
             Some(Seen::Present { tree, .. }) => tree.items(),
@@ -152,6 +163,7 @@ impl Planner<'_> {
             want.set("subnets", Tree::list(subnets));
         }
         let live = lift::described(Kind::LoadBalancer, tree.clone());
+        let want = draft.with_baseline("loadBalancer", Kind::LoadBalancer, &want, &live).into_owned();
         let drifts = draft.drifts("loadBalancer", Kind::LoadBalancer, &want, &live);
         let of = |d: &Drift, member: &str| d.path.segments().next() == Some(member);
         let (subnets, rest): (Vec<Drift>, Vec<Drift>) = drifts.into_iter().partition(|d| of(d, "subnets"));
@@ -193,39 +205,66 @@ impl Planner<'_> {
         subject: &Subject,
         live: &Tree,
     ) {
-        let lookup = self.lookup();
         let arn = live.str("listenerArn").unwrap_or_default().to_owned();
         let item = format!("{}/{key}", lb.item);
         let live_tags = ownership::tags(live);
         let part = format!("listener {key}");
-        let known = draft.memory().applied.contains_key(&part);
-        let words = || {
-            let adopt = Tagging::Elbv2.adopt_command(self.document(), &arn, &item);
-            (format!("listener {key} (port {})", live.int("port").unwrap_or_default()), adopt)
+        let resource = Resource {
+            what: &|| format!("listener {key} (port {})", live.int("port").unwrap_or_default()),
+            tagging: Tagging::Elbv2,
+            subject,
+            arn: &arn,
+            label: &item,
+            item: &item,
+            part: &part,
+            adopt: listener.adopt.as_ref().unwrap_or_else(|| self.document().adopt(&draft.key)),
+            tags: &live_tags,
         };
-        if let Err(refusal) = ownership::ours(self.document(), &live_tags, known, words) {
-            draft.refuse(refusal);
-            return;
+        let Some(claimed) = draft.claim(&resource) else { return };
+        let adopting = claimed.adopting();
+        self.keep_our_listener(draft, listener, live, &resource);
+        draft.take_over(&resource, claimed);
+        if !adopting {
+            rules::steps(draft, self.lookup(), &self.rules, &listener.rules, &item);
         }
+    }
+
+    fn keep_our_listener(
+        &self,
+        draft: &mut Draft<'_>,
+        listener: &Listener,
+        live: &Tree,
+        resource: &Resource<'_>,
+    ) {
+        let lookup = self.lookup();
+        let Resource { subject, arn, item, part, tags: live_tags, .. } = *resource;
+        let key = item.rsplit('/').next().unwrap_or_default();
         let (input, waits) = lookup.resolve(&listener.input);
         let input = input.into_owned();
         if !waits.is_empty() {
             rules::wait_all(draft, waits);
             return;
         }
-        let mut want = lift::declared(Kind::Listener, input.clone());
-        draft.applies(&part, &want);
+        let lifted = lift::declared(Kind::Listener, input.clone());
+        draft.applies(part, &lifted);
         let live = lift::described(Kind::Listener, live.clone());
-        let hands = self.rules.shifts.hands(self.world(), &[&format!("${{listener:{item}}}"), &arn]);
-        let (traffic, rest) = rules::differences(draft, &hands, Kind::Listener, &part, &mut want, &live);
+        let hands = self.rules.shifts.hands(self.world(), &[&format!("${{listener:{item}}}"), arn]);
+        let mut want = match hands {
+            Hands::Document => draft.with_baseline(part, Kind::Listener, &lifted, &live).into_owned(),
+            // What stands there is ECS's, and not how it came to us.
+            _ => lifted.clone(),
+        };
+        // As it is written, where it need not carry what was there.
+        let input = if want == lifted { input } else { want.clone() };
+        let (traffic, rest) = rules::differences(draft, &hands, Kind::Listener, part, &mut want, &live);
         let acted = draft.accept([traffic, rest].concat());
         if !acted.is_empty() {
-            let input = match draft.carry_left(&part, Kind::Listener, Cow::Borrowed(&want)) {
+            let input = match draft.carry_left(part, Kind::Listener, Cow::Borrowed(&want)) {
                 Cow::Owned(carried) => carried,
                 Cow::Borrowed(_) => input,
             };
             let filled = fill(Kind::Listener, &input);
-            let mut change = Tree::map().with("listenerArn", arn.as_str());
+            let mut change = Tree::map().with("listenerArn", arn);
             for member in MODIFIABLE {
                 let differs = acted.iter().any(|d| d.path.segments().next() == Some(member));
                 if differs {
@@ -240,9 +279,8 @@ impl Planner<'_> {
                 .because_of(acted)
                 .touches(touched);
         }
-        let tags = ownership::wanted(self.document(), &listener.input, &item);
-        Tagging::Elbv2.steps(draft, subject, &arn, &item, &tags, &live_tags);
-        rules::steps(draft, lookup, &self.rules, &listener.rules, &item);
+        let tags = ownership::wanted(self.document(), &listener.input, item);
+        Tagging::Elbv2.steps(draft, subject, arn, item, &tags, live_tags);
     }
 }
 

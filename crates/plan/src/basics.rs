@@ -9,6 +9,7 @@ use evenkeel_model::path::Path;
 use evenkeel_model::shapes::Op;
 use evenkeel_model::world::Seen;
 
+use crate::adoption::Resource;
 use crate::ownership;
 use crate::report::{Drift, Owner, Refusal};
 use crate::tagging::Tagging;
@@ -90,10 +91,8 @@ impl Planner<'_> {
         match draft.seen(&subject) {
             None => {}
             Some(Seen::Present { tree, .. }) if tree.str("status") != Some("INACTIVE") => {
-                self.keep_basic(&mut draft, basic, name, &input, &subject, tree);
-                if basic.kind == Kind::LogGroup && draft.report.refused.is_empty() {
-                    keep_retention(&mut draft, name, retention.as_ref(), &subject, tree);
-                }
+                let want = (&input, retention.as_ref());
+                self.keep_basic(&mut draft, basic, name, want, &subject, tree);
             }
             Some(_) if !draft.missing(basic.word) => {}
             Some(_) => {
@@ -118,31 +117,39 @@ impl Planner<'_> {
         self.put(key, unit, report);
     }
 
+    /// Changes what is there, where it is ours.
     fn keep_basic(
         &self,
         draft: &mut Draft<'_>,
         basic: &Basic,
         name: &str,
-        want: &Tree,
+        (want, retention): (&Tree, Option<&Tree>),
         subject: &Subject,
         tree: &Tree,
     ) {
         let arn = tree.str(basic.arn_member).or_else(|| tree.str("arn")).unwrap_or_default();
         let arn = arn.trim_end_matches(":*").to_owned();
         let live_tags = ownership::tags(tree);
-        let known = !draft.memory().applied.is_empty();
-        let what = format!("{} {name}", basic.word);
-        let words = || (what.clone(), basic.tagging.adopt_command(self.document(), &arn, name));
-        if let Err(refusal) = ownership::ours(self.document(), &live_tags, known, words) {
-            draft.refuse(refusal);
-            return;
-        }
+        let resource = Resource {
+            what: &|| format!("{} {name}", basic.word),
+            tagging: basic.tagging,
+            subject,
+            arn: &arn,
+            label: "",
+            item: name,
+            part: basic.word,
+            adopt: self.document().adopt(&draft.key),
+            tags: &live_tags,
+        };
+        let Some(claimed) = draft.claim(&resource) else { return };
+        let full = draft.with_baseline(basic.word, basic.kind, want, tree);
+        let want = &*full;
         let drifts = draft.drifts(basic.word, basic.kind, want, tree);
         let (immutable, mutable): (Vec<Drift>, Vec<Drift>) = drifts
             .into_iter()
             .partition(|d| rules::immutable(basic.kind).any(|m| d.path.segments().next() == Some(m)));
         for drift in immutable {
-            let why = format!("`{}` of {what} cannot be changed", dotted(&drift.path));
+            let why = format!("`{}` of {} cannot be changed", dotted(&drift.path), (resource.what)());
             let way_out = format!("declare a {} of another name", basic.word);
             draft.cannot(drift, Refusal::new(why).or(way_out));
         }
@@ -153,6 +160,10 @@ impl Planner<'_> {
         }
         let tags = ownership::wanted(self.document(), want, name);
         basic.tagging.steps(draft, subject, &arn, "", &tags, &live_tags);
+        if basic.kind == Kind::LogGroup {
+            keep_retention(draft, name, retention, subject, tree);
+        }
+        draft.take_over(&resource, claimed);
     }
 }
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use evenkeel_model::Tree;
-use evenkeel_model::document::refs;
+use evenkeel_model::document::{Adopt, refs};
 use evenkeel_model::key::{Subject, UnitKey};
 use evenkeel_model::shapes::{self, Op, Problem};
 
-use crate::ownership::{self, TAG_DOCUMENT};
+use crate::ownership::{self, TAG_DOCUMENT, TAG_KEY};
 use crate::restraint::Restraint;
 use crate::service::deploys;
 use crate::{Because, Guard, Input, Need, Planned, Step, StepId, Unit};
@@ -42,7 +42,7 @@ pub fn check(input: &Input<'_>, planned: &Planned) -> Vec<Finding> {
             if op.name().starts_with("Delete") && op != Op::LogsDeleteRetentionPolicy {
                 find(format!("step {} deletes, which this version never does", step.id));
             }
-            if belongs_to_others(input, step) {
+            if belongs_to_others(input, key, step) {
                 find(format!("step {} writes what is not ours", step.id));
             }
             if op == Op::EcsUpdateService {
@@ -112,9 +112,25 @@ fn may_not_write(input: &Input<'_>, key: &UnitKey) -> bool {
     Restraint::of(input, key).forbids()
 }
 
+/// True for a step that writes the tags of ownership and nothing else, where the document adopts something of
+/// this unit.
+fn adopts(input: &Input<'_>, key: &UnitKey, step: &Step) -> bool {
+    let tagging = [Op::EcsTagResource, Op::Elbv2AddTags, Op::EcrTagResource, Op::LogsTagResource];
+    let sent = ownership::tags(&step.action.input);
+    let document = input.document;
+    let rules = document.services.values().flat_map(|s| s.rules.values());
+    let listeners = document.load_balancers.values().flat_map(|lb| lb.listeners.values());
+    let own = rules.chain(listeners.clone().flat_map(|l| l.rules.values())).map(|r| &r.adopt);
+    let mut said = own.chain(listeners.map(|l| &l.adopt)).flatten().chain([document.adopt(key)]);
+    tagging.contains(&step.action.op)
+        && sent.keys().all(|k| k == TAG_DOCUMENT || k == TAG_KEY)
+        && sent.get(TAG_DOCUMENT) == Some(&document.name)
+        && said.any(|adopt| *adopt != Adopt::Never)
+}
+
 /// True where a step changes something that is there and does not carry our document's tag.
-fn belongs_to_others(input: &Input<'_>, step: &Step) -> bool {
-    if !matches!(step.guard, Guard::AsPlanned(_)) {
+fn belongs_to_others(input: &Input<'_>, key: &UnitKey, step: &Step) -> bool {
+    if !matches!(step.guard, Guard::AsPlanned(_)) || adopts(input, key, step) {
         return false;
     }
     let Some(tree) = input.world.tree(&step.subject) else { return false };
@@ -137,15 +153,17 @@ fn belongs_to_others(input: &Input<'_>, step: &Step) -> bool {
                 !tree.items().iter().find(named).is_some_and(ours)
             })
         }
-        // What scales a service belongs to the service.
-        Subject::ScalableTarget(key) | Subject::Policies(key) | Subject::ScheduledActions(key) => {
-            !input.world.tree(&Subject::Service(key.clone())).is_some_and(ours)
-        }
-        // Nobody writes revisions and health: they are only read.
+        // What scales a service, and its deployments, belong to the service.
+        Subject::ScalableTarget(key)
+        | Subject::Policies(key)
+        | Subject::ScheduledActions(key)
+        | Subject::Deployments(key) => !input.world.tree(&Subject::Service(key.clone())).is_some_and(ours),
+        // Nobody writes what is only read.
         Subject::Family(_)
         | Subject::TaskDefinition(_)
         | Subject::ServiceRevision(_)
-        | Subject::TargetHealth(_) => false,
+        | Subject::TargetHealth(_)
+        | Subject::StoppedTasks(_) => false,
     }
 }
 

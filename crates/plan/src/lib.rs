@@ -3,10 +3,14 @@
 //! [`plan`] is pure and cannot fail. What it refuses or waits for is in the report; what it writes down
 //! in steps leaves no choice to whoever executes them.
 
+mod adoption;
 mod balancers;
 mod basics;
 pub mod check;
+mod diagnosis;
 mod hash;
+mod hold;
+mod hooks;
 mod interest;
 #[cfg(test)]
 mod miniature;
@@ -37,7 +41,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use evenkeel_model::Tree;
 use evenkeel_model::document::{Document, Mode};
 use evenkeel_model::key::{ServiceKey, Subject, UnitKey, arn_tail};
-use evenkeel_model::memory::{Memory, Remembered};
+use evenkeel_model::memory::{Baseline, Memory, Remembered};
 use evenkeel_model::orders::Orders;
 use evenkeel_model::path::Path;
 use evenkeel_model::shapes::Op;
@@ -50,7 +54,7 @@ use shifts::Shifts;
 pub use ownership::{TAG_DOCUMENT, TAG_HASH, TAG_KEY};
 pub use print::{plan_json, print};
 pub use report::{
-    Drift, Held, Lingering, Note, Owner, Paused, Refusal, Report, Rollout, State, UnitReport, WaitingOn,
+    Drift, Held, Hook, Lingering, Note, Owner, Paused, Refusal, Report, Rollout, State, UnitReport, WaitingOn,
 };
 pub use restraint::{TAG_PAUSE, paused_by_tag};
 pub use unit::stable;
@@ -109,6 +113,32 @@ pub struct Planned {
     pub remember: BTreeMap<UnitKey, Remembered>,
 }
 
+impl Planned {
+    /// The decisions about several documents as one. A unit that is in more than one of them is refused in each,
+    /// so that none has steps for it.
+    pub fn all(each: Vec<Planned>) -> Planned {
+        let mut each = each.into_iter();
+        let mut all = each.next().unwrap_or_default();
+        for other in each {
+            for (key, unit) in other.plan.units {
+                if !all.report.units.contains_key(&key) {
+                    all.plan.units.insert(key, unit);
+                }
+            }
+            for (key, unit) in other.remember {
+                if !all.report.units.contains_key(&key) {
+                    all.remember.insert(key, unit);
+                }
+            }
+            for (key, report) in other.report.units {
+                all.report.units.entry(key).or_insert(report);
+            }
+            all.plan.id = hash::plan_id(&all.plan);
+        }
+        all
+    }
+}
+
 /// What to do, by unit.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
@@ -125,6 +155,10 @@ pub struct Unit {
     pub steps: Vec<Step>,
     /// What the unit remembers of the document once all its steps are done.
     pub applied: BTreeMap<String, Tree>,
+    /// The baselines that it remembers once a step of it is done.
+    pub baseline: BTreeMap<String, Baseline>,
+    /// The baselines of what was seen for the first time: remembered at once.
+    first_sight: BTreeMap<String, Baseline>,
     /// It has nothing to do, what it would remember is what it remembers, and no run of it was cut off:
     /// `applied` is left empty.
     remembered: bool,
@@ -228,6 +262,18 @@ pub enum Guard {
 }
 
 impl Unit {
+    /// Writes down what a run left, at least one of whose steps is done; `complete` where all are, and nothing
+    /// else is to be done.
+    pub fn record(&self, after: &mut Remembered, document: &str, version: &str, complete: bool) {
+        after.document = Some(document.to_owned());
+        after.baseline.clone_from(&self.baseline);
+        if complete {
+            after.applied.clone_from(&self.applied);
+            after.document_version = Some(version.to_owned());
+            after.task_definition = self.task_definition.clone().or(after.task_definition.take());
+        }
+    }
+
     /// How many steps, from the first, can be begun with what has been observed.
     pub fn ready(&self) -> usize {
         let mut ready: BTreeSet<&StepId> = BTreeSet::new();
@@ -281,6 +327,7 @@ pub fn plan(input: &Input<'_>) -> Planned {
         planned: Planned::default(),
         quiet: Vec::new(),
         rolling: None,
+        failures: None,
         rules: Rulebook { shifts: Shifts::of(input), ..Rulebook::default() },
     };
     planner.decide_priorities();
@@ -308,10 +355,11 @@ pub fn plan(input: &Input<'_>) -> Planned {
             remembered.drift_since = since;
         }
     }
-    let cut_off = |k: &UnitKey| input.memory.unit(k).intent.is_some();
+    let news = |k: &UnitKey, u: &Unit| input.memory.unit(k).intent.is_some() || !u.first_sight.is_empty();
     let changing: Vec<(UnitKey, Unit)> =
-        planned.plan.units.iter().filter(|(k, _)| cut_off(k)).map(|(k, u)| (k.clone(), u.clone())).collect();
+        planned.plan.units.iter().filter(|(k, u)| news(k, u)).map(|(k, u)| (k.clone(), u.clone())).collect();
     for (key, unit) in quiet.iter().chain(&changing) {
+        adoption::remember_first_sight(input, &mut planned, key, unit);
         close_intent(input, &mut planned, key, unit);
     }
     planned.plan.id = hash::plan_id(&planned.plan);
@@ -343,14 +391,23 @@ fn remember(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &Unit
         .get(key)
         .is_some_and(|report| matches!(report.state, State::Synced | State::Rolling));
     let before = input.memory.unit(key);
-    let observing = input.ceilings.mode == Mode::Observe || input.document.settings.mode == Mode::Observe;
-    if !settled || observing || before.applied == unit.applied {
+    let same = before.document.as_ref() == Some(&input.document.name)
+        && before.applied == unit.applied
+        && before.baseline == unit.baseline;
+    if !settled || observing(input) || same {
         return;
     }
     let remembered = planned.remember.entry(key.clone()).or_insert_with(|| before.clone());
+    remembered.document = Some(input.document.name.clone());
     remembered.applied.clone_from(&unit.applied);
+    remembered.baseline.clone_from(&unit.baseline);
     remembered.restart.clone_from(&unit.restart);
     remembered.task_definition = unit.task_definition.clone().or(remembered.task_definition.take());
+}
+
+/// True where nothing is written, and so nothing is remembered either.
+fn observing(input: &Input<'_>) -> bool {
+    input.ceilings.mode == Mode::Observe || input.document.settings.mode == Mode::Observe
 }
 
 /// Closes the intent of a run that was cut off: what AWS shows now is its outcome. What it left undone is in
@@ -358,7 +415,8 @@ fn remember(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &Unit
 fn close_intent(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &Unit) {
     let memory = input.memory.unit(key);
     let Some(report) = planned.report.units.get(key) else { return };
-    let unclear = report.waiting.iter().any(|w| matches!(w, WaitingOn::Seen(_)));
+    // While the next try has to wait, its steps are not in the plan.
+    let unclear = report.waiting.iter().any(|w| matches!(w, WaitingOn::Seen(_) | WaitingOn::BackOff { .. }));
     if memory.intent.is_none() || unclear || input.in_flight.contains(key) {
         return;
     }
@@ -371,12 +429,10 @@ fn close_intent(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &
     let rolls = |s: &Step| matches!(s.action.op, Op::EcsCreateService | Op::EcsUpdateService);
     if let (Some(service), Some(deployment_key)) = (key.service(), &unit.deployment_key)
         && !unit.steps.iter().any(rolls)
+        && report.state != State::Suspended
     {
         let live = input.world.tree(&Subject::Service(service.clone()));
-        let primary = live.and_then(|s| {
-            s.list_of("deployments").iter().find(|d| d.str("status") == Some("PRIMARY"))?.str("id")
-        });
-        remembered.deployment = primary.map(str::to_owned);
+        remembered.deployment = live.and_then(rollout::primary).map(str::to_owned);
         remembered.deployment_key = Some(deployment_key.clone());
     }
 }
@@ -389,6 +445,8 @@ struct Planner<'a> {
     quiet: Vec<(UnitKey, Unit)>,
     /// Services whose rollout is under way or begins with this plan; looked for where somebody asks.
     rolling: Option<BTreeSet<ServiceKey>>,
+    /// Services that failed to roll out this version of the document; looked for where somebody asks.
+    failures: Option<usize>,
     /// What is decided about listener rules before any unit is planned.
     rules: Rulebook<'a>,
 }
@@ -400,6 +458,12 @@ impl<'a> Planner<'a> {
 
     fn world(&self) -> &'a World {
         self.input.world
+    }
+
+    /// What is to be remembered of a unit from now on.
+    fn remembered(&mut self, key: &UnitKey) -> &mut Remembered {
+        let memory = self.input.memory;
+        self.planned.remember.entry(key.clone()).or_insert_with(|| memory.unit(key).clone())
     }
 
     /// Takes in what was decided for one unit.

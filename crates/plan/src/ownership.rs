@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use evenkeel_model::Tree;
-use evenkeel_model::document::Document;
+use evenkeel_model::document::{Adopt, Document};
 
 use crate::report::Refusal;
 
@@ -89,30 +89,50 @@ impl TagChange {
     }
 }
 
-/// Refuses what does not carry our document's tag.
+/// Whose something is that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It carries our document's tag.
+    Ours,
+    /// It does not, and the document adopts it.
+    Adopted,
+    /// It is somebody else's, or was ours and somebody removed the tag.
+    Refused(Refusal),
+}
+
+/// Whose a resource is by its tags, and whether the document adopts it.
 ///
-/// `known` is true where memory says that we created it; `words` gives its name and the command that
-/// would put our tags on it.
-pub(crate) fn ours(
+/// `what` names the resource, `known` is true where memory says that it was ours, `command` would put our tags
+/// on it.
+pub(crate) fn standing(
     document: &Document,
     live: &BTreeMap<String, String>,
+    what: &dyn Fn() -> String,
     known: bool,
-    words: impl FnOnce() -> (String, String),
-) -> Result<(), Refusal> {
-    let owner = live.get(TAG_DOCUMENT);
-    if owner == Some(&document.name) {
-        return Ok(());
-    }
-    let (what, adopt) = words();
-    match owner {
-        Some(owner) => Err(Refusal::new(format!("{what} belongs to the document \"{owner}\""))
-            .or("take it out of one of the two documents")),
-        None if known => {
-            Err(Refusal::new(format!("{what} is disowned: somebody removed its tag {TAG_DOCUMENT}"))
-                .or(format!("to hand it back: {adopt}")))
-        }
-        None => Err(Refusal::new(format!("{what} exists already and does not carry our tag {TAG_DOCUMENT}"))
-            .or(format!("to adopt it: {adopt}"))),
+    adopt: &Adopt,
+    command: impl FnOnce() -> String,
+) -> Standing {
+    let refused = |why: String, way_out: String| {
+        Standing::Refused(Refusal::new(format!("{} {why}", what())).or(way_out))
+    };
+    match (live.get(TAG_DOCUMENT), adopt) {
+        (Some(owner), _) if *owner == document.name => Standing::Ours,
+        (Some(owner), Adopt::From(other)) if owner == other => Standing::Adopted,
+        (Some(owner), _) => refused(
+            format!("belongs to the document \"{owner}\""),
+            format!(
+                "take it out of one of the two documents, or move it: \"adopt\": {{\"from\": \"{owner}\"}}"
+            ),
+        ),
+        (None, _) if known => refused(
+            format!("is disowned: somebody removed its tag {TAG_DOCUMENT}"),
+            format!("to hand it back: {}", command()),
+        ),
+        (None, Adopt::Always | Adopt::IfEqual) => Standing::Adopted,
+        (None, _) => refused(
+            format!("exists already and does not carry our tag {TAG_DOCUMENT}"),
+            format!("to adopt it, say \"adopt\": true, or: {}", command()),
+        ),
     }
 }
 

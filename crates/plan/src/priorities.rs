@@ -135,11 +135,11 @@ impl Planner<'_> {
     /// Decides the priorities of all rules on listeners that have been seen.
     pub(crate) fn decide_priorities(&mut self) {
         let input = self.input;
-        let mut wanted: BTreeMap<String, Vec<(UnitKey, String, Priority)>> = BTreeMap::new();
+        let mut wanted: BTreeMap<String, Vec<(UnitKey, String, &Rule)>> = BTreeMap::new();
         rules_of(input.document, &mut |unit, service, key, rule| {
             let lookup = Lookup { document: input.document, world: input.world, service };
             if let Ok(listener) = lookup.listener_of(rule) {
-                wanted.entry(listener).or_default().push((unit, key, rule.priority));
+                wanted.entry(listener).or_default().push((unit, key, rule));
             }
         });
         let promised = promised(input);
@@ -196,15 +196,21 @@ impl<'a> Listener<'a> {
     fn of(
         input: &'a Input<'a>,
         arn: &'a str,
-        wanted: Vec<(UnitKey, String, Priority)>,
+        wanted: Vec<(UnitKey, String, &Rule)>,
         rules: &'a Tree,
         promised: BTreeMap<i64, (String, String)>,
     ) -> Self {
         let ours = |r: &&Tree| tag(r, TAG_DOCUMENT) == Some(&input.document.name);
         let by_key: BTreeMap<&str, &Tree> =
             rules.items().iter().filter(ours).filter_map(|r| Some((tag(r, TAG_KEY)?, r))).collect();
-        let claim = |(unit, key, wanted): (UnitKey, String, Priority)| {
-            let live = by_key.get(key.as_str()).and_then(|r| Some((r.str("ruleArn")?, number(r)?)));
+        let claim = |(unit, key, rule): (UnitKey, String, &Rule)| {
+            let placed = |r: &'a Tree| Some((r.str("ruleArn")?, number(r)?));
+            let ours = by_key.get(key.as_str()).copied();
+            // What is taken over stays where it is until it is ours.
+            let found = || crate::rules::elsewhere(input.document, rules, &unit, &key, rule);
+            let taken = if ours.is_none() { found() } else { None };
+            let wanted = taken.and_then(number).map_or(rule.priority, Priority::At);
+            let live = ours.or(taken).and_then(placed);
             let last = input.memory.unit(&unit).applied.get(&part(&key)).and_then(Tree::as_int);
             let ignored = |n: i64| !wanted.admits(n) && Draft::new(input, unit.clone()).ignored(&path(&key));
             // Where nobody minds, the right place is where it is.

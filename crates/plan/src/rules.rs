@@ -2,18 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use evenkeel_diff::{Kind, lift};
+use evenkeel_diff::{Kind, compare, lift};
 use evenkeel_model::Tree;
-use evenkeel_model::document::Rule;
-use evenkeel_model::key::Subject;
+use evenkeel_model::document::{Adopt, Document, Priority, Rule};
+use evenkeel_model::key::{Subject, UnitKey};
 use evenkeel_model::path::Path;
 use evenkeel_model::shapes::Op;
 use evenkeel_model::world::Seen;
 
+use crate::adoption::Resource;
+use crate::ownership::{TAG_DOCUMENT, TAG_KEY};
 use crate::priorities::{Move, Place, Priorities};
 use crate::refs::{Lookup, find_rule};
 use crate::report::{Drift, Refusal, WaitingOn};
 use crate::shifts::{Hands, Shifts};
+use crate::tagging::Tagging;
 use crate::unit::Draft;
 use crate::{Because, Need, StepId, ownership, priorities, shifts};
 
@@ -127,7 +130,8 @@ fn rule(
             None
         }
     };
-    let live = find_rule(lookup.document, rules, key);
+    let live = find_rule(lookup.document, rules, key)
+        .or_else(|| elsewhere(lookup.document, rules, &draft.key, key, wanted));
     let arn = live.and_then(|r| r.str("ruleArn")).unwrap_or_default();
     let hands = book.shifts.hands(lookup.world, &[&format!("${{listenerRule:{key}}}"), arn]);
     let Some(live) = live else {
@@ -145,7 +149,9 @@ fn rule(
         if let Hands::Settled(one, other) | Hands::Test(one, other) = &hands {
             create.set("actions", shifts::settled(input.list_of("actions"), &[], one, other));
         }
-        let missing = draft.missing(&part);
+        let base = Path::of(["listenerRules", key.rsplit('/').next().unwrap_or_default()]);
+        let left = lookup.service.is_some() && draft.may_be_missing(&part, &base);
+        let missing = !left && draft.missing(&part);
         applied(draft, key, Some(priority), &lift::declared(Kind::Rule, input));
         if !missing {
             return None;
@@ -154,18 +160,84 @@ fn rule(
         step.because(Because::Missing).needs(needs).touches(groups);
         return Some(step.id.clone());
     };
-    if !waits.is_empty() {
+    let resource = Resource {
+        what: &|| format!("rule {key} (priority {})", live.str("priority").unwrap_or_default()),
+        tagging: Tagging::Elbv2,
+        subject: &subject,
+        arn,
+        label: key,
+        item: key,
+        part: &part,
+        adopt: adopts(lookup.document, &draft.key, wanted),
+        tags: &ownership::tags(live),
+    };
+    let claimed = draft.claim(&resource)?;
+    let changed = if waits.is_empty() {
+        keep(draft, lookup, wanted, &resource, live, (&input, priority, &hands))
+    } else {
         wait_all(draft, waits);
+        None
+    };
+    let changed = changed.filter(|_| !claimed.adopting());
+    draft.take_over(&resource, claimed);
+    changed
+}
+
+fn adopts<'d>(document: &'d Document, unit: &UnitKey, rule: &'d Rule) -> &'d Adopt {
+    rule.adopt.as_ref().unwrap_or_else(|| document.adopt(unit))
+}
+
+/// The rule that we did not make and that is the wanted one: with the same conditions where it may stand, or of
+/// the document that it is moved from.
+pub(crate) fn elsewhere<'r>(
+    document: &Document,
+    rules: &'r Tree,
+    unit: &UnitKey,
+    key: &str,
+    wanted: &Rule,
+) -> Option<&'r Tree> {
+    let adopt = adopts(document, unit, wanted);
+    let placed = |r: &&Tree| priorities::number(r).is_some_and(|n| wanted.priority.admits(n));
+    if let Adopt::From(other) = adopt {
+        let theirs = |r: &&Tree| ownership::tag(r, TAG_DOCUMENT) == Some(other);
+        let named = |r: &&Tree| theirs(r) && ownership::tag(r, TAG_KEY) == Some(key);
+        let mut there = rules.items().iter().filter(theirs);
+        return rules.items().iter().find(named).or_else(|| there.find(placed));
+    }
+    // Where there is room for another one, nobody else's is in the way.
+    if *adopt == Adopt::Never && matches!(wanted.priority, Priority::Within { .. }) {
         return None;
     }
+    let want = lift::declared(Kind::Rule, wanted.input.clone());
+    let untagged = |r: &&Tree| ownership::tag(r, TAG_DOCUMENT).is_none();
+    rules.items().iter().filter(placed).filter(untagged).find(|rule| {
+        let differs = compare(Kind::Rule, &want, &lift::described(Kind::Rule, (*rule).clone()));
+        differs.iter().all(|d| d.path.segments().next() != Some("conditions"))
+    })
+}
+
+/// Steps for a rule that is there, with what it is to be, its place and whose its traffic is.
+fn keep(
+    draft: &mut Draft<'_>,
+    lookup: Lookup<'_>,
+    wanted: &Rule,
+    resource: &Resource<'_>,
+    live: &Tree,
+    (input, priority, hands): (&Tree, Option<i64>, &Hands),
+) -> Option<StepId> {
+    let Resource { subject, arn, item: key, part, .. } = *resource;
+    let groups = groups(lookup, &wanted.input);
     let live = lift::described(Kind::Rule, live.clone());
     let mut want = lift::declared(Kind::Rule, input.clone());
     if lookup.service.is_some() {
         let name = key.rsplit('/').next().unwrap_or_default();
         want = draft.carry(&Path::of(["listenerRules", name]), Kind::Rule, &want, &live).into_owned();
     }
-    applied(draft, key, priority, &input);
-    let (traffic, rest) = differences(draft, &hands, Kind::Rule, &part, &mut want, &live);
+    if let Hands::Document = hands {
+        want = draft.with_baseline(part, Kind::Rule, &want, &live).into_owned();
+    }
+    applied(draft, key, priority, input);
+    let (traffic, rest) = differences(draft, hands, Kind::Rule, part, &mut want, &live);
     let mut changed = None;
     // What ECS moves is never sent along with anything else.
     let alone = matches!(hands, Hands::Document | Hands::Until(_));

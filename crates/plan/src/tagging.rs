@@ -7,10 +7,15 @@ use evenkeel_model::document::Document;
 use evenkeel_model::key::Subject;
 use evenkeel_model::shapes::Op;
 
+use crate::Step;
 use crate::ownership::{self, TAG_DOCUMENT, TAG_KEY, TagChange};
 use crate::report::{Drift, Owner};
 use crate::unit::Draft;
 use evenkeel_model::path::Path;
+
+fn named(verb: &str, label: &str) -> String {
+    if label.is_empty() { verb.to_owned() } else { format!("{verb} {label}") }
+}
 
 /// A service's way with tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,8 +100,6 @@ impl Tagging {
         };
         let set = draft.accept(change.set.keys().map(|k| drift(k)).collect());
         let removed = draft.accept(change.remove.iter().map(|k| drift(k)).collect());
-        let (add, remove) = self.ops();
-        let named = |verb: &str| if label.is_empty() { verb.to_owned() } else { format!("{verb} {label}") };
         if !set.is_empty() {
             let tags: BTreeMap<String, String> = set
                 .iter()
@@ -105,17 +108,31 @@ impl Tagging {
                     Some((key.to_owned(), wanted.get(key)?.clone()))
                 })
                 .collect();
-            let tags = match self {
-                Tagging::Logs => ownership::map(&tags),
-                _ => ownership::list(&tags),
-            };
-            let input = self.resource(arn).with("tags", tags);
-            draft.step(named(add.verb()), subject.clone(), add, input).because_of(set);
+            self.add(draft, subject, arn, label, &tags).because_of(set);
         }
         if !removed.is_empty() {
             let keys = Tree::list(removed.iter().filter_map(|d| d.path.last()).map(Tree::from));
             let input = self.resource(arn).with("tagKeys", keys);
-            draft.step(named(remove.verb()), subject.clone(), remove, input).because_of(removed);
+            let (_, remove) = self.ops();
+            draft.step(named(remove.verb(), label), subject.clone(), remove, input).because_of(removed);
         }
+    }
+
+    /// Adds the step that puts these tags on a resource.
+    pub fn add<'s>(
+        self,
+        draft: &'s mut Draft<'_>,
+        subject: &Subject,
+        arn: &str,
+        label: &str,
+        tags: &BTreeMap<String, String>,
+    ) -> &'s mut Step {
+        let (add, _) = self.ops();
+        let tags = match self {
+            Tagging::Logs => ownership::map(tags),
+            _ => ownership::list(tags),
+        };
+        let input = self.resource(arn).with("tags", tags);
+        draft.step(named(add.verb(), label), subject.clone(), add, input)
     }
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use evenkeel_diff::{Kind, attribute_default, default_at, fill, rules};
-use evenkeel_model::Tree;
 use evenkeel_model::document::TargetGroup;
 use evenkeel_model::key::{Subject, UnitKey};
 use evenkeel_model::path::Path;
 use evenkeel_model::shapes::Op;
 use evenkeel_model::world::Seen;
+use evenkeel_model::{Name, Tree};
 
+use crate::adoption::Resource;
 use crate::ownership;
 use crate::report::{Drift, Owner, Refusal};
 use crate::tagging::Tagging;
@@ -61,6 +62,7 @@ impl Planner<'_> {
         );
         step.because(Because::Missing);
         let created = step.id.clone();
+        draft.makes("attributes");
         if !group.attributes.is_empty() {
             let input = Tree::map().with("attributes", attribute_list(&group.attributes));
             draft
@@ -85,17 +87,21 @@ impl Planner<'_> {
     ) {
         let arn = tree.str("targetGroupArn").unwrap_or_default().to_owned();
         let live_tags = ownership::tags(tree);
-        let known = !draft.memory().applied.is_empty();
-        let words = || {
-            let adopt = Tagging::Elbv2.adopt_command(self.document(), &arn, &group.item);
-            (format!("target group {name}"), adopt)
+        let resource = Resource {
+            what: &|| format!("target group {name}"),
+            tagging: Tagging::Elbv2,
+            subject,
+            arn: &arn,
+            label: "",
+            item: &group.item,
+            part: "targetGroup",
+            adopt: self.document().adopt(&draft.key),
+            tags: &live_tags,
         };
-        if let Err(refusal) = ownership::ours(self.document(), &live_tags, known, words) {
-            draft.refuse(refusal);
-            return;
-        }
+        let Some(claimed) = draft.claim(&resource) else { return };
         let base = Path::of(["targetGroups", &group.item]);
-        let want = draft.carry(&base, Kind::TargetGroup, &group.input, tree);
+        let full = draft.with_baseline("targetGroup", Kind::TargetGroup, &group.input, tree);
+        let want = draft.carry(&base, Kind::TargetGroup, &full, tree);
         let fixed: Vec<&str> = rules::immutable(Kind::TargetGroup).collect();
         let (immutable, mutable): (Vec<Drift>, Vec<Drift>) = draft
             .drifts("targetGroup", Kind::TargetGroup, &want, tree)
@@ -140,6 +146,7 @@ impl Planner<'_> {
         }
         let tags = ownership::wanted(self.document(), &group.input, &group.item);
         Tagging::Elbv2.steps(draft, subject, &arn, "", &tags, &live_tags);
+        draft.take_over(&resource, claimed);
     }
 }
 
@@ -182,6 +189,13 @@ fn attribute_drifts(draft: &mut Draft<'_>, group: &TargetGroup, live: &Tree) -> 
     let Some(Tree::Map(have)) = live.get("attributes") else {
         return Vec::new();
     };
+    let declared = |name: &str| group.attributes.contains_key(name);
+    let undeclared = |path: &Path| path.last().is_some_and(|name| !declared(name));
+    let base = draft.baseline_of("attributes", undeclared, || {
+        let default = |name: &str| attribute_default(&group.input, name);
+        let set = |(n, v): &(&Name, &Tree)| default(n).is_some_and(|d| v.as_str() != Some(d));
+        have.iter().filter(set).map(|(n, v)| (Path::of([&**n]), v.clone())).collect()
+    });
     let last = draft.memory().applied.get("attributes");
     let mut names: Vec<&str> = group.attributes.keys().map(String::as_str).collect();
     names.extend(have.names().map(|n| &**n));
@@ -191,10 +205,13 @@ fn attribute_drifts(draft: &mut Draft<'_>, group: &TargetGroup, live: &Tree) -> 
     for name in names {
         let want = match group.attributes.get(name) {
             Some(declared) => declared.as_str(),
-            None => match attribute_default(&group.input, name) {
-                Some(default) => default,
-                None => continue,
-            },
+            None => {
+                let found = base.get(&Path::of([name])).and_then(Tree::as_str);
+                match found.or_else(|| attribute_default(&group.input, name)) {
+                    Some(right) => right,
+                    None => continue,
+                }
+            }
         };
         let found = have.get(name).and_then(Tree::as_str).unwrap_or_default();
         if want == found || draft.ignored(&Path::of(["targetGroups", &group.item, "attributes", name])) {

@@ -10,12 +10,17 @@ use serde_json::{Value, json};
 
 use crate::testing::*;
 
+mod adoption;
 mod balancing;
 mod checker;
+mod diagnosis;
 mod healing;
+mod holds;
 mod order;
 mod ownership;
+mod persons;
 mod priorities;
+mod properties;
 mod rest;
 mod restraint;
 mod rollouts;
@@ -38,9 +43,8 @@ fn carried_out(scene: &mut Scene) {
     let planned = scene.plan();
     for (key, unit) in planned.plan.units {
         let memory = scene.memory.0.entry(key).or_default();
-        memory.applied = unit.applied;
+        unit.record(memory, &scene.document.name, "v", true);
         memory.restart = unit.restart;
-        memory.task_definition = unit.task_definition.or(memory.task_definition.take());
         memory.deployment_key = unit.deployment_key.or(memory.deployment_key.take());
     }
 }

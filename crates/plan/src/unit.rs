@@ -3,31 +3,43 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use evenkeel_diff::{FieldDiff, Kind, compare, compare_described, lift, ordered, put};
+use evenkeel_diff::{FieldDiff, Kind, compare, compare_described, is_undeclared, lift, ordered, put};
 use evenkeel_model::Tree;
 use evenkeel_model::document::{Heal, Ignore};
 use evenkeel_model::key::{Subject, UnitKey};
-use evenkeel_model::memory::Remembered;
+use evenkeel_model::memory::{Baseline, Remembered};
+use evenkeel_model::orders::Verdict;
 use evenkeel_model::path::Path;
 use evenkeel_model::shapes::Op;
 use evenkeel_model::world::{Seen, World};
 
+use crate::adoption::Judging;
 use crate::report::{Drift, Lingering, Note, Owner, Refusal, State, UnitReport, WaitingOn};
 use crate::restraint::{self, Restraint};
-use crate::{Action, Because, Fill, Guard, Input, Need, Step, StepId, Unit, hash, ownership, priorities};
+use crate::{
+    Action, Because, Fill, Guard, Input, Need, Step, StepId, Unit, hash, hooks, ownership, priorities,
+};
 
 /// A unit and its report in the making.
 pub(crate) struct Draft<'a> {
-    input: &'a Input<'a>,
+    pub input: &'a Input<'a>,
     memory: &'a Remembered,
     pub key: UnitKey,
     pub unit: Unit,
     pub report: UnitReport,
     /// What the unit will remember of each part; `None` where that is what it remembers now, so that a
     /// fleet at rest copies nothing.
-    applied: BTreeMap<String, Option<Tree>>,
+    pub applied: BTreeMap<String, Option<Tree>>,
+    /// What changes of the baselines it remembers; `None` for a part that has none any longer.
+    pub baseline: BTreeMap<String, Option<Baseline>>,
+    /// Undeclared fields that were found at first sight.
+    pub found: Vec<String>,
+    /// What is planned is only to see what differs: see [`Draft::claim`].
+    pub judging: Option<Judging>,
     ignores: &'a [Ignore],
     pub restraint: Restraint,
+    /// What all steps of the unit have to wait for.
+    stop: Vec<WaitingOn>,
 }
 
 /// Seconds until the next try after so many failures in a row: 10, 20, 40, … at most ten minutes.
@@ -42,11 +54,29 @@ impl<'a> Draft<'a> {
         let mut report = UnitReport { paused: restraint.paused.clone(), ..UnitReport::default() };
         report.notes.extend(restraint.warning.clone().map(Note));
         let (unit, memory) = (Unit::default(), input.memory.unit(&key));
-        Draft { input, memory, key, unit, report, applied: BTreeMap::new(), ignores, restraint }
+        Draft {
+            input,
+            memory,
+            key,
+            unit,
+            report,
+            applied: BTreeMap::new(),
+            baseline: BTreeMap::new(),
+            found: Vec::new(),
+            judging: None,
+            ignores,
+            restraint,
+            stop: Vec::new(),
+        }
     }
 
     pub fn memory(&self) -> &'a Remembered {
         self.memory
+    }
+
+    /// What a person said to a lifecycle hook.
+    pub fn verdict(&self, hook: &str) -> Option<Verdict> {
+        self.input.orders.hooks.get(hook).copied()
     }
 
     pub fn world(&self) -> &'a World {
@@ -62,6 +92,12 @@ impl<'a> Draft<'a> {
         if !self.report.waiting.contains(&on) {
             self.report.waiting.push(on);
         }
+    }
+
+    /// Waits, with all steps of the unit.
+    pub fn stop(&mut self, on: WaitingOn) {
+        self.wait(on.clone());
+        self.stop.push(on);
     }
 
     pub fn refuse(&mut self, refusal: Refusal) {
@@ -96,6 +132,11 @@ impl<'a> Draft<'a> {
         if self.memory().applied.contains_key(part) { Owner::Human } else { Owner::Document }
     }
 
+    /// True where somebody took away something of which the document says that nobody minds.
+    pub fn may_be_missing(&mut self, part: &str, at: &Path) -> bool {
+        self.owner_of_missing(part) == Owner::Human && self.ignored(at)
+    }
+
     /// Takes in that something is not there; true where it is to be made.
     pub fn missing(&mut self, part: &str) -> bool {
         let owner = self.owner_of_missing(part);
@@ -112,7 +153,11 @@ impl<'a> Draft<'a> {
             owner,
             acted_on: true,
         };
-        !self.accept(vec![drift]).is_empty()
+        let made = !self.accept(vec![drift]).is_empty();
+        if made {
+            self.makes(part);
+        }
+        made
     }
 
     /// The differences of one part, each with its owner: the document where it has changed since it was
@@ -139,7 +184,7 @@ impl<'a> Draft<'a> {
             .memory()
             .applied
             .get(part)
-            .map(|last| compare(kind, declared, &lift::declared(kind, last.clone())));
+            .map(|last| compare(kind, declared, &self.as_applied(part, kind, last)));
         diffs
             .into_iter()
             .map(|d| {
@@ -157,6 +202,17 @@ impl<'a> Draft<'a> {
                 }
             })
             .collect()
+    }
+
+    /// What was last applied to a part, with its baseline.
+    fn as_applied(&self, part: &str, kind: Kind, last: &Tree) -> Tree {
+        let mut last = lift::declared(kind, last.clone());
+        for (path, value) in self.memory().baseline.get(part).into_iter().flatten() {
+            if is_undeclared(kind, &last, path) {
+                put(kind, &mut last, path, Some(value.clone()));
+            }
+        }
+        last
     }
 
     /// Leaves the differences that are not to be acted on now: the document's outside its maintenance windows,
@@ -219,16 +275,7 @@ impl<'a> Draft<'a> {
     /// What is wanted of a part with the live values wherever a difference in it is left for now, so that a
     /// write that sends what is around it does not undo it.
     pub fn carry_left<'t>(&self, part: &str, kind: Kind, want: Cow<'t, Tree>) -> Cow<'t, Tree> {
-        let left = |d: &&Drift| d.part == part && !d.acted_on && !d.path.is_root();
-        let mut left = self.report.drift.iter().filter(left).peekable();
-        if left.peek().is_none() {
-            return want;
-        }
-        let mut carried = want.into_owned();
-        for drift in left {
-            put(kind, &mut carried, &drift.path, drift.live.clone());
-        }
-        Cow::Owned(carried)
+        carry_left(kind, want, self.report.drift.iter().filter(|d| d.part == part))
     }
 
     /// Takes a difference in that nothing can be done about, and says so.
@@ -305,6 +352,8 @@ impl<'a> Draft<'a> {
     }
 
     pub fn finish(mut self) -> (UnitKey, Unit, UnitReport) {
+        self.leave_to_nobody();
+        self.tell_first_sight();
         if let Some(wait) = self.backs_off().filter(|_| !self.unit.steps.is_empty()) {
             self.wait(wait);
             self.unit.steps.clear();
@@ -324,6 +373,22 @@ impl<'a> Draft<'a> {
         }
         self.take_what_is_applied();
         (self.key, self.unit, self.report)
+    }
+
+    /// What several documents declare is nobody's.
+    fn leave_to_nobody(&mut self) {
+        let input = self.input;
+        let others = input.others.iter().filter(|other| other.declares(&self.key));
+        let others: Vec<&str> = others.map(|other| &*other.name).collect();
+        if others.is_empty() {
+            return;
+        }
+        let all = std::iter::once(&*input.document.name).chain(others).map(|name| format!("\"{name}\""));
+        let all: Vec<String> = all.collect();
+        let why = format!("it is declared by the documents {}, and none of them gets it", all.join(" and "));
+        self.unit.steps.clear();
+        self.report.drift.iter_mut().for_each(|d| d.acted_on = false);
+        self.refuse(Refusal::new(why).or("take it out of all of them but one"));
     }
 
     /// Gives every step its guard, now that their order is settled.
@@ -352,21 +417,19 @@ impl<'a> Draft<'a> {
     /// Where nothing may be written the steps are shown, and not one of them is ready; where the document says
     /// that this is nobody's business, there are none.
     fn restrain(&mut self) {
-        if !self.restraint.forbids() {
-            return;
+        if self.restraint.forbids() {
+            self.report.drift.iter_mut().for_each(|d| d.acted_on = false);
         }
-        self.report.drift.iter_mut().for_each(|d| d.acted_on = false);
         if self.restraint.suspended {
             self.report.state = State::Suspended;
             self.unit.steps.clear();
         }
-        let paused = self.restraint.paused.clone().map(WaitingOn::Paused);
+        if let Some(paused) = self.restraint.paused.clone() {
+            self.stop(WaitingOn::Paused(paused));
+        }
         let observing = self.restraint.observing.then_some(WaitingOn::Observing);
         if let Some(first) = self.unit.steps.first_mut() {
-            first.needs(observing.into_iter().chain(paused.clone()).map(Need::Observed));
-        }
-        if let Some(paused) = paused {
-            self.wait(paused);
+            first.needs(observing.into_iter().chain(std::mem::take(&mut self.stop)).map(Need::Observed));
         }
     }
 
@@ -388,10 +451,13 @@ impl<'a> Draft<'a> {
     fn take_what_is_applied(&mut self) {
         let before = &self.memory.applied;
         let same = self.applied.len() == before.len() && self.applied.values().all(Option::is_none);
+        let owned = self.memory.document.as_ref() == Some(&self.input.document.name);
+        let same = same && owned && self.baseline.is_empty();
         self.unit.remembered = same && self.unit.steps.is_empty() && self.memory.intent.is_none();
         if self.unit.remembered {
             return;
         }
+        self.unit.baseline = self.baselines();
         for (part, tree) in std::mem::take(&mut self.applied) {
             if let Some(tree) = tree.or_else(|| before.get(&part).cloned()) {
                 self.unit.applied.insert(part, tree);
@@ -422,9 +488,26 @@ impl<'a> Draft<'a> {
     }
 }
 
+/// What is wanted with the live values wherever one of these differences is left for now.
+pub(crate) fn carry_left<'t, 'd>(
+    kind: Kind,
+    want: Cow<'t, Tree>,
+    drifts: impl IntoIterator<Item = &'d Drift>,
+) -> Cow<'t, Tree> {
+    let mut left = drifts.into_iter().filter(|d| !d.acted_on && !d.path.is_root()).peekable();
+    if left.peek().is_none() {
+        return want;
+    }
+    let mut carried = want.into_owned();
+    for drift in left {
+        put(kind, &mut carried, &drift.path, drift.live.clone());
+    }
+    Cow::Owned(carried)
+}
+
 /// What differs from a described resource. Those whose described form is more than a matter of where things
 /// stand come lifted already.
-fn differences(kind: Kind, want: &Tree, live: &Tree) -> Vec<FieldDiff> {
+pub(crate) fn differences(kind: Kind, want: &Tree, live: &Tree) -> Vec<FieldDiff> {
     match kind {
         Kind::Listener | Kind::Rule | Kind::LoadBalancer => compare(kind, want, live),
         _ => compare_described(kind, want, live),
@@ -554,10 +637,12 @@ fn described(subject: &Subject, tree: &Tree) -> Tree {
         Subject::Rules(_) => listed(Kind::Rule, "ruleArn", tree),
         Subject::Policies(_) => listed(Kind::ScalingPolicy, "policyName", tree),
         Subject::ScheduledActions(_) => listed(Kind::ScheduledAction, "scheduledActionName", tree),
+        Subject::Deployments(_) => hooks::stable(tree),
         Subject::Family(_)
         | Subject::TaskDefinition(_)
         | Subject::ServiceRevision(_)
-        | Subject::TargetHealth(_) => tree.clone(),
+        | Subject::TargetHealth(_)
+        | Subject::StoppedTasks(_) => tree.clone(),
     }
 }
 

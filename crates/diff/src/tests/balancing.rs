@@ -22,8 +22,16 @@ fn health_checks_have_defaults_by_protocol_and_target_type() {
             json!({"HealthCheckProtocol": "HTTP", "HealthCheckPath": "/AWS.ALB/healthcheck", "Matcher": {"GrpcCode": "12"}}),
         ),
         (
+            json!({"protocol": "HTTPS", "port": 443, "protocolVersion": "GRPC"}),
+            json!({"HealthCheckProtocol": "HTTPS", "HealthCheckPath": "/AWS.ALB/healthcheck", "Matcher": {"GrpcCode": "12"}}),
+        ),
+        (
             json!({"protocol": "TCP", "port": 80}),
             json!({"HealthCheckProtocol": "TCP", "HealthCheckTimeoutSeconds": 10}),
+        ),
+        (
+            json!({"protocol": "TLS", "port": 443, "healthCheckProtocol": "HTTPS"}),
+            json!({"HealthCheckTimeoutSeconds": 10, "HealthCheckPath": "/", "Matcher": {"HttpCode": "200-399"}}),
         ),
         (
             json!({"protocol": "TCP", "port": 80, "healthCheckProtocol": "HTTP"}),
@@ -203,4 +211,70 @@ fn the_rest_have_defaults_too() {
         json!({}),
         json!({"logGroupName": "l", "retentionInDays": 7, "storedBytes": 9, "logGroupClass": "STANDARD"}),
     );
+}
+
+#[test]
+fn documents_in_members_that_no_table_knows_are_compared_as_what_they_hold() {
+    let policy = |text: &str| json!({"lifecyclePolicyText": text});
+    same(Kind::Repository, policy(r#"{"rules": [1, 2]}"#), policy("{ \"rules\":[1,2]\n}"));
+    differ(
+        Kind::Repository,
+        policy(r#"{"rules": [1]}"#),
+        policy(r#"{"rules":[2]}"#),
+        expect![[r#"
+        /lifecyclePolicyText want "{\"rules\": [1]}" live "{\"rules\":[2]}"
+    "#]],
+    );
+    // A text that reads like a number is a text.
+    differ(
+        Kind::Repository,
+        policy("1"),
+        policy("1.0"),
+        expect![[r#"
+        /lifecyclePolicyText want "1" live "1.0"
+    "#]],
+    );
+}
+
+#[test]
+fn what_says_nothing_is_no_difference() {
+    let constraint =
+        |extra: &str| json!({"placementConstraints": [{"type": "distinctInstance", "expression": extra}]});
+    same(Kind::Service, json!({"placementConstraints": [{"type": "distinctInstance"}]}), constraint(""));
+    let answer = |config: Value| json!({"defaultActions": [{"type": "fixed-response", "fixedResponseConfig": config}]});
+    same(
+        Kind::Listener,
+        answer(json!({"statusCode": "503"})),
+        answer(json!({"statusCode": "503", "contentType": "text/plain"})),
+    );
+}
+
+#[test]
+fn what_is_said_twice_and_not_alike_is_a_difference() {
+    let lifted = |kind, want: Value, live: Value| {
+        let found = crate::compare_described(kind, &Tree::from(want), &Tree::from(live));
+        found.into_iter().map(|d| d.path.to_string()).collect::<Vec<_>>()
+    };
+    let rule = |arn: &str, value: &str| {
+        json!({
+            "actions": [{"type": "forward", "targetGroupArn": arn,
+                         "forwardConfig": {"targetGroups": [{"targetGroupArn": "a", "weight": 1}]}}],
+            "conditions": [{"field": "path-pattern", "values": [value], "pathPatternConfig": {"values": ["/a"]}}],
+        })
+    };
+    let want = json!({
+        "actions": [{"type": "forward", "targetGroupArn": "a"}],
+        "conditions": [{"field": "path-pattern", "values": ["/a"]}],
+    });
+    assert!(lifted(Kind::Rule, want.clone(), rule("a", "/a")).is_empty());
+    assert_eq!(
+        lifted(Kind::Rule, want.clone(), rule("b", "/a")),
+        ["/actions/0/forwardConfig/targetGroups/b"]
+    );
+    assert_eq!(
+        lifted(Kind::Rule, want, rule("a", "/b")),
+        ["/conditions/path-pattern/pathPatternConfig/values/~1b"]
+    );
+    let live = json!({"subnets": ["a", "c"], "subnetMappings": [{"subnetId": "a"}, {"subnetId": "b"}]});
+    assert_eq!(lifted(Kind::LoadBalancer, json!({"subnets": ["a", "b"]}), live), ["/subnets/c"]);
 }

@@ -11,6 +11,7 @@ mod read;
 pub mod refs;
 mod schema;
 mod semantics;
+mod treatment;
 mod windows;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 pub use behaviour::{Behaviour, Heal, Mode, Retry, Settings};
 pub use json_schema::json_schema;
 pub use read::read;
+pub use treatment::Adopt;
 pub use windows::Window;
 
 use crate::key::ServiceKey;
@@ -59,6 +61,7 @@ pub struct Document {
     pub log_groups: BTreeMap<String, Tree>,
     /// What stands under which key.
     items: refs::Items,
+    treatment: treatment::Treatment,
 }
 
 /// A service with all that belongs to its unit.
@@ -108,6 +111,8 @@ pub struct Rule {
     pub priority: Priority,
     /// CreateRule input, without listener and priority.
     pub input: Tree,
+    /// Whether one that exists is taken over; as its unit says where absent.
+    pub adopt: Option<Adopt>,
 }
 
 /// Where a rule stands among the rules of its listener.
@@ -174,6 +179,8 @@ pub struct LoadBalancer {
 pub struct Listener {
     /// CreateListener input, without the load balancer.
     pub input: Tree,
+    /// Whether one that exists is taken over; as its unit says where absent.
+    pub adopt: Option<Adopt>,
     /// Rules by key.
     pub rules: BTreeMap<String, Rule>,
 }

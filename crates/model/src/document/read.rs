@@ -7,9 +7,10 @@ use super::conform::{self, Moved, Walk};
 use super::refs::{self, Malformed};
 use super::schema;
 use super::semantics;
+use super::treatment::{Adopt, Treatment};
 use super::{Document, Ignore, Listener, LoadBalancer, Priority, Rule, Scaling, Service, TargetGroup};
 use crate::diagnostic::{self, Diagnostic};
-use crate::key::ServiceKey;
+use crate::key::{ServiceKey, UnitKey};
 use crate::path::Path;
 use crate::text::{self, Marks, Parsed};
 use crate::tree::{Map, Name, Tree, is_masked};
@@ -82,26 +83,31 @@ fn build(mut tree: Tree, out: &mut Vec<Diagnostic>) -> Document {
         repositories: BTreeMap::new(),
         log_groups: BTreeMap::new(),
         items: refs::Items::default(),
+        treatment: Treatment::of(tree),
     };
     let path = Path::root();
     for (item, group) in section(tree, "targetGroups") {
-        target_group(&mut document, None, item, group, &path.child("targetGroups").child(item), out);
+        let path = path.child("targetGroups").child(item);
+        target_group(&mut document, None, None, item, group.clone(), &path, out);
     }
     for (item, value) in section(tree, "loadBalancers") {
         load_balancer(&mut document, item, value, &path.child("loadBalancers").child(item), out);
     }
     type Items = fn(&mut Document) -> &mut BTreeMap<String, Tree>;
-    let named: [(&'static str, &str, Items); 4] = [
-        ("taskDefinitions", "family", |d| &mut d.task_definitions),
-        ("clusters", "clusterName", |d| &mut d.clusters),
-        ("repositories", "repositoryName", |d| &mut d.repositories),
-        ("logGroups", "logGroupName", |d| &mut d.log_groups),
+    type Unit = fn(String) -> UnitKey;
+    let named: [(&'static str, &str, Items, Unit); 4] = [
+        ("taskDefinitions", "family", |d| &mut d.task_definitions, UnitKey::TaskDefinition),
+        ("clusters", "clusterName", |d| &mut d.clusters, UnitKey::Cluster),
+        ("repositories", "repositoryName", |d| &mut d.repositories, UnitKey::Repository),
+        ("logGroups", "logGroupName", |d| &mut d.log_groups, UnitKey::LogGroup),
     ];
-    for (of, member, map) in named {
+    for (of, member, map, unit) in named {
         for (item, value) in section(tree, of) {
             let mut value = value.clone();
             let name = take_name(&mut value, &[member], item);
             value.take("deletion");
+            document.treatment.adopts(unit(name.clone()), Adopt::of(&value));
+            value.take("adopt");
             if of == "taskDefinitions" {
                 value.set("family", Tree::from(name.as_str()));
             }
@@ -123,6 +129,15 @@ fn build(mut tree: Tree, out: &mut Vec<Diagnostic>) -> Document {
 
 fn section<'t>(tree: &'t Tree, name: &str) -> impl Iterator<Item = (&'t Name, &'t Tree)> + use<'t> {
     tree.get(name).into_iter().flat_map(Tree::entries)
+}
+
+/// The entries of a member that is taken out.
+fn taken(tree: &mut Tree, name: &str) -> impl Iterator<Item = (Name, Tree)> + use<> {
+    let map = match tree.take(name) {
+        Some(Tree::Map(map)) => map,
+        _ => Map::default(),
+    };
+    map.into_iter()
 }
 
 /// The AWS name: what the value carries under one of `members`, else its key.
@@ -152,28 +167,32 @@ fn insert<K: Ord + std::fmt::Display, V>(
 fn target_group(
     document: &mut Document,
     service: Option<&ServiceKey>,
+    around: Option<&Adopt>,
     item: &str,
-    value: &Tree,
+    mut input: Tree,
     path: &Path,
     out: &mut Vec<Diagnostic>,
 ) {
-    let mut input = value.clone();
     let attributes = text_map(input.take("attributes").as_ref());
     input.take("deletion");
+    let adopt = Adopt::of(&input).or_else(|| around.cloned());
+    input.take("adopt");
     let name = take_name(&mut input, &["name"], item);
     input.set("name", Tree::from(name.as_str()));
+    document.treatment.adopts(UnitKey::TargetGroup(name.clone()), adopt);
     document.items.target_group(service, item, &name);
     let group = TargetGroup { item: item.to_owned(), service: service.cloned(), input, attributes };
     insert(&mut document.target_groups, name, group, path, out);
 }
 
-fn rule(value: &Tree, listener: Option<&str>, path: &Path, out: &mut Vec<Diagnostic>) -> Rule {
-    let mut input = value.clone();
+fn rule(mut input: Tree, listener: Option<&str>, path: &Path, out: &mut Vec<Diagnostic>) -> Rule {
+    let adopt = Adopt::of(&input);
+    input.take("adopt");
     drop_mirrors(&mut input, path, out);
     let own = input.take("listenerArn").and_then(|l| l.as_str().map(str::to_owned));
     let priority = priority(&input.take("priority").unwrap_or_default());
     let listener = listener.map(str::to_owned).or(own).unwrap_or_default();
-    Rule { listener, priority, input }
+    Rule { listener, priority, input, adopt }
 }
 
 fn priority(tree: &Tree) -> Priority {
@@ -207,20 +226,26 @@ fn load_balancer(document: &mut Document, item: &str, value: &Tree, path: &Path,
     let mut input = value.clone();
     let listeners = input.take("listeners").unwrap_or_default();
     input.take("deletion");
+    input.take("adopt");
     let name = take_name(&mut input, &["name"], item);
     input.set("name", Tree::from(name.as_str()));
+    document.treatment.adopts(UnitKey::LoadBalancer(name.clone()), Adopt::of(value));
     let listeners = listeners
         .entries()
         .map(|(key, value)| {
             let mut input = value.clone();
             let at = format!("${{listener:{item}/{key}}}");
-            let rules = input.take("rules").unwrap_or_default();
+            let adopt = Adopt::of(value);
+            input.take("adopt");
             let below = path.child("listeners").child(key).child("rules");
-            let rules = rules
-                .entries()
-                .map(|(k, v)| (k.to_string(), rule(v, Some(&at), &below.child(k), out)))
+            let rules = taken(&mut input, "rules")
+                .map(|(k, v)| {
+                    let mut rule = rule(v, Some(&at), &below.child(&k), out);
+                    rule.adopt = rule.adopt.or_else(|| adopt.clone());
+                    (k.to_string(), rule)
+                })
                 .collect();
-            (key.to_string(), Listener { input, rules })
+            (key.to_string(), Listener { input, adopt, rules })
         })
         .collect();
     document.items.load_balancer(item, &name);
@@ -264,7 +289,6 @@ fn service(
     };
     let mut task_definition = merged("taskDefinition");
     let mut input = merged("service");
-    let value = &value;
     let cluster = input
         .take("cluster")
         .and_then(|c| c.as_str().map(str::to_owned))
@@ -300,17 +324,19 @@ fn service(
             conform::still_missing(aws, tree, &path.child(member), out);
         }
     }
-    for (item, group) in section(value, "targetGroups") {
-        target_group(document, Some(&key), item, group, &path.child("targetGroups").child(item), out);
+    let adopt = Adopt::of(&value);
+    for (item, group) in taken(&mut value, "targetGroups") {
+        let path = path.child("targetGroups").child(&item);
+        target_group(document, Some(&key), adopt.as_ref(), &item, group, &path, out);
     }
-    let rules = section(value, "listenerRules")
+    let rules = taken(&mut value, "listenerRules")
         .map(|(name, value)| {
-            let rule = rule(value, None, &path.child("listenerRules").child(name), out);
+            let rule = rule(value, None, &path.child("listenerRules").child(&name), out);
             if rule.listener.is_empty() {
                 out.push(
                     Diagnostic::error(
                         "missing-required",
-                        path.child("listenerRules").child(name),
+                        path.child("listenerRules").child(&name),
                         "`listenerArn` is required",
                     )
                     .with_hint("an ARN, or `${listener:LOAD-BALANCER/NAME}`")
@@ -325,15 +351,15 @@ fn service(
         task_definition,
         input,
         rules,
-        scaling: value.get("scaling").map(scaling),
+        scaling: value.take("scaling").map(scaling),
         depends_on: Vec::new(),
-        mode: behaviour::mode(value),
-        behaviour: behaviour::of_service(value, path, out),
+        mode: behaviour::mode(&value),
+        behaviour: behaviour::of_service(&value, path, out),
         suspend: value.bool("suspend").unwrap_or(false),
         restart: value.str("restart").map(str::to_owned),
-        ignore: ignores(value, path, out),
+        ignore: ignores(&value, path, out),
     };
-    for (container, how) in section(value, "images") {
+    for (container, how) in section(&value, "images") {
         let containers = service.task_definition.list_of("containerDefinitions");
         if !containers.iter().any(|c| c.str("name") == Some(container)) {
             let message = format!("the task definition has no container `{container}`");
@@ -352,16 +378,13 @@ fn service(
         }
     }
     document.items.service(item, &key);
+    document.treatment.adopts(UnitKey::Service(key.clone()), adopt);
     insert(&mut document.services, key.clone(), service, path, out);
     key
 }
 
-fn scaling(value: &Tree) -> Scaling {
-    let mut target = value.clone();
-    let mut each = |member: &str| {
-        let map = target.take(member).unwrap_or_default();
-        map.entries().map(|(n, v)| (n.to_string(), v.clone())).collect()
-    };
+fn scaling(mut target: Tree) -> Scaling {
+    let mut each = |member: &str| taken(&mut target, member).map(|(n, v)| (n.to_string(), v)).collect();
     let policies = each("policies");
     let scheduled_actions = each("scheduledActions");
     Scaling { target, policies, scheduled_actions }
@@ -486,9 +509,9 @@ fn waiting_forever(depends: &BTreeMap<ServiceKey, Vec<ServiceKey>>) -> Vec<Servi
 
 /// References to what the document does not have.
 fn dangling(document: &Document, out: &mut Vec<Diagnostic>) {
-    let mut look = |service: Option<&ServiceKey>, at: Path, tree: &Tree| {
+    let mut look = |service: Option<&ServiceKey>, at: &dyn Fn() -> Path, tree: &Tree| {
         refs::find(tree, &mut |path, reference| {
-            let here = at.join(path);
+            let here = at().join(path);
             match reference {
                 Ok(reference) if document.has(service, &reference) => {}
                 Ok(reference) => {
@@ -504,40 +527,39 @@ fn dangling(document: &Document, out: &mut Vec<Diagnostic>) {
         });
     };
     for (key, service) in &document.services {
-        let at = Path::of(["services", &service.item]);
-        look(Some(key), at.child("taskDefinition"), &service.task_definition);
-        look(Some(key), at.child("service"), &service.input);
+        let at = || Path::of(["services", &service.item]);
+        look(Some(key), &|| at().child("taskDefinition"), &service.task_definition);
+        look(Some(key), &|| at().child("service"), &service.input);
         for (name, rule) in &service.rules {
-            let at = at.child("listenerRules").child(name);
-            look(Some(key), at.child("listenerArn"), &Tree::from(rule.listener.as_str()));
-            look(Some(key), at, &rule.input);
+            let at = || at().child("listenerRules").child(name);
+            look(Some(key), &|| at().child("listenerArn"), &Tree::from(rule.listener.as_str()));
+            look(Some(key), &at, &rule.input);
         }
         for (name, policy) in service.scaling.iter().flat_map(|s| &s.policies) {
-            look(Some(key), at.child("scaling").child("policies").child(name), policy);
+            look(Some(key), &|| at().child("scaling").child("policies").child(name), policy);
         }
     }
     for lb in document.load_balancers.values() {
-        let at = Path::of(["loadBalancers", &lb.item]);
         for (name, listener) in &lb.listeners {
-            let at = at.child("listeners").child(name);
-            look(None, at.clone(), &listener.input);
+            let at = || Path::of(["loadBalancers", &lb.item, "listeners", name]);
+            look(None, &at, &listener.input);
             for (name, rule) in &listener.rules {
-                look(None, at.child("rules").child(name), &rule.input);
+                look(None, &|| at().child("rules").child(name), &rule.input);
             }
         }
     }
     for (family, tree) in &document.task_definitions {
-        look(None, document.items.place("taskDefinitions", family), tree);
+        look(None, &|| document.items.place("taskDefinitions", family), tree);
     }
     misplaced(document, out);
 }
 
 /// References where nothing resolves them.
 fn misplaced(document: &Document, out: &mut Vec<Diagnostic>) {
-    let mut look = |at: Path, tree: &Tree| {
+    let mut look = |at: &dyn Fn() -> Path, tree: &Tree| {
         refs::find(tree, &mut |path, _| {
             let message = "a reference cannot stand here";
-            out.push(Diagnostic::error("misplaced-reference", at.join(path), message));
+            out.push(Diagnostic::error("misplaced-reference", at().join(path), message));
         });
     };
     for (section, items) in [
@@ -546,21 +568,21 @@ fn misplaced(document: &Document, out: &mut Vec<Diagnostic>) {
         ("logGroups", &document.log_groups),
     ] {
         for (name, tree) in items {
-            look(document.items.place(section, name), tree);
+            look(&|| document.items.place(section, name), tree);
         }
     }
     for group in document.target_groups.values() {
-        look(semantics::place_of_target_group(document, group), &group.input);
+        look(&|| semantics::place_of_target_group(document, group), &group.input);
     }
     for lb in document.load_balancers.values() {
-        look(Path::of(["loadBalancers", &lb.item]), &lb.input);
+        look(&|| Path::of(["loadBalancers", &lb.item]), &lb.input);
     }
     for service in document.services.values() {
-        let at = Path::of(["services", &service.item, "scaling"]);
+        let at = || Path::of(["services", &service.item, "scaling"]);
         if let Some(scaling) = &service.scaling {
-            look(at.clone(), &scaling.target);
+            look(&at, &scaling.target);
             for (name, action) in &scaling.scheduled_actions {
-                look(at.child("scheduledActions").child(name), action);
+                look(&|| at().child("scheduledActions").child(name), action);
             }
         }
     }

@@ -23,6 +23,8 @@ pub(super) enum Field {
     Texts,
     /// A map of text to text.
     TextMap,
+    /// Whether what exists already is taken over: true, false, `"ifEqual"` or `{"from": DOCUMENT}`.
+    Adopt,
     /// A member of the language that this version reads and does not act on; the text says what happens.
     Later(&'static str),
     /// An AWS shape, less and plus some members.
@@ -70,8 +72,6 @@ const fn must(name: &'static str, field: Field) -> Entry {
     Entry { name, field, required: true }
 }
 
-const NOT_YET_ADOPT: &str = "this version adopts nothing: what exists without our tag is refused";
-
 /// What is written for editors and means nothing to Evenkeel.
 const FOR_EDITORS: Entry = may("$schema", Field::Text);
 /// Members of AWS's shapes that no table knows pass through.
@@ -88,7 +88,7 @@ static DOCUMENT: &[Entry] = &[
     must("region", Field::Text),
     may("cluster", Field::Text),
     may("tags", Field::TextMap),
-    may("adopt", Field::Later(NOT_YET_ADOPT)),
+    ADOPT,
     may(ALLOW_UNKNOWN, Field::Flag),
     may("settings", Field::Object(SETTINGS)),
     may("defaults", Field::Object(DEFAULTS)),
@@ -100,6 +100,9 @@ static DOCUMENT: &[Entry] = &[
     may("repositories", Field::Each(&Field::Aws(&REPOSITORY))),
     may("logGroups", Field::Each(&Field::Aws(&LOG_GROUP))),
 ];
+
+/// The members of `adopt` where it names the document that has to let go.
+pub(super) static ADOPT_FROM: &[Entry] = &[must("from", Field::Text)];
 
 static SETTINGS: &[Entry] = &[
     may("mode", Field::Word(&["observe", "enforce"])),
@@ -152,7 +155,7 @@ static SERVICE: &[Entry] = &[
     WINDOWS,
     may(ALLOW_UNKNOWN, Field::Flag),
     may("restart", Field::Text),
-    may("adopt", Field::Later(NOT_YET_ADOPT)),
+    ADOPT,
     may(
         "ignore",
         Field::List(&Field::Object(&[
@@ -167,7 +170,7 @@ const DELETION: Entry = may("deletion", Field::Word(&["keep", "delete"]));
 /// A range from which a priority is chosen.
 const PRIORITIES: Entry =
     may("priority", Field::Object(&[must("from", Field::Count), must("to", Field::Count)]));
-const ADOPT: Entry = may("adopt", Field::Later(NOT_YET_ADOPT));
+const ADOPT: Entry = may("adopt", Field::Adopt);
 
 const TASK_DEFINITION: Aws = Aws {
     op: Op::EcsRegisterTaskDefinition,

@@ -38,17 +38,17 @@ fn a_service_waits_until_its_target_group_is_on_a_listener() {
     prints(
         &scene,
         expect![[r#"
-        load-balancer farsight-alb
-          + create-load-balancer       farsight-alb
-          + create-listener            http
-        farsight-cluster/farsight-api-server
-          + create-service             farsight-api-server
-              … after target group farsight-api-tg to be on a listener or rule
-          + register-scalable-target   farsight-api-server
-          + put-scaling-policy         api-server-cpu-scaling
-          … waiting   for target group farsight-api-tg to be on a listener or rule
-        unchanged 6
-    "#]],
+            load-balancer farsight-alb
+              + create-load-balancer       farsight-alb
+              + create-listener            http
+            farsight-cluster/farsight-api-server
+              + create-service             farsight-api-server
+                  … after target group farsight-api-tg to be on a listener or rule
+              + register-scalable-target   farsight-api-server
+              + put-scaling-policy         api-server-cpu-scaling
+              … waiting   for target group farsight-api-tg to be on a listener or rule
+            unchanged 6
+        "#]],
     );
     // The load balancer and its listener are there: the service follows.
     let settled = Scene::settled(farsight());
@@ -58,12 +58,12 @@ fn a_service_waits_until_its_target_group_is_on_a_listener() {
     prints(
         &scene,
         expect![[r#"
-        farsight-cluster/farsight-api-server
-          + create-service             farsight-api-server
-          + register-scalable-target   farsight-api-server
-          + put-scaling-policy         api-server-cpu-scaling
-        unchanged 7
-    "#]],
+            farsight-cluster/farsight-api-server
+              + create-service             farsight-api-server
+              + register-scalable-target   farsight-api-server
+              + put-scaling-policy         api-server-cpu-scaling
+            unchanged 7
+        "#]],
     );
 }
 

@@ -128,6 +128,50 @@ fn a_write_to_what_is_not_ours() {
 }
 
 #[test]
+fn a_tag_on_what_the_document_does_not_adopt() {
+    finds(
+        |scene, steps| {
+            scene.edit(service("api"), |s| s["tags"] = json!([]));
+            steps[1].action.op = Op::EcsTagResource;
+            steps[1].action.input = ownership_tags(&[]);
+        },
+        expect![[r#"
+            step update-service api writes what is not ours
+        "#]],
+    );
+}
+
+#[test]
+fn more_than_the_tags_of_ownership_on_what_is_adopted() {
+    finds(
+        |scene, steps| {
+            scene.change(|d| d["adopt"] = json!(true));
+            scene.edit(service("api"), |s| s["tags"] = json!([]));
+            steps[1].action.op = Op::EcsTagResource;
+            steps[1].action.input = ownership_tags(&[("Team", "b")]);
+        },
+        expect![[r#"
+            step update-service api writes what is not ours
+        "#]],
+    );
+    finds(
+        |scene, _| {
+            scene.change(|d| d["adopt"] = json!(true));
+            scene.edit(service("api"), |s| s["tags"] = json!([]));
+        },
+        expect![[r#"
+            step update-service api writes what is not ours
+        "#]],
+    );
+}
+
+fn ownership_tags(more: &[(&str, &str)]) -> Tree {
+    let ours = [("evenkeel:document", "shop"), ("evenkeel:key", "api")];
+    let tags = ours.iter().chain(more).map(|(k, v)| json!({"key": k, "value": v})).collect::<Vec<_>>();
+    Tree::from(json!({"resourceArn": "arn", "tags": tags}))
+}
+
+#[test]
 fn a_count_that_belongs_to_the_autoscaler() {
     finds(
         |scene, steps| {
@@ -162,7 +206,8 @@ fn a_deployment_that_is_held() {
     scene.change(|d| new_image(d, "api"));
     let mut planned = scene.plan();
     let report = planned.report.units.get_mut(&unit("api")).unwrap();
-    report.held = Some(crate::Held { key: "k".into(), reason: "r".into() });
+    report.held =
+        Some(crate::Held { key: "k".into(), reason: "r".into(), since: 0, failures: 1, retry_in: None });
     let found: Vec<String> = check(&scene.input(), &planned).into_iter().map(|f| f.message).collect();
     expect!["step update-service api starts a deployment that is held"].assert_eq(&found.join("\n"));
 }
@@ -210,6 +255,8 @@ fn a_step_that_is_not_ready_lets_none_after_it_run() {
 fn disturbed(tape: &[u32]) -> Scene {
     let mut document = farsight();
     document["settings"] = json!({"rollouts": {"maxConcurrent": 1 + tape.len() % 3}});
+    let adopt = [json!(true), json!("ifEqual"), json!(false), json!({"from": "other"})];
+    document["adopt"] = adopt[tape.iter().map(|n| *n as usize % 4).sum::<usize>() % 4].clone();
     let mut scene = Scene::settled(document);
     let subjects: Vec<Subject> = scene.world.iter().map(|(s, _)| s.clone()).collect();
     for (subject, choice) in subjects.into_iter().zip(tape) {
@@ -269,6 +316,31 @@ fn written_while_unknown(scene: &Scene, planned: &Planned) -> Vec<String> {
     found
 }
 
+/// Writes to what is there and is not ours that are more than tags of ownership.
+fn written_to_others(scene: &Scene, planned: &Planned) -> Vec<String> {
+    let theirs = |step: &&Step| {
+        // What scales a service belongs to the service.
+        let own = !matches!(step.subject, Subject::ScalableTarget(_));
+        let tree = scene.world.tree(&step.subject).filter(|_| own);
+        let one = tree.filter(|t| t.get("tags").is_some_and(|tags| tags.is_empty()));
+        let sent = crate::ownership::tags(&step.action.input);
+        let tags = step.action.op.name().contains("Tag") && sent.keys().all(|k| k.starts_with("evenkeel:"));
+        one.is_some_and(|t| t.str("status") != Some("INACTIVE")) && !tags
+    };
+    let steps = planned.plan.units.values().flat_map(|u| &u.steps);
+    steps.filter(theirs).map(|s| s.id.to_string()).collect()
+}
+
+#[test]
+fn a_write_to_others_would_be_found() {
+    let mut scene = Scene::settled(small());
+    scene.edit(service("api"), |s| s["enableExecuteCommand"] = json!(true));
+    let planned = scene.plan();
+    assert_eq!(written_to_others(&scene, &planned), Vec::<String>::new());
+    scene.edit(service("api"), |s| s["tags"] = json!([]));
+    assert_eq!(written_to_others(&scene, &planned), ["update-service api"]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -280,10 +352,11 @@ proptest! {
         let refused: Vec<_> = planned.report.units.values().flat_map(|u| &u.refused).filter(|r| r.why.starts_with("step ")).collect();
         prop_assert!(refused.is_empty(), "{:?}", refused);
         prop_assert_eq!(written_while_unknown(&scene, &planned), Vec::<String>::new());
+        prop_assert_eq!(written_to_others(&scene, &planned), Vec::<String>::new());
         let again = crate::plan(&scene.input());
         prop_assert_eq!(&again.plan.id, &planned.plan.id);
         prop_assert_eq!(&again.plan.units, &planned.plan.units);
-        prop_assert_eq!(crate::print(&again, "d", "v"), crate::print(&planned, "d", "v"));
+        prop_assert_eq!(crate::print(&again, &[]), crate::print(&planned, &[]));
         let keys: Vec<&UnitKey> = planned.report.units.keys().collect();
         prop_assert!(planned.plan.units.keys().all(|k| keys.contains(&k)));
     }

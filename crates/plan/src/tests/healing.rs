@@ -179,12 +179,13 @@ fn a_revision_that_we_registered_for_this_very_content_is_not_registered_again()
     prints(
         &scene,
         expect![[r#"
-        web/api
-          + register-task-definition   api
-              containerDefinitions[app].image   docker.io/library/app:1 -> app:1
-          ~ update-service             taskDefinition api:1 -> (register-task-definition api)
-        unchanged 1
-    "#]],
+            web/api
+              + register-task-definition   api
+                  containerDefinitions[app].image   docker.io/library/app:1 -> app:1
+              ~ update-service             taskDefinition api:1 -> (register-task-definition api)
+              · note      MemoryRebuilt: nothing was remembered of it
+            unchanged 1
+        "#]],
     );
 }
 

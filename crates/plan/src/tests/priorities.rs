@@ -178,6 +178,8 @@ fn two_documents_that_want_one_priority_both_refuse() {
     let mine = ruled(&[("api", &[("main", json!(120))])]);
     let mut theirs = mine.clone();
     theirs["name"] = json!("other");
+    theirs["cluster"] = json!("more");
+    theirs["clusters"] = json!({"more": {}});
     for (mine, theirs) in [(&mine, &theirs), (&theirs, &mine)] {
         let mut scene = Scene::empty(mine.clone());
         scene.sees(rules(), json!([]));

@@ -336,7 +336,7 @@ fn words_that_are_not_of_the_language() {
 #[test]
 fn what_this_version_reads_and_does_not_act_on() {
     says(
-        &with_service(r#""images": {"app": "follow"}, "adopt": true"#)
+        &with_service(r#""images": {"app": "follow"}"#)
             .replace(r#""cluster": "web""#, r#""cluster": "web", "settings": {"atomic": true}"#),
         expect![[r#"
             warning[not-yet]: this version refuses a document with any error as a whole
@@ -348,16 +348,10 @@ fn what_this_version_reads_and_does_not_act_on() {
             warning[not-yet]: this version sends every image as written; a moved tag is not followed
              --> doc.json:4:12
               |
-            4 | "images": {"app": "follow"}, "adopt": true
+            4 | "images": {"app": "follow"}
               |            ^^^^^
 
-            warning[not-yet]: this version adopts nothing: what exists without our tag is refused
-             --> doc.json:4:30
-              |
-            4 | "images": {"app": "follow"}, "adopt": true
-              |                              ^^^^^^^
-
-            3 warnings
+            2 warnings
         "#]],
     );
 }

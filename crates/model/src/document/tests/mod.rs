@@ -14,6 +14,7 @@ mod meanings;
 mod quirks;
 mod reading;
 mod semantics;
+mod treatment;
 
 /// A document around these members of its top, which stand in the first column.
 fn around(members: &str) -> String {
