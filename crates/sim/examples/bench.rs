@@ -56,6 +56,15 @@ fn filled(services: u64, tasks: u64) -> SimHandle {
     sim
 }
 
+/// Seconds of processor time that this process has used, where the system says; a clock tick is a hundredth.
+fn worked() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let mut fields = after_name.split_whitespace().skip(11);
+    let mut ticks = || fields.next().and_then(|it| it.parse::<f64>().ok()).unwrap_or(f64::NAN);
+    (ticks() + ticks()) / 100.0
+}
+
 /// Resident memory in MB, where the system says.
 fn resident() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -188,7 +197,7 @@ async fn main() -> std::io::Result<()> {
 
     let busy = filled(500, 4);
     busy.advance(Duration::from_secs(600));
-    let began = Instant::now();
+    let (began, worked_before) = (Instant::now(), worked());
     for round in 0..12 {
         for index in 0..500 {
             let input = json!({"cluster": "main", "service": format!("s{index}"), "forceNewDeployment": true, "desiredCount": 4 + round % 3});
@@ -197,7 +206,8 @@ async fn main() -> std::io::Result<()> {
         busy.advance(Duration::from_secs(300));
     }
     println!(
-        "a virtual hour of 500 services, each deployed twelve times: {:.2} s",
+        "a virtual hour of 500 services, each deployed twelve times: {:.2} s of the processor's time, {:.2} s in all",
+        worked() - worked_before,
         began.elapsed().as_secs_f64()
     );
     Ok(())

@@ -2,10 +2,11 @@
 //!
 //! Each service is looked at only when something of it is due, so a steady fleet costs nothing.
 
+use super::behaviour::Behaviour;
 use super::services::{Deployment, REVISION, Service, ServiceDeployment};
 use super::stages::{self, Stages};
-use super::tasks::{self, Behaviour, Order, Task, Turn};
-use super::{Key, capacity, events, launches};
+use super::tasks::{self, Order, Task, Turn};
+use super::{Key, capacity, events, launches, task_calls};
 use crate::sim::Sim;
 use crate::value::{self, flag, int, set, text};
 use serde_json::{Value, json};
@@ -188,7 +189,7 @@ fn progress(sim: &mut Sim, service: &mut Service) {
         while task.due.is_some_and(|at| at <= now) {
             let turned = tasks::turn(sim, task);
             if sim.ecs.events_to.is_some() {
-                let shown = tasks::show(sim, task, false);
+                let shown = task_calls::show(sim, task, false);
                 events::task(sim, shown);
             }
             match turned {
