@@ -14,6 +14,7 @@ mod adoption;
 mod balancing;
 mod checker;
 mod healing;
+mod kept_back;
 mod order;
 mod ownership;
 mod priorities;
