@@ -84,6 +84,11 @@ fn boto3_and_the_aws_cli_live_a_whole_life() {
 }
 
 #[test]
+fn the_aws_cli_deploys_as_guides_describe_it() {
+    run("guides.py", 0.0, &[]);
+}
+
+#[test]
 fn moto_agrees_but_for_named_differences() {
     let fidelity = root().join("docs/sim-fidelity.md");
     run("differential.py", 0.0, &[&fidelity.to_string_lossy()]);

@@ -165,6 +165,9 @@ impl Stage {
         let sim = SimHandle::new(config);
         sim.put_bucket(BUCKET, true);
         sim.put_object(BUCKET, key, body);
+        for reference in secrets(&crate::json("config/examples/farsight.json")) {
+            sim.put_secret(&reference);
+        }
         let time = Time { sim: sim.clone(), epoch: Instant::now(), passed: Arc::default() };
         Stage { sim, time, key: key.to_owned(), daemons: AtomicUsize::new(0) }
     }
@@ -285,6 +288,18 @@ impl Stage {
     }
 }
 
+/// The secrets that the containers of a document read: without them no task starts.
+fn secrets(value: &Value) -> Vec<String> {
+    match value {
+        Value::Object(map) => {
+            let own = map.get("valueFrom").and_then(Value::as_str).map(str::to_owned);
+            own.into_iter().chain(map.values().flat_map(secrets)).collect()
+        }
+        Value::Array(items) => items.iter().flat_map(secrets).collect(),
+        _ => Vec::new(),
+    }
+}
+
 fn is_write(row: &AuditRow) -> bool {
     row.write && row.service != "s3" && row.caller != "operator"
 }
@@ -379,12 +394,12 @@ impl Daemon {
     /// What it shows now, for people.
     pub fn story(&self) -> String {
         let now = self.status.borrow().clone();
-        let version = now.document.as_ref().map_or("-", |d| &d.version);
-        let printed = evenkeel_plan::print(&now.planned, "-", version);
+        let named: Vec<(&str, &str)> = now.documents.iter().map(|d| (&*d.name, &*d.version)).collect();
+        let printed = evenkeel_plan::print(&now.planned, &named);
         let events: Vec<&str> = now.events.iter().map(|e| e.message.as_str()).collect();
         format!(
             "{printed}\nfault: {:?}\ntrouble: {:?}\nlease: {:?}\nevents: {events:#?}",
-            now.fault, now.trouble, now.lease
+            now.faults, now.trouble, now.lease
         )
     }
 

@@ -148,6 +148,12 @@ def main(endpoint):
     sim.advance(200)
     assert ecs.describe_services(cluster="life", services=["app"])["services"][0]["runningCount"] == 3
 
+    ecs.update_service(cluster="life", service="app", taskDefinition=register("unhealthy")["taskDefinitionArn"],
+                       healthCheckGracePeriodSeconds=300)
+    sim.advance(90)
+    hangs(healthy, TargetGroupArn=group)
+    sim.advance(1800)
+    healthy.wait(TargetGroupArn=group, WaiterConfig=FAST)
     broken = register("pullfail")["taskDefinitionArn"]
     ecs.update_service(cluster="life", service="app", taskDefinition=broken)
     sim.advance(60)

@@ -70,7 +70,7 @@ def task_definition(sim, name, declared, live):
 
 def service(sim, name, declared, live):
     ecs = sim.client("ecs")
-    ecs.create_cluster(clusterName="recorded")
+    ecs.create_cluster(clusterName="recorded", capacityProviders=["FARGATE", "FARGATE_SPOT"])
     fargate = live.get("LaunchType") == "FARGATE" or live.get("CapacityProviderStrategy")
     awsvpc = "NetworkConfiguration" in live
     balancers = declared.get("LoadBalancers", [])

@@ -1,67 +1,89 @@
-"""Terraform against the simulator: applied, planned without changes, changed, applied, destroyed.
+"""Terraform against the simulator: applied, planned without changes, changed, applied, planned, destroyed.
 
-usage: tf.py ENDPOINT, with `terraform` on the path and its AWS provider 5.x to be had: from the directory that
-TF_PLUGIN_DIR names, or from the registry. Prints SKIPPED where either is missing.
+usage: tf.py ENDPOINT [CONFIGURATION …], with `terraform` on the path and its AWS provider 5.x to be had: from the
+directory that TF_PLUGIN_DIR names, from one where such mirrors lie, or from the registry. Every configuration in
+`terraform/` is run, or those named. Prints SKIPPED where Terraform or the provider is missing.
 """
 
+import glob
 import os
 import pathlib
 import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
+
+CONFIGURATIONS = pathlib.Path(__file__).parent / "terraform"
+MIRRORS = ("~/.terraform.d/plugins", "/usr/local/share/terraform/plugins", "/usr/share/terraform/plugins", "/opt/*")
 
 
-def main(endpoint):
+def mirror():
+    """A directory that has the provider."""
+    named = os.environ.get("TF_PLUGIN_DIR")
+    places = [named] if named else [it for place in MIRRORS for it in glob.glob(os.path.expanduser(place))]
+    return next((it for it in places if glob.glob(f"{it}/registry.terraform.io/hashicorp/aws/*")), None)
+
+
+def settings(folder):
+    environment = {**os.environ, "CHECKPOINT_DISABLE": "1", "AWS_EC2_METADATA_DISABLED": "true"}
+    for proxy in ("http_proxy", "HTTP_PROXY"):
+        environment.pop(proxy, None)
+    plugins = mirror()
+    if plugins:
+        configuration = pathlib.Path(folder) / "terraformrc"
+        configuration.write_text('provider_installation {\n filesystem_mirror {\n path = "%s"\n }\n}\n' % plugins)
+        environment["TF_CLI_CONFIG_FILE"] = str(configuration)
+    return environment
+
+
+def life(terraform, configuration, endpoint):
+    """One configuration from its first apply to its end; answers whether its provider was there."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = settings(folder)
+        for name in ("provider.tf", configuration):
+            shutil.copy(CONFIGURATIONS / name, folder)
+
+        def run(*arguments, expected=0, seconds=400):
+            done = subprocess.run(
+                [terraform, *arguments, "-input=false", "-no-color"],
+                cwd=folder, env=environment, capture_output=True, text=True, timeout=seconds,
+            )
+            if expected is not None and done.returncode != expected:
+                print(done.stdout[-6000:], done.stderr[-6000:], sep="\n")
+                raise SystemExit(f"{configuration}: terraform {' '.join(arguments)} answered {done.returncode}, not {expected}")
+            return done.returncode
+
+        try:
+            if run("init", expected=None, seconds=180) != 0:
+                return False
+        except subprocess.TimeoutExpired:
+            return False
+        variables, nothing, changes = [f"-var=endpoint={endpoint}"], 0, 2
+        run("apply", "-auto-approve", *variables)
+        run("plan", "-detailed-exitcode", *variables, expected=nothing)
+        variables.append("-var=changed=true")
+        run("plan", "-detailed-exitcode", *variables, expected=changes)
+        run("apply", "-auto-approve", *variables)
+        run("plan", "-detailed-exitcode", *variables, expected=nothing)
+        run("destroy", "-auto-approve", *variables)
+        return True
+
+
+def main(endpoint, *wanted):
     terraform = shutil.which("terraform")
     if terraform is None:
         print("SKIPPED: no terraform on the path")
         return
-    with tempfile.TemporaryDirectory() as folder:
-        shutil.copy(pathlib.Path(__file__).parent / "terraform" / "main.tf", folder)
-        environment = {**os.environ, "CHECKPOINT_DISABLE": "1", "AWS_EC2_METADATA_DISABLED": "true"}
-        for proxy in ("http_proxy", "HTTP_PROXY"):
-            environment.pop(proxy, None)
-        plugins = os.environ.get("TF_PLUGIN_DIR")
-        if plugins:
-            configuration = pathlib.Path(folder) / "terraformrc"
-            configuration.write_text(
-                'provider_installation {\n filesystem_mirror {\n path = "%s"\n }\n}\n' % plugins
-            )
-            environment["TF_CLI_CONFIG_FILE"] = str(configuration)
-
-        def run(*arguments, expected=(0,)):
-            done = subprocess.run(
-                [terraform, *arguments, "-no-color"],
-                cwd=folder, env=environment, capture_output=True, text=True, timeout=400,
-            )
-            if done.returncode not in expected:
-                print(done.stdout[-6000:], done.stderr[-4000:], sep="\n")
-                sys.exit(f"terraform {arguments[0]} answered {done.returncode}")
-            return done
-
-        try:
-            began = subprocess.run(
-                [terraform, "init", "-input=false", "-no-color"],
-                cwd=folder, env=environment, capture_output=True, text=True, timeout=180,
-            )
-            had = began.returncode == 0
-        except subprocess.TimeoutExpired:
-            had = False
-        if not had:
-            print("SKIPPED: no AWS provider for terraform (TF_PLUGIN_DIR may name a mirror that has it)")
-            return
-        variables = ["-input=false", f"-var=endpoint={endpoint}"]
-        run("apply", "-auto-approve", *variables)
-        # 0 is no changes, 2 is changes.
-        run("plan", "-detailed-exitcode", *variables)
-        changed = [*variables, "-var=image_tag=v2", "-var=max_capacity=9"]
-        run("plan", "-detailed-exitcode", *changed, expected=(2,))
-        run("apply", "-auto-approve", *changed)
-        run("plan", "-detailed-exitcode", *changed)
-        run("destroy", "-auto-approve", *changed)
-        print("terraform: applied, unchanged, changed, destroyed")
+    names = wanted or sorted(it.name for it in CONFIGURATIONS.glob("*.tf") if it.name != "provider.tf")
+    # Terraform mostly waits, by the wall's clock, for what it has asked for.
+    with ThreadPoolExecutor(len(names)) as pool:
+        had = list(pool.map(lambda name: life(terraform, name, endpoint), names))
+    if not all(had):
+        print("SKIPPED: no AWS provider for terraform (TF_PLUGIN_DIR may name a mirror that has it)")
+        return
+    print(f"terraform: {', '.join(names)}: applied, unchanged, changed, unchanged, destroyed")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -11,29 +11,29 @@ use crate::stage::{BUCKET, KEY};
 /// Spoils the document, sees it said in these words, sees a hand edit healed all the same, mends it.
 async fn last_good_one_stays(spoil: impl FnOnce(&Scene), words: &[&str], mend: impl FnOnce(&Scene)) {
     let mut scene = Scene::settled(&farsight()).await;
-    let good = scene.daemon.status.borrow().document.clone();
+    let good = scene.daemon.status.borrow().documents.clone();
     spoil(&scene);
-    scene.until("at fault", |s| s.fault.is_some()).await;
+    scene.until("at fault", |s| !s.faults.is_empty()).await;
     let status = scene.daemon.status.borrow().clone();
-    let fault = status.fault.clone().unwrap();
+    let fault = status.faults[0].clone();
     for word in words {
         scene.check(fault.message.contains(word), &format!("{word:?} in {:?}", fault.message));
     }
     let told = status.events.iter().any(|e| e.warning && e.message.contains(&fault.message));
     scene.check(told, "it is told as an event");
-    scene.check(status.document == good, "the last good one is in force");
+    scene.check(status.documents == good, "the last good one is in force");
     scene.check(status.is_ready(), "it is ready");
     scene.mark_here();
     scene.scaling("DeleteScalingPolicy", WORKER, json!({"PolicyName": "worker-cpu-scaling"}));
     tokio::time::sleep(Duration::from_secs(120)).await;
     scene.wrote(&["PutScalingPolicy worker-cpu-scaling"]);
     let status = scene.daemon.status.borrow().clone();
-    scene.check(status.fault.as_ref() == Some(&fault), "it is still said");
+    scene.check(status.faults.first() == Some(&fault), "it is still said");
     scene.check(!status.is_settled(), "it is not settled");
     scene.check(status.events.iter().filter(|e| e.message.contains(&fault.message)).count() == 1, "once");
     mend(&scene);
     scene.rest(60).await;
-    scene.check(scene.daemon.status.borrow().fault.is_none(), "nothing is said any more");
+    scene.check(scene.daemon.status.borrow().faults.is_empty(), "nothing is said any more");
     scene.wrote(&["PutScalingPolicy worker-cpu-scaling"]);
     scene.end().await;
 }
@@ -112,13 +112,14 @@ async fn a_daemon_that_starts_with_a_bad_document_does_nothing_until_there_is_a_
     let mut bad = farsight();
     bad["services"][WORKER]["service"]["desiredCount"] = "two".into();
     let mut scene = Scene::start(&bad);
-    scene.until("at fault", |s| s.fault.is_some()).await;
+    scene.until("at fault", |s| !s.faults.is_empty()).await;
     tokio::time::sleep(Duration::from_secs(600)).await;
     let status = scene.daemon.status.borrow().clone();
-    scene.check(status.document.is_none() && !status.is_ready() && !status.is_settled(), "nothing in force");
-    let said = status.fault.as_ref().map(|f| f.message.clone()).unwrap_or_default();
+    scene
+        .check(status.documents.is_empty() && !status.is_ready() && !status.is_settled(), "nothing in force");
+    let said = status.faults.first().map(|f| f.message.clone()).unwrap_or_default();
     scene.check(said.contains("desiredCount"), &said);
-    scene.check(status.events.iter().any(|e| e.message.contains("nothing is in force")), "it is told");
+    scene.check(status.events.iter().any(|e| e.message.contains("nothing of it is in force")), "it is told");
     scene.wrote(&[]);
     scene.stage.push(&farsight());
     scene.rest(60).await;
@@ -129,7 +130,7 @@ async fn a_daemon_that_starts_with_a_bad_document_does_nothing_until_there_is_a_
 async fn a_daemon_that_starts_without_a_document_waits_for_one() {
     let mut scene = Scene::start(&farsight());
     scene.aws("s3", "DeleteObject", json!({"Bucket": BUCKET, "Key": KEY}));
-    scene.until("at fault", |s| s.fault.is_some()).await;
+    scene.until("at fault", |s| !s.faults.is_empty()).await;
     scene.wrote(&[]);
     scene.stage.push(&farsight());
     scene.rest(60).await;

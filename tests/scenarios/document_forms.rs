@@ -112,9 +112,9 @@ async fn a_yaml_document_does_the_same_as_its_json() {
     daemon.settled().await;
     assert_eq!(stage.writes(mark), [""; 0], "JSON is YAML");
     stage.push_text(text.replacen("\"region\": ", "\"region\":\n   - ", 1).as_bytes());
-    let at_fault = |s: &evenkeel_controller::Status| s.fault.is_some();
+    let at_fault = |s: &evenkeel_controller::Status| !s.faults.is_empty();
     let status = daemon.until(Duration::from_secs(60), "at fault", at_fault).await;
-    let said = status.fault.as_ref().unwrap().message.clone();
+    let said = status.faults[0].message.clone();
     assert!(said.contains("line "), "{said}");
     daemon.stop().await;
 }

@@ -8,9 +8,11 @@ mod document_forms;
 mod failures;
 mod first_run;
 mod hand_edits;
+mod orders;
 mod ownership;
 mod restarts;
 mod scene;
+mod several_documents;
 mod two_daemons;
 
 use serde_json::Value;

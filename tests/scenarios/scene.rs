@@ -18,7 +18,11 @@ pub struct Scene {
 impl Scene {
     /// A daemon that has just been started in an empty account.
     pub fn start(document: &Value) -> Self {
-        let stage = Stage::new(document);
+        Self::on(Stage::new(document))
+    }
+
+    /// A daemon that has just been started on a stage.
+    pub fn on(stage: Stage) -> Self {
         let daemon = stage.daemon();
         Scene { stage, daemon, mark: 0 }
     }

@@ -82,6 +82,8 @@ pub async fn observe(calls: &Calls, subjects: &BTreeSet<Subject>, known: &Known,
             SubjectKind::ScalableTarget => look.scalable_targets(&of_kind).await,
             SubjectKind::Policies => look.policies(&of_kind).await,
             SubjectKind::ScheduledActions => look.scheduled_actions(&of_kind).await,
+            SubjectKind::Deployments => look.deployments(&of_kind).await,
+            SubjectKind::StoppedTasks => look.stopped_tasks(&of_kind).await,
         };
         if let Err(error) = result {
             look.observed.errors.push(error);
@@ -119,7 +121,9 @@ fn name_of(subject: &Subject) -> &str {
         Subject::Service(k)
         | Subject::ScalableTarget(k)
         | Subject::Policies(k)
-        | Subject::ScheduledActions(k) => &k.name,
+        | Subject::ScheduledActions(k)
+        | Subject::Deployments(k)
+        | Subject::StoppedTasks(k) => &k.name,
     }
 }
 
@@ -128,7 +132,9 @@ fn key_of(subject: &Subject) -> Option<&ServiceKey> {
         Subject::Service(k)
         | Subject::ScalableTarget(k)
         | Subject::Policies(k)
-        | Subject::ScheduledActions(k) => Some(k),
+        | Subject::ScheduledActions(k)
+        | Subject::Deployments(k)
+        | Subject::StoppedTasks(k) => Some(k),
         _ => None,
     }
 }
@@ -400,6 +406,70 @@ impl Look<'_> {
                     batch.iter().copied().filter(|s| !missing.contains(name_of(s))).collect();
                 self.listed_by_name(&certain, found);
             }
+        }
+        Ok(())
+    }
+
+    /// The newest deployments of each service: their ARNs, then all about them.
+    async fn deployments(&mut self, subjects: &[&Subject]) -> Looked {
+        for subject in subjects {
+            let Some(key) = key_of(subject) else { continue };
+            let input = Tree::map()
+                .with("cluster", key.cluster.as_str())
+                .with("service", key.name.as_str())
+                .with("maxResults", NEWEST_REVISIONS);
+            let listed = match self.calls.read(Op::EcsListServiceDeployments, input).await {
+                Ok(listed) => listed,
+                Err(error) if error.class == Class::NotFound => {
+                    self.absent(subject);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let arns: Vec<&str> = listed
+                .list_of("serviceDeployments")
+                .iter()
+                .filter_map(|d| d.str("serviceDeploymentArn"))
+                .collect();
+            let mut found = Vec::new();
+            for batch in arns.chunks(20) {
+                let input = Tree::map().with("serviceDeploymentArns", texts(batch.iter().copied()));
+                let output = self.calls.read(Op::EcsDescribeServiceDeployments, input).await?;
+                found.extend(output.list_of("serviceDeployments").iter().cloned());
+            }
+            let at = |d: &Tree| d.get("createdAt").and_then(Tree::as_num).unwrap_or_default();
+            found.sort_by(|a, b| at(b).total_cmp(&at(a)));
+            self.present(subject, Tree::from(found));
+        }
+        Ok(())
+    }
+
+    /// The tasks of each service that stopped lately: ECS shows them for about an hour.
+    async fn stopped_tasks(&mut self, subjects: &[&Subject]) -> Looked {
+        for subject in subjects {
+            let Some(key) = key_of(subject) else { continue };
+            let input = Tree::map()
+                .with("cluster", key.cluster.as_str())
+                .with("serviceName", key.name.as_str())
+                .with("desiredStatus", "STOPPED");
+            let listed = match self.calls.read(Op::EcsListTasks, input).await {
+                Ok(listed) => listed,
+                Err(error) if error.class == Class::NotFound => {
+                    self.absent(subject);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let arns: Vec<&str> = listed.list_of("taskArns").iter().filter_map(Tree::as_str).collect();
+            let mut found = Vec::new();
+            for batch in arns.chunks(100) {
+                let input = Tree::map()
+                    .with("cluster", key.cluster.as_str())
+                    .with("tasks", texts(batch.iter().copied()));
+                let output = self.calls.read(Op::EcsDescribeTasks, input).await?;
+                found.extend(output.list_of("tasks").iter().cloned());
+            }
+            self.present(subject, Tree::from(found));
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use evenkeel_cloud::calls::{CallMetrics, Calls, CallsOptions, Pace};
 use evenkeel_cloud::execute::{Clock, Executor, SharedWorld};
-use evenkeel_cloud::store::{DocumentSource, Lease, Location, OrdersFile, Records, S3, Store};
+use evenkeel_cloud::store::{Lease, Location, OrdersFile, Records, S3, Store};
 use evenkeel_model::document::Document;
 use evenkeel_model::key::{Subject, SubjectKind};
 use evenkeel_model::orders::Orders;
@@ -26,7 +26,7 @@ use crate::{document, leading, observing, orders, pass};
 /// How to run.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where the document is.
+    /// Where the document is, or a prefix below which there are several.
     pub document: Location,
     /// Where memory and the lease live: an S3 prefix of its own.
     pub state: Location,
@@ -76,12 +76,21 @@ pub(crate) struct Current {
     pub warnings: Vec<evenkeel_model::Diagnostic>,
 }
 
+/// One place of a document: what is in force of it, and what is wrong with its newest version.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Slot {
+    pub current: Option<Arc<Current>>,
+    pub fault: Option<Fault>,
+}
+
 /// What loops leave for passes, besides the world and memory.
 #[derive(Debug, Default)]
 pub(crate) struct Board {
     pub account: Option<String>,
-    pub current: Option<Arc<Current>>,
-    pub fault: Option<Fault>,
+    /// By where they are.
+    pub documents: std::collections::BTreeMap<String, Slot>,
+    /// Why documents cannot be looked for.
+    pub unlisted: Option<Fault>,
     pub lease: LeaseShown,
     pub orders: Arc<Orders>,
     pub orders_trouble: Option<String>,
@@ -97,7 +106,7 @@ pub(crate) struct Shared {
     pub settings: Settings,
     pub region: String,
     pub calls: Calls,
-    pub source: DocumentSource,
+    pub s3: S3,
     pub world: SharedWorld,
     pub clock: Clock,
     pub book: Book,
@@ -148,6 +157,13 @@ impl Shared {
     }
 }
 
+/// True where the state would lie at the document, or among the documents.
+fn overlaps(documents: &str, state: &str) -> bool {
+    let state = format!("{}/", state.trim_matches('/'));
+    let is_prefix = documents.is_empty() || documents.ends_with('/');
+    if is_prefix { state.starts_with(documents) || state == "/" } else { state == format!("{documents}/") }
+}
+
 /// Runs until `shutdown` is cancelled; then finishes the steps in hand, records them, gives the lease back
 /// and returns.
 ///
@@ -168,14 +184,11 @@ pub async fn run(
     let Location::S3 { bucket, key } = settings.document.clone() else {
         return Err(StartError::Document(settings.document.to_string()));
     };
-    if key.is_empty() || key.ends_with('/') {
-        return Err(StartError::Document(settings.document.to_string()));
-    }
     let Location::S3 { bucket: state_bucket, key: prefix } = settings.state.clone() else {
         return Err(StartError::State(settings.state.to_string()));
     };
     let prefix = prefix.trim_end_matches('/').to_owned();
-    if bucket == state_bucket && key == prefix {
+    if bucket == state_bucket && overlaps(&key, &prefix) {
         return Err(StartError::Overlap {
             document: settings.document.to_string(),
             state: settings.state.to_string(),
@@ -196,7 +209,7 @@ pub async fn run(
         sdk: sdk.clone(),
         region,
         calls,
-        source: DocumentSource::object(s3, bucket, key),
+        s3,
         world,
         clock,
         book: Book::new(Records::new(store.clone())),

@@ -17,6 +17,8 @@ const fn cadence(kind: SubjectKind) -> Duration {
     Duration::from_secs(match kind {
         // Health is of interest only while a target group is being replaced.
         SubjectKind::Service | SubjectKind::TargetHealth => 10,
+        // Of interest only while a rollout waits for a person or fails.
+        SubjectKind::Deployments | SubjectKind::StoppedTasks => 20,
         SubjectKind::TargetGroup
         | SubjectKind::Listeners
         | SubjectKind::Rules

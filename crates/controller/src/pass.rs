@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use evenkeel_model::document::Mode;
+use evenkeel_model::document::{Document, Mode};
 use evenkeel_model::key::{Subject, SubjectKind, UnitKey};
 use evenkeel_model::world::Moment;
 use evenkeel_plan::{Input, Planned, Unit, WaitingOn, interest, plan};
@@ -13,11 +13,11 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::daemon::{Current, Shared};
+use crate::daemon::{Current, Shared, Slot};
 use crate::metrics::Came;
 use crate::queue::Queue;
 use crate::runs::{self, Ended};
-use crate::status::{InForce, Lease, Status};
+use crate::status::{Fault, InForce, Lease, Status};
 
 /// Runs at once: more would only wait for AWS's throttles.
 const RUNS_AT_ONCE: usize = 8;
@@ -73,10 +73,10 @@ pub(crate) async fn turn(
     loop {
         let begun = tokio::time::Instant::now();
         wheel.pass().await;
-        let came = match &wheel.status.document {
-            None => Came::Idle,
-            Some(_) if wheel.status.is_settled() => Came::Settled,
-            Some(_) => Came::Unsettled,
+        let came = match wheel.status.documents.as_slice() {
+            [] => Came::Idle,
+            _ if wheel.status.is_settled() => Came::Settled,
+            _ => Came::Unsettled,
         };
         shared.metrics.passed(came, begun.elapsed());
         status.send_replace(Arc::new(wheel.status.clone()));
@@ -107,6 +107,48 @@ pub(crate) async fn turn(
     status.send_replace(Arc::new(wheel.status));
 }
 
+/// The documents that a pass is about.
+struct InForceNow {
+    /// With where they are.
+    documents: Vec<(String, Arc<Current>)>,
+    /// What is wrong with others, or with newer versions.
+    faults: Vec<Fault>,
+}
+
+impl InForceNow {
+    /// Two documents of one name would own the same things by their tags: the first by place has the name.
+    fn of(slots: &BTreeMap<String, Slot>) -> Self {
+        let mut names: BTreeMap<&str, &str> = BTreeMap::new();
+        let (mut documents, mut faults) = (Vec::new(), Vec::new());
+        for (place, slot) in slots {
+            faults.extend(slot.fault.clone());
+            let Some(current) = &slot.current else { continue };
+            let name = current.document.name.as_str();
+            match names.get(name) {
+                None => {
+                    names.insert(name, place);
+                    documents.push((place.clone(), current.clone()));
+                }
+                Some(first) => faults.push(Fault {
+                    source: place.clone(),
+                    version: Some(current.version.clone()),
+                    message: format!(
+                        "{place} is named \"{name}\", and so is {first}: each document needs a name of its own"
+                    ),
+                    diagnostics: Vec::new(),
+                }),
+            }
+        }
+        InForceNow { documents, faults }
+    }
+}
+
+/// Which plan a unit is in, where that is not the first.
+fn owners(planned: &[Planned]) -> BTreeMap<UnitKey, usize> {
+    let later = planned.iter().enumerate().skip(1);
+    later.flat_map(|(i, p)| p.report.units.keys().map(move |key| (key.clone(), i))).collect()
+}
+
 impl Wheel {
     fn ended(&mut self, ended: Result<(UnitKey, Ended), tokio::task::JoinError>) {
         match ended {
@@ -122,37 +164,44 @@ impl Wheel {
     }
 
     async fn pass(&mut self) {
-        let current = self.shared.board().current.clone();
+        let in_force = InForceNow::of(&self.shared.board().documents);
         // Asked before memory is taken: what was planned without it, or as a follower, is not acted on with
         // the lease and the memory that come while this pass goes on.
         let led = self.leads();
         let memory = self.shared.book.memory();
         self.status.passes += 1;
-        let Some(current) = current else {
-            self.show_board();
-            return;
-        };
+        self.status.faults.clone_from(&in_force.faults);
         let now = self.shared.clock.now();
         let orders = self.shared.board().orders.clone();
         let (wanted, planned, observed, ages) = {
             let mut world = self.shared.world.lock();
-            let wanted = interest(&current.document, &world, &memory);
+            let mut wanted = BTreeSet::new();
+            for (_, current) in &in_force.documents {
+                wanted.extend(interest(&current.document, &world, &memory));
+            }
             world.retain(|s, seen| {
                 wanted.contains(s) || seen.seen_at().is_some_and(|at| now.since(at) < KEEP)
             });
-            let input = Input {
-                document: &current.document,
-                version: &current.version,
-                others: &[],
-                world: &world,
-                memory: &memory,
-                now,
-                clock: self.shared.aws_clock(),
-                orders: &orders,
-                ceilings: self.shared.settings.ceilings,
-                in_flight: self.queue.running(),
+            let one = |(_, current): &(String, Arc<Current>)| {
+                let others = in_force.documents.iter().map(|(_, other)| other);
+                let others: Vec<&Document> = others
+                    .filter(|other| !Arc::ptr_eq(other, current))
+                    .map(|other| &other.document)
+                    .collect();
+                plan(&Input {
+                    document: &current.document,
+                    version: &current.version,
+                    world: &world,
+                    memory: &memory,
+                    others: &others,
+                    now,
+                    clock: self.shared.aws_clock(),
+                    orders: &orders,
+                    ceilings: self.shared.settings.ceilings,
+                    in_flight: self.queue.running(),
+                })
             };
-            let planned = plan(&input);
+            let planned: Vec<Planned> = in_force.documents.iter().map(one).collect();
             let seen = |s: &Subject| !world.seen(s).is_unknown() || world.written_at(s).is_some();
             let observed = wanted.iter().all(seen);
             let mut ages: BTreeMap<SubjectKind, f64> = BTreeMap::new();
@@ -163,12 +212,18 @@ impl Wheel {
             }
             (wanted, planned, observed, ages)
         };
+        let owners = owners(&planned);
+        let planned = Planned::all(planned);
         self.watch(wanted);
         if led {
             self.remember(&planned).await;
         }
-        self.enqueue(&current, &planned, led, now);
-        self.show(&current, planned, observed, ages);
+        let version = |unit: &UnitKey| {
+            let document = in_force.documents.get(owners.get(unit).copied().unwrap_or_default());
+            document.map(|(_, current)| current.version.clone()).unwrap_or_default()
+        };
+        self.enqueue(&version, &planned, led, now);
+        self.show(&in_force, owners, planned, observed, ages);
     }
 
     /// Tells the observing loops what to look at.
@@ -204,9 +259,9 @@ impl Wheel {
         }
     }
 
-    fn enqueue(&mut self, current: &Current, planned: &Planned, led: bool, now: Moment) {
-        let observes = self.shared.settings.ceilings.mode == Mode::Observe
-            || current.document.settings.mode == Mode::Observe;
+    /// Hands what is ready to the queue. `version` names the version of the document that a unit is in.
+    fn enqueue(&mut self, version: &dyn Fn(&UnitKey) -> String, planned: &Planned, led: bool, now: Moment) {
+        let observes = self.shared.settings.ceilings.mode == Mode::Observe;
         let ready = |key: &UnitKey| planned.plan.units.get(key).is_some_and(|u| u.ready() > 0);
         self.queue.retain(ready);
         self.paused.retain(|_, until| *until > now);
@@ -221,12 +276,8 @@ impl Wheel {
                     let moving = |w: &WaitingOn| matches!(w, WaitingOn::Rollout(_) | WaitingOn::Executing);
                     report.refused.is_empty() && report.held.is_none() && report.waiting.iter().all(moving)
                 });
-                let run = Run {
-                    unit: unit.clone(),
-                    whole,
-                    plan: planned.plan.id.clone(),
-                    version: current.version.clone(),
-                };
+                let run =
+                    Run { unit: unit.clone(), whole, plan: planned.plan.id.clone(), version: version(key) };
                 self.queue.push(key.clone(), run);
             }
         }
@@ -234,17 +285,21 @@ impl Wheel {
 
     fn show(
         &mut self,
-        current: &Current,
+        in_force: &InForceNow,
+        owners: BTreeMap<UnitKey, usize>,
         planned: Planned,
         observed: bool,
         ages: BTreeMap<SubjectKind, f64>,
     ) {
-        self.status.document = Some(InForce {
+        let one = |(source, current): &(String, Arc<Current>)| InForce {
+            source: source.clone(),
             name: current.document.name.clone(),
             version: current.version.clone(),
             modified: current.modified,
-        });
-        self.status.warnings = current.warnings.clone();
+            warnings: current.warnings.clone(),
+        };
+        self.status.documents = in_force.documents.iter().map(one).collect();
+        self.status.owners = owners;
         self.status.planned = Arc::new(planned);
         self.status.observed = observed;
         self.status.ages = ages;
@@ -260,7 +315,9 @@ impl Wheel {
         self.status.queued = self.queue.len();
         let board = self.shared.board();
         self.status.account.clone_from(&board.account);
-        self.status.fault.clone_from(&board.fault);
+        if let Some(fault) = board.unlisted.clone().filter(|f| !self.status.faults.contains(f)) {
+            self.status.faults.push(fault);
+        }
         self.status.lease = board.lease.clone();
         self.status.events.clone_from(&board.events);
         self.status.trouble.clone_from(&board.trouble);

@@ -32,8 +32,7 @@ pub(crate) async fn run(shared: &Arc<Shared>, key: &UnitKey, run: Run, stop: &Ca
     let name = key.to_string();
     let ready = run.unit.ready();
     let steps = run.unit.steps.get(..ready).unwrap_or_default();
-    let before = shared.book.unit(key);
-    let mut intent = before.clone();
+    let mut intent = shared.book.unit(key);
     intent.intent = Some(Intent {
         plan: run.plan.clone(),
         steps: steps.iter().map(|s| s.id.to_string()).collect(),
@@ -42,7 +41,7 @@ pub(crate) async fn run(shared: &Arc<Shared>, key: &UnitKey, run: Run, stop: &Ca
         restart: run.unit.restarts.clone(),
         primary: run.unit.primary.clone(),
     });
-    if let Err(error) = shared.book.write(key, intent).await {
+    if let Err(error) = shared.book.write(key, intent.clone()).await {
         shared.event(
             Some(name),
             format!("nothing is begun, because the intent cannot be recorded: {error}"),
@@ -53,7 +52,7 @@ pub(crate) async fn run(shared: &Arc<Shared>, key: &UnitKey, run: Run, stop: &Ca
     let ran = shared.executor.run(steps, stop).await;
     tell(shared, &name, &ran);
     let complete = run.whole && ready == run.unit.steps.len();
-    let after = outcome(before, &run.unit, &run.version, &ran, complete, shared.aws_clock());
+    let after = outcome(intent, &run.unit, &run.version, &ran, complete, shared.aws_clock());
     if let Err(error) = shared.book.write(key, after).await {
         shared.event(Some(name), format!("the outcome cannot be recorded: {error}"), true);
         return Ended::Early;
@@ -87,7 +86,7 @@ fn tell(shared: &Shared, name: &str, ran: &Ran) {
     }
 }
 
-/// What is remembered after a run.
+/// What is remembered after a run. While nobody knows whether its last call was made, its intent stays.
 fn outcome(
     before: Remembered,
     unit: &Unit,
@@ -96,7 +95,10 @@ fn outcome(
     complete: bool,
     clock: i64,
 ) -> Remembered {
-    let mut after = Remembered { intent: None, ..before };
+    let unclear =
+        matches!(&ran.outcome, Outcome::Failed { error, .. } if error.class == Class::UnknownEffect);
+    let intent = before.intent.clone().filter(|_| unclear);
+    let mut after = Remembered { intent, ..before };
     for (_, op, output) in &ran.done {
         match op {
             Op::EcsRegisterTaskDefinition => {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use evenkeel_model::Diagnostic;
-use evenkeel_model::key::SubjectKind;
+use evenkeel_model::key::{SubjectKind, UnitKey};
 use evenkeel_plan::{Planned, State};
 
 /// The daemon at one moment.
@@ -15,15 +15,15 @@ pub struct Status {
     pub account: Option<String>,
     /// The region.
     pub region: String,
-    /// Where the document is read from.
+    /// Where documents are read from: one, or a prefix.
     pub source: String,
-    /// The document in force.
-    pub document: Option<InForce>,
-    /// What is wrong with the newest version of the document, if anything.
-    pub fault: Option<Fault>,
-    /// Findings in the document in force that are no errors.
-    pub warnings: Vec<Diagnostic>,
-    /// The newest decision.
+    /// The documents in force, by where they are.
+    pub documents: Vec<InForce>,
+    /// What is wrong with the newest versions of documents, if anything, by where they are.
+    pub faults: Vec<Fault>,
+    /// Which of `documents` a unit is in, where that is not the first.
+    pub owners: BTreeMap<UnitKey, usize>,
+    /// The newest decision, about all documents.
     pub planned: Arc<Planned>,
     /// Who writes.
     pub lease: Lease,
@@ -52,20 +52,26 @@ pub struct Status {
 /// How many events are kept.
 pub const MAX_EVENTS: usize = 200;
 
-/// The document in force.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A document in force.
+#[derive(Clone, Debug, PartialEq)]
 pub struct InForce {
+    /// Where it is.
+    pub source: String,
     /// Its name.
     pub name: String,
     /// Its version: S3's version id, else its ETag.
     pub version: String,
     /// When that version was written, in Unix seconds, where that is known.
     pub modified: Option<i64>,
+    /// What was found in it that is no error.
+    pub warnings: Vec<Diagnostic>,
 }
 
-/// Why the newest version of the document is not in force.
+/// Why the newest version of a document is not in force.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
+    /// Where the document is, or where documents were looked for.
+    pub source: String,
     /// That version, where one was read.
     pub version: Option<String>,
     /// In one sentence.
@@ -107,8 +113,8 @@ impl Status {
     /// Every unit is as the document wants it, nothing is under way, and nothing is wrong with the
     /// document.
     pub fn is_settled(&self) -> bool {
-        self.document.is_some()
-            && self.fault.is_none()
+        !self.documents.is_empty()
+            && self.faults.is_empty()
             && self.observed
             && self.planned.plan.units.is_empty()
             && self.planned.report.units.values().all(|u| u.state.is_settled())
@@ -116,7 +122,12 @@ impl Status {
 
     /// Ready to be relied on: AWS answers, a document is in force, and everything has been seen.
     pub fn is_ready(&self) -> bool {
-        self.account.is_some() && self.document.is_some() && self.observed
+        self.account.is_some() && !self.documents.is_empty() && self.observed
+    }
+
+    /// The document that a unit is in. The same unit in two is refused in both.
+    pub fn document_of(&self, unit: &UnitKey) -> Option<&InForce> {
+        self.documents.get(self.owners.get(unit).copied().unwrap_or_default())
     }
 
     /// How many services are in each state; every state is there, at zero where none is in it.

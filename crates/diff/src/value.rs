@@ -127,7 +127,7 @@ pub enum Sameness {
     Memory,
     /// A role by name, path and name, or ARN.
     Role,
-    /// JSON text, compared as JSON.
+    /// Text that holds a JSON object or list, compared as JSON.
     Json,
     /// A declared `LATEST` is any version.
     PlatformVersion,
@@ -211,8 +211,10 @@ pub(crate) fn units(value: Scalar<'_>) -> Option<f64> {
     }
 }
 
+/// The JSON object or list that a text holds.
 fn json(text: &str) -> Option<Tree> {
-    serde_json::from_str::<serde_json::Value>(text).ok().map(Tree::from)
+    let holds = text.trim_start().starts_with(['{', '[']);
+    holds.then(|| serde_json::from_str::<serde_json::Value>(text).ok().map(Tree::from))?
 }
 
 /// Equal JSON, however numbers are spelled and be it as text or as itself.

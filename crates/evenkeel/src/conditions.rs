@@ -67,7 +67,7 @@ pub fn of(status: &Status) -> BTreeMap<About, Vec<Condition>> {
 
 fn of_document(status: &Status) -> Vec<Condition> {
     let reports = || status.planned.report.units.values();
-    let valid = match (&status.fault, &status.document) {
+    let valid = match (status.faults.first(), status.documents.first()) {
         (Some(fault), _) if fault.version.is_some() => {
             condition("Valid", Truth::False, "Faulty", fault.message.clone())
         }
@@ -75,7 +75,7 @@ fn of_document(status: &Status) -> Vec<Condition> {
         (None, Some(_)) => condition("Valid", Truth::True, "InForce", "the newest version is in force"),
         (None, None) => condition("Valid", Truth::Unknown, "NotRead", "no version has been read yet"),
     };
-    if status.document.is_none() {
+    if status.documents.is_empty() {
         let unknown = |kind| condition(kind, Truth::Unknown, "NoDocument", "no document is in force");
         return vec![valid, unknown("Resolved"), unknown("Synced"), unknown("Stable"), unknown("Held")];
     }
@@ -246,7 +246,13 @@ mod tests {
     fn with_service(report: UnitReport) -> (Status, About) {
         let key = ServiceKey::new("main", "web");
         let mut status = Status {
-            document: Some(InForce { name: "x".into(), version: "1".into(), modified: None }),
+            documents: vec![InForce {
+                source: "s3://b/x.json".into(),
+                name: "x".into(),
+                version: "1".into(),
+                modified: None,
+                warnings: Vec::new(),
+            }],
             observed: true,
             mode: "enforce",
             ..Status::default()
@@ -264,11 +270,12 @@ mod tests {
     #[test]
     fn a_faulty_version_is_not_valid_and_an_unreadable_one_is_unknown() {
         let fault = |version: Option<&str>| Status {
-            fault: Some(Fault {
+            faults: vec![Fault {
+                source: "s3://b/x.json".into(),
                 version: version.map(str::to_owned),
                 message: "wrong".into(),
                 diagnostics: Vec::new(),
-            }),
+            }],
             ..Status::default()
         };
         assert_eq!(held(&fault(Some("2")), &None, "Valid"), (Truth::False, "Faulty"));
@@ -277,7 +284,8 @@ mod tests {
 
     #[test]
     fn a_rollout_is_in_sync_and_not_stable() {
-        let rollout = evenkeel_plan::Rollout { deployment: "d".into(), desired: 2, running: 1, failed: 0 };
+        let (deployment, began) = ("d".into(), None);
+        let rollout = evenkeel_plan::Rollout { deployment, desired: 2, running: 1, failed: 0, began };
         let report = UnitReport { state: State::Rolling, rollout: Some(rollout), ..UnitReport::default() };
         let (status, about) = with_service(report);
         assert_eq!(held(&status, &about, "Synced"), (Truth::True, "InSync"));

@@ -41,9 +41,9 @@ pub async fn plan(arguments: Plan) -> anyhow::Result<ExitCode> {
         evenkeel_controller::plan_once(&sdk, document, &written.version, arguments.state, Pace::REAL).await?;
     let version = short(&written.version);
     match arguments.output {
-        Output::Text => print!("{}", evenkeel_plan::print(&planned, &document.name, version)),
+        Output::Text => print!("{}", evenkeel_plan::print(&planned, &[(&document.name, version)])),
         Output::Json => {
-            println!("{:#}", evenkeel_plan::plan_json(&planned, &document.name, &written.version));
+            println!("{:#}", evenkeel_plan::plan_json(&planned, &[(&document.name, &written.version)]));
         }
     }
     Ok(ExitCode::from(if planned.plan.units.is_empty() { 0 } else { CHANGES }))

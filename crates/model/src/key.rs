@@ -71,6 +71,10 @@ pub enum Subject {
     Policies(ServiceKey),
     /// All scheduled actions of a service.
     ScheduledActions(ServiceKey),
+    /// The newest deployments of a service as DescribeServiceDeployments shows them, newest first.
+    Deployments(ServiceKey),
+    /// The tasks of a service that stopped lately, as DescribeTasks shows them.
+    StoppedTasks(ServiceKey),
 }
 
 /// The kind of a [`Subject`]: what is refreshed together, and a closed metric label.
@@ -92,11 +96,13 @@ pub enum SubjectKind {
     ScalableTarget,
     Policies,
     ScheduledActions,
+    Deployments,
+    StoppedTasks,
 }
 
 impl SubjectKind {
     /// All kinds.
-    pub const ALL: [SubjectKind; 15] = [
+    pub const ALL: [SubjectKind; 17] = [
         SubjectKind::Cluster,
         SubjectKind::Repository,
         SubjectKind::LogGroup,
@@ -112,6 +118,8 @@ impl SubjectKind {
         SubjectKind::ScalableTarget,
         SubjectKind::Policies,
         SubjectKind::ScheduledActions,
+        SubjectKind::Deployments,
+        SubjectKind::StoppedTasks,
     ];
 
     /// The words for people and for metric labels.
@@ -132,6 +140,8 @@ impl SubjectKind {
             SubjectKind::ScalableTarget => "scalable_target",
             SubjectKind::Policies => "scaling_policies",
             SubjectKind::ScheduledActions => "scheduled_actions",
+            SubjectKind::Deployments => "service_deployments",
+            SubjectKind::StoppedTasks => "stopped_tasks",
         }
     }
 }
@@ -155,6 +165,8 @@ impl Subject {
             Subject::ScalableTarget(_) => SubjectKind::ScalableTarget,
             Subject::Policies(_) => SubjectKind::Policies,
             Subject::ScheduledActions(_) => SubjectKind::ScheduledActions,
+            Subject::Deployments(_) => SubjectKind::Deployments,
+            Subject::StoppedTasks(_) => SubjectKind::StoppedTasks,
         }
     }
 }
@@ -177,6 +189,8 @@ impl fmt::Display for Subject {
             Subject::ScalableTarget(k) => write!(f, "scalable target of {k}"),
             Subject::Policies(k) => write!(f, "scaling policies of {k}"),
             Subject::ScheduledActions(k) => write!(f, "scheduled actions of {k}"),
+            Subject::Deployments(k) => write!(f, "deployments of {k}"),
+            Subject::StoppedTasks(k) => write!(f, "stopped tasks of {k}"),
         }
     }
 }

@@ -71,6 +71,19 @@ pub struct HeldDeployment {
     /// The document version that wanted it when it failed, if that one still did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// Why it failed, as AWS told while it could still be asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Evidence>,
+}
+
+/// Something that tells why a rollout fails.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Evidence {
+    /// What AWS said.
+    pub said: String,
+    /// What to look at.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub check: Option<String>,
 }
 
 /// A run that was about to write.
@@ -305,6 +318,7 @@ mod tests {
                 at: 7,
                 failures: 1,
                 version: Some("v8".into()),
+                evidence: vec![Evidence { said: "1 task stopped".into(), check: None }],
             }),
             failures: 2,
             failed_at: Some(9),

@@ -72,6 +72,15 @@ impl Known {
 }
 
 impl Name {
+    /// Its number among the canonical names of AWS's members, which are ordered as the names are; `None` for
+    /// any other name.
+    pub(crate) fn number(&self) -> Option<u16> {
+        match self.0 {
+            Form::Known(place) => Some(place),
+            Form::Other(_) => None,
+        }
+    }
+
     fn known(text: &str) -> Option<Self> {
         KNOWN.place(text).map(|place| Name(Form::Known(place)))
     }

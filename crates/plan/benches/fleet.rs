@@ -266,7 +266,7 @@ impl Side {
         assert!(unseen.is_empty(), "{unseen:?}");
         // A first pass remembers, as the daemon does.
         let planned = plan(&side.input());
-        let printed = evenkeel_plan::print(&planned, "fleet", "v");
+        let printed = evenkeel_plan::print(&planned, &[("fleet", "v")]);
         assert!(planned.plan.units.is_empty(), "{}", &printed[..printed.len().min(2000)]);
         side.memory.0.extend(planned.remember);
         side
@@ -364,10 +364,11 @@ fn main() {
         println!("{name:<20} {:>12} {:>12} {ratio:>8.2}", ms(small), ms(large));
     }
     type Held = (&'static str, fn(&Side) -> usize);
-    let held: [Held; 3] = [
+    let held: [Held; 4] = [
         ("text", |s| s.text.len()),
         ("document held", Side::declared_bytes),
         ("world held", Side::live_bytes),
+        ("both sides held", |s| s.declared_bytes() + s.live_bytes()),
     ];
     for (name, of) in held {
         let [small, large] = [0, 1].map(|i| of(&sides[i].1));

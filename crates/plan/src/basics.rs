@@ -117,6 +117,7 @@ impl Planner<'_> {
         self.put(key, unit, report);
     }
 
+    /// Changes what is there, where it is ours.
     fn keep_basic(
         &self,
         draft: &mut Draft<'_>,

@@ -153,15 +153,17 @@ fn belongs_to_others(input: &Input<'_>, key: &UnitKey, step: &Step) -> bool {
                 !tree.items().iter().find(named).is_some_and(ours)
             })
         }
-        // What scales a service belongs to the service.
-        Subject::ScalableTarget(key) | Subject::Policies(key) | Subject::ScheduledActions(key) => {
-            !input.world.tree(&Subject::Service(key.clone())).is_some_and(ours)
-        }
-        // Nobody writes revisions and health: they are only read.
+        // What scales a service, and its deployments, belong to the service.
+        Subject::ScalableTarget(key)
+        | Subject::Policies(key)
+        | Subject::ScheduledActions(key)
+        | Subject::Deployments(key) => !input.world.tree(&Subject::Service(key.clone())).is_some_and(ours),
+        // Nobody writes what is only read.
         Subject::Family(_)
         | Subject::TaskDefinition(_)
         | Subject::ServiceRevision(_)
-        | Subject::TargetHealth(_) => false,
+        | Subject::TargetHealth(_)
+        | Subject::StoppedTasks(_) => false,
     }
 }
 

@@ -12,6 +12,7 @@ use evenkeel_model::world::World;
 use crate::refs::Lookup;
 use crate::shifts;
 use crate::task_definition::{self, Choice};
+use crate::{diagnosis, hold, hooks};
 
 /// The subjects to keep observed.
 pub fn interest(document: &Document, world: &World, memory: &Memory) -> BTreeSet<Subject> {
@@ -48,10 +49,15 @@ pub fn interest(document: &Document, world: &World, memory: &Memory) -> BTreeSet
         let active = live.tree().filter(|t| t.str("status") != Some("INACTIVE"));
         let current = active.and_then(|t| t.str("taskDefinition"));
         let remembered = memory.unit(&UnitKey::Service(key.clone()));
-        if let Some(live) = active
-            && shifts::needs_revision(&service.input, live, remembered.applied.get("service"))
-        {
-            all.extend(shifts::revision(live).map(|arn| Subject::ServiceRevision(arn.to_owned())));
+        if let Some(live) = active {
+            if shifts::needs_revision(&service.input, live, remembered.applied.get("service")) {
+                all.extend(shifts::revision(live).map(|arn| Subject::ServiceRevision(arn.to_owned())));
+            }
+            all.extend(diagnosis::needs(key, live));
+            if hooks::may_pause(live) {
+                all.insert(Subject::Deployments(key.clone()));
+            }
+            all.extend(hold::history(document, world, remembered, key, live).0);
         }
         revisions(world, remembered, &want, current, &mut all);
     }

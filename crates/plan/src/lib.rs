@@ -7,7 +7,10 @@ mod adoption;
 mod balancers;
 mod basics;
 pub mod check;
+mod diagnosis;
 mod hash;
+mod hold;
+mod hooks;
 mod interest;
 #[cfg(test)]
 mod miniature;
@@ -51,7 +54,7 @@ use shifts::Shifts;
 pub use ownership::{TAG_DOCUMENT, TAG_HASH, TAG_KEY};
 pub use print::{plan_json, print};
 pub use report::{
-    Drift, Held, Lingering, Note, Owner, Paused, Refusal, Report, Rollout, State, UnitReport, WaitingOn,
+    Drift, Held, Hook, Lingering, Note, Owner, Paused, Refusal, Report, Rollout, State, UnitReport, WaitingOn,
 };
 pub use restraint::{TAG_PAUSE, paused_by_tag};
 pub use unit::stable;
@@ -108,6 +111,32 @@ pub struct Planned {
     pub report: Report,
     /// What is to be remembered from now on because of what was observed, run or no run.
     pub remember: BTreeMap<UnitKey, Remembered>,
+}
+
+impl Planned {
+    /// The decisions about several documents as one. A unit that is in more than one of them is refused in each,
+    /// so that none has steps for it.
+    pub fn all(each: Vec<Planned>) -> Planned {
+        let mut each = each.into_iter();
+        let mut all = each.next().unwrap_or_default();
+        for other in each {
+            for (key, unit) in other.plan.units {
+                if !all.report.units.contains_key(&key) {
+                    all.plan.units.insert(key, unit);
+                }
+            }
+            for (key, unit) in other.remember {
+                if !all.report.units.contains_key(&key) {
+                    all.remember.insert(key, unit);
+                }
+            }
+            for (key, report) in other.report.units {
+                all.report.units.entry(key).or_insert(report);
+            }
+            all.plan.id = hash::plan_id(&all.plan);
+        }
+        all
+    }
 }
 
 /// What to do, by unit.
@@ -298,6 +327,7 @@ pub fn plan(input: &Input<'_>) -> Planned {
         planned: Planned::default(),
         quiet: Vec::new(),
         rolling: None,
+        failures: None,
         rules: Rulebook { shifts: Shifts::of(input), ..Rulebook::default() },
     };
     planner.decide_priorities();
@@ -393,7 +423,8 @@ fn observing(input: &Input<'_>) -> bool {
 fn close_intent(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &Unit) {
     let memory = input.memory.unit(key);
     let Some(report) = planned.report.units.get(key) else { return };
-    let unclear = report.waiting.iter().any(|w| matches!(w, WaitingOn::Seen(_)));
+    // While the next try has to wait, its steps are not in the plan.
+    let unclear = report.waiting.iter().any(|w| matches!(w, WaitingOn::Seen(_) | WaitingOn::BackOff { .. }));
     if memory.intent.is_none() || unclear || input.in_flight.contains(key) {
         return;
     }
@@ -406,12 +437,10 @@ fn close_intent(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &
     let rolls = |s: &Step| matches!(s.action.op, Op::EcsCreateService | Op::EcsUpdateService);
     if let (Some(service), Some(deployment_key)) = (key.service(), &unit.deployment_key)
         && !unit.steps.iter().any(rolls)
+        && report.state != State::Suspended
     {
         let live = input.world.tree(&Subject::Service(service.clone()));
-        let primary = live.and_then(|s| {
-            s.list_of("deployments").iter().find(|d| d.str("status") == Some("PRIMARY"))?.str("id")
-        });
-        remembered.deployment = primary.map(str::to_owned);
+        remembered.deployment = live.and_then(rollout::primary).map(str::to_owned);
         remembered.deployment_key = Some(deployment_key.clone());
     }
 }
@@ -424,6 +453,8 @@ struct Planner<'a> {
     quiet: Vec<(UnitKey, Unit)>,
     /// Services whose rollout is under way or begins with this plan; looked for where somebody asks.
     rolling: Option<BTreeSet<ServiceKey>>,
+    /// Services that failed to roll out this version of the document; looked for where somebody asks.
+    failures: Option<usize>,
     /// What is decided about listener rules before any unit is planned.
     rules: Rulebook<'a>,
 }
@@ -435,6 +466,12 @@ impl<'a> Planner<'a> {
 
     fn world(&self) -> &'a World {
         self.input.world
+    }
+
+    /// What is to be remembered of a unit from now on.
+    fn remembered(&mut self, key: &UnitKey) -> &mut Remembered {
+        let memory = self.input.memory;
+        self.planned.remember.entry(key.clone()).or_insert_with(|| memory.unit(key).clone())
     }
 
     /// Takes in what was decided for one unit.

@@ -30,10 +30,11 @@ fn sign(step: &Step) -> char {
 }
 
 /// A plan and its report for people.
-pub fn print(planned: &Planned, document: &str, version: &str) -> String {
+pub fn print(planned: &Planned, documents: &[(&str, &str)]) -> String {
     let mut out = String::new();
     let id = if planned.plan.units.is_empty() { "(nothing to do)" } else { &planned.plan.id };
-    let _ = writeln!(out, "plan {id}   document \"{document}\" version {version}");
+    let named = |(name, version): &(&str, &str)| format!("document \"{name}\" version {version}");
+    let _ = writeln!(out, "plan {id}   {}", documents.iter().map(named).collect::<Vec<_>>().join(", "));
     let mut unchanged = 0;
     for (key, report) in &planned.report.units {
         let unit = planned.plan.units.get(key);
@@ -49,6 +50,7 @@ pub fn print(planned: &Planned, document: &str, version: &str) -> String {
             && report.refused.is_empty()
             && report.held.is_none()
             && report.notes.is_empty()
+            && report.diagnosis.is_empty()
             // An autoscaler at work is nothing that anybody needs to look at.
             && left.iter().all(|d| d.owner == Owner::Autoscaler)
             && !matches!(report.state, State::Suspended | State::Paused);
@@ -122,7 +124,22 @@ fn lines(out: &mut String, report: &UnitReport, left: &[&Drift]) {
     }
     if let Some(held) = &report.held {
         line(out, &format!("  ! held      {}", held.reason));
-        line(out, "              the same deployment is not tried again until the document changes");
+        let again = match held.retry_in {
+            Some(seconds) => format!("the same deployment is tried again in {seconds} s"),
+            None => {
+                "the same deployment is not tried again until the document changes or it is released".into()
+            }
+        };
+        line(out, &format!("              {again}"));
+    }
+    for evidence in &report.diagnosis {
+        wrapped(out, "  ? because   ", &evidence.said);
+        if let Some(check) = &evidence.check {
+            wrapped(out, "              ", check);
+        }
+    }
+    for hook in &report.hooks {
+        wrapped(out, "  … hook      ", &hook.to_string());
     }
     for refusal in &report.refused {
         wrapped(out, "  ! refused   ", &refusal.why);
@@ -237,13 +254,19 @@ fn report_json(report: &UnitReport) -> serde_json::Value {
         "state": report.state.word(),
         "waiting": report.waiting.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "refused": report.refused.iter().map(|r| serde_json::json!({"why": r.why, "wayOut": r.way_out})).collect::<Vec<_>>(),
-        "held": report.held.as_ref().map(|h| serde_json::json!({"key": h.key, "reason": h.reason})),
+        "held": report.held.as_ref().map(|h| serde_json::json!({
+            "key": h.key, "reason": h.reason, "since": h.since, "failures": h.failures, "retryIn": h.retry_in})),
         "paused": report.paused.as_ref().map(|p| serde_json::json!({"until": p.until, "reason": p.reason})),
         "drift": report.drift.iter().map(|d| {
             drift_json(d, report.lingering.get(&(d.part.clone(), d.path.clone())))
         }).collect::<Vec<_>>(),
         "rollout": report.rollout.as_ref().map(|r| serde_json::json!({
-            "deployment": r.deployment, "desired": r.desired, "running": r.running, "failed": r.failed})),
+            "deployment": r.deployment, "desired": r.desired, "running": r.running, "failed": r.failed,
+            "began": r.began})),
+        "hooks": report.hooks.iter().map(|h| serde_json::json!({
+            "id": h.id, "stage": h.stage, "expires": h.expires, "then": h.then})).collect::<Vec<_>>(),
+        "diagnosis": report.diagnosis.iter().map(|e| serde_json::json!({
+            "said": e.said, "check": e.check})).collect::<Vec<_>>(),
         "notes": report.notes.iter().map(|n| n.0.as_str()).collect::<Vec<_>>(),
         "desiredCount": report.tasks.map(|t| t.0),
         "runningCount": report.tasks.map(|t| t.1),
@@ -251,7 +274,7 @@ fn report_json(report: &UnitReport) -> serde_json::Value {
 }
 
 /// A plan and its report for programs.
-pub fn plan_json(planned: &Planned, document: &str, version: &str) -> serde_json::Value {
+pub fn plan_json(planned: &Planned, documents: &[(&str, &str)]) -> serde_json::Value {
     let units: serde_json::Map<String, serde_json::Value> = planned
         .report
         .units
@@ -265,8 +288,9 @@ pub fn plan_json(planned: &Planned, document: &str, version: &str) -> serde_json
         .collect();
     serde_json::json!({
         "plan": planned.plan.id,
-        "document": document,
-        "version": version,
+        "documents": documents.iter().map(|(name, version)| {
+            serde_json::json!({"name": name, "version": version})
+        }).collect::<Vec<_>>(),
         "changes": planned.plan.units.values().map(|u| u.steps.len()).sum::<usize>(),
         "units": units,
     })

@@ -5,6 +5,7 @@ use std::fmt;
 
 use evenkeel_model::Tree;
 use evenkeel_model::key::{Subject, UnitKey};
+use evenkeel_model::memory::Evidence;
 use evenkeel_model::path::Path;
 use evenkeel_model::tree::is_masked;
 
@@ -38,6 +39,10 @@ pub struct UnitReport {
     pub tasks: Option<(i64, i64)>,
     /// Nothing is written for a while, because somebody asked for that.
     pub paused: Option<Paused>,
+    /// Hooks of the rollout under way that wait for a person.
+    pub hooks: Vec<Hook>,
+    /// Why a rollout fails, as far as can be told.
+    pub diagnosis: Vec<Evidence>,
     /// What humans changed and is left for now, by part and path.
     pub lingering: BTreeMap<(String, Path), Lingering>,
 }
@@ -58,6 +63,29 @@ impl fmt::Display for Paused {
             Err(_) => write!(f, "{}", self.until)?,
         }
         self.reason.as_ref().map_or(Ok(()), |reason| write!(f, ": {reason}"))
+    }
+}
+
+/// A lifecycle hook that waits for a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hook {
+    /// ECS's id of it.
+    pub id: String,
+    /// The stage of the deployment in which it waits.
+    pub stage: String,
+    /// Until when, in Unix seconds.
+    pub expires: Option<i64>,
+    /// What ECS does then: `CONTINUE` or `ROLLBACK`.
+    pub then: String,
+}
+
+impl fmt::Display for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {} waits for a person", self.id, self.stage)?;
+        if let Some(until) = self.expires.and_then(|at| jiff::Timestamp::from_second(at).ok()) {
+            write!(f, " until {until}, then {}", self.then)?;
+        }
+        Ok(())
     }
 }
 
@@ -148,6 +176,8 @@ pub enum WaitingOn {
     DependsOn(Vec<String>),
     /// Enough rollouts are under way.
     Rollouts(usize),
+    /// So many rollouts of this version of the document failed that no more are begun.
+    Stopped(usize),
     /// Another unit has to do something that concerns this one too.
     Unit {
         /// The unit.
@@ -184,6 +214,10 @@ impl fmt::Display for WaitingOn {
             WaitingOn::DependsOn(services) => write!(f, "for {} to be stable", services.join(", ")),
             WaitingOn::Rollouts(1) => f.write_str("its turn: 1 rollout at a time"),
             WaitingOn::Rollouts(most) => write!(f, "its turn: {most} rollouts at a time"),
+            WaitingOn::Stopped(failed) => {
+                let rollouts = if *failed == 1 { "rollout" } else { "rollouts" };
+                write!(f, "for another version: {failed} {rollouts} of this one failed, no more are begun")
+            }
             WaitingOn::Unit { unit, what } => write!(f, "for {} to {what}", crate::print::title(unit)),
             WaitingOn::Executing => f.write_str("executing"),
             WaitingOn::BackOff { failure, seconds } => {
@@ -227,6 +261,12 @@ pub struct Held {
     pub key: String,
     /// What ECS said.
     pub reason: String,
+    /// When that was noticed, in Unix seconds by AWS's clock.
+    pub since: i64,
+    /// How often deployments of this key failed.
+    pub failures: u32,
+    /// In how many seconds it is tried again, where the document asks for that.
+    pub retry_in: Option<i64>,
 }
 
 /// Worth knowing, and nothing to do.
@@ -244,6 +284,8 @@ pub struct Rollout {
     pub running: i64,
     /// Tasks of it that failed.
     pub failed: i64,
+    /// When it began, in Unix seconds, where ECS says so.
+    pub began: Option<i64>,
 }
 
 impl fmt::Display for Rollout {

@@ -3,7 +3,7 @@
 //! A target group that is declared inside a service is left alone with it.
 
 use evenkeel_model::Tree;
-use evenkeel_model::document::{Document, Heal, Mode, Service, Window};
+use evenkeel_model::document::{Document, Heal, Mode, Retry, Service, Window};
 use evenkeel_model::key::{Subject, UnitKey};
 use evenkeel_model::orders::LONGEST_PAUSE_SECONDS;
 use jiff::Timestamp;
@@ -27,6 +27,8 @@ pub(crate) struct Restraint {
     pub closed: Option<Closed>,
     /// What becomes of a human's changes.
     pub heal: Heal,
+    /// Whether a failed rollout is tried again.
+    pub retry: Option<Retry>,
     /// What is wrong with a request to pause.
     pub warning: Option<String>,
 }
@@ -55,6 +57,7 @@ impl Restraint {
             paused,
             closed: closed(windows, input.clock),
             heal: own.and_then(|o| o.heal).unwrap_or(settings.heal),
+            retry: own.and_then(|o| o.retry).or(settings.retry),
             warning,
         }
     }

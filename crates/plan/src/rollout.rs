@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use evenkeel_model::Tree;
 use evenkeel_model::key::{ServiceKey, Subject, UnitKey};
-use evenkeel_model::memory::{HeldDeployment, Remembered};
+use evenkeel_model::memory::{HeldDeployment, Intent, Remembered};
 use evenkeel_model::world::Seen;
 
 use crate::Input;
@@ -13,7 +13,7 @@ use crate::report::Rollout;
 /// The deployment under way, if any.
 pub(crate) fn under_way(service: &Tree) -> Option<Rollout> {
     let deployments = service.list_of("deployments");
-    let primary = deployments.iter().find(|d| d.str("status") == Some("PRIMARY"))?;
+    let primary = primary_of(service)?;
     let done = match primary.str("rolloutState") {
         Some("COMPLETED") => deployments.len() == 1 || !others_running(deployments),
         Some("FAILED") => true,
@@ -26,7 +26,47 @@ pub(crate) fn under_way(service: &Tree) -> Option<Rollout> {
         desired: primary.int("desiredCount").unwrap_or_default(),
         running: primary.int("runningCount").unwrap_or_default(),
         failed: primary.int("failedTasks").unwrap_or_default(),
+        began: primary.get("createdAt").and_then(Tree::as_num).map(|at| at as i64),
     })
+}
+
+/// The id of the newest deployment.
+pub(crate) fn primary(service: &Tree) -> Option<&str> {
+    primary_of(service)?.str("id")
+}
+
+fn primary_of(service: &Tree) -> Option<&Tree> {
+    service.list_of("deployments").iter().find(|d| d.str("status") == Some("PRIMARY"))
+}
+
+/// What is to be held because our deployment, the newest, has not ended within so many seconds.
+pub(crate) fn overdue(
+    service: &Tree,
+    memory: &Remembered,
+    deadline: i64,
+    clock: i64,
+) -> Option<HeldDeployment> {
+    let own = primary_of(service).filter(|p| p.str("id") == memory.deployment.as_deref())?;
+    let began = own.get("createdAt").and_then(Tree::as_num)? as i64;
+    if own.str("rolloutState") != Some("IN_PROGRESS") || clock - began < deadline {
+        return None;
+    }
+    let rollout = under_way(service)?;
+    Some(HeldDeployment {
+        key: memory.deployment_key.clone()?,
+        reason: format!("not done after {} min, {rollout}", deadline / 60),
+        deployment: memory.deployment.clone(),
+        ..HeldDeployment::default()
+    })
+}
+
+/// True where our deployment, the one that is held, came to its end after all, or another of its key did.
+pub(crate) fn succeeded(service: &Tree, memory: &Remembered) -> bool {
+    let own = primary_of(service).filter(|p| p.str("id") == memory.deployment.as_deref());
+    let held = memory.held.as_ref().map(|h| h.key.as_str());
+    held.is_some()
+        && memory.deployment_key.as_deref() == held
+        && own.is_some_and(|d| d.str("rolloutState") == Some("COMPLETED"))
 }
 
 fn others_running(deployments: &[Tree]) -> bool {
@@ -81,6 +121,17 @@ fn told_failed<'t>(service: &'t Tree, deployment: &str) -> Option<&'t str> {
     told.into_iter().find(|m| m.starts_with("deployment failed"))
 }
 
+/// What ECS says of a deployment that failed after this time, in Unix seconds, whichever it was.
+pub(crate) fn failed_since(service: &Tree, at: i64) -> Option<&str> {
+    let told = || {
+        let events = service.list_of("events").iter();
+        let late =
+            events.filter(|e| e.get("createdAt").and_then(Tree::as_num).is_some_and(|t| t >= at as f64));
+        late.filter_map(|e| e.str("message")?.split_once(") deployment failed")).next()
+    };
+    rolled_back(service).or_else(|| told().map(|(_, reason)| reason.trim_start_matches([':', ' '])))
+}
+
 /// What ECS says of a rollback that is the newest deployment.
 pub(crate) fn rolled_back(service: &Tree) -> Option<&str> {
     let deployments = service.list_of("deployments").iter();
@@ -108,11 +159,14 @@ pub(crate) fn rolling(input: &Input<'_>) -> BTreeSet<ServiceKey> {
     input.document.services.keys().filter(rolls).cloned().collect()
 }
 
-/// True where a run under way creates or updates its service, as far as its intent says.
-fn is_about_to_write(input: &Input<'_>, unit: &UnitKey) -> bool {
+/// True where a run creates or updates its service, which may start a deployment.
+pub(crate) fn deploys(intent: &Intent) -> bool {
     let writes = |step: &String| step.starts_with("create-service ") || step.starts_with("update-service ");
-    let intent = || input.memory.unit(unit).intent.as_ref();
-    input.in_flight.contains(unit) && intent().is_some_and(|i| i.steps.iter().any(writes))
+    intent.steps.iter().any(writes)
+}
+
+fn is_about_to_write(input: &Input<'_>, unit: &UnitKey) -> bool {
+    input.in_flight.contains(unit) && input.memory.unit(unit).intent.as_ref().is_some_and(deploys)
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use evenkeel_model::world::Seen;
 use crate::ownership;
 use crate::refs::Lookup;
 use crate::report::{Drift, Owner, Refusal, WaitingOn};
-use crate::unit::Draft;
+use crate::unit::{Draft, carry_left};
 use crate::{Because, Need, StepId};
 
 fn ids(key: &ServiceKey) -> Tree {
@@ -134,8 +134,8 @@ fn fresh(
     Target::Step(step.id.clone())
 }
 
-/// The scalable target of a service that is there. Its bounds belong to the last scheduled action that
-/// fired, where there are any; a count outside them is healed by registering the target again, because AWS
+/// The scalable target of a service that is there. A bound that scheduled actions set belongs to the last of
+/// them that fired; a count outside them is healed by registering the target again, because AWS
 /// clamps it then.
 fn target(
     draft: &mut Draft<'_>,
@@ -169,26 +169,31 @@ fn target(
     };
     let full_target = draft.with_baseline("scaling", Kind::ScalableTarget, &scaling.target, tree);
     let want = draft.carry(&Path::of(["scaling"]), Kind::ScalableTarget, &full_target, tree);
+    let want = with_switches(want, tree);
     let mut drifts = draft.drifts("scaling", Kind::ScalableTarget, &want, tree);
     let unseen = draft.world().seen(&Subject::ScheduledActions(key.clone())).is_unknown();
-    let actions = draft.world().tree(&Subject::ScheduledActions(key.clone()));
-    let scheduled = !scaling.scheduled_actions.is_empty() || actions.is_some_and(|a| !a.items().is_empty());
-    let last = draft.memory().applied.contains_key("scaling");
+    let actions = draft.world().tree(&Subject::ScheduledActions(key.clone())).map(Tree::items);
+    let actions: Vec<&Tree> =
+        actions.unwrap_or_default().iter().chain(scaling.scheduled_actions.values()).collect();
+    let known = draft.memory().applied.contains_key("scaling");
     draft.applies("scaling", &scaling.target);
-    if scheduled {
-        // Without memory nobody can tell an action that fired from a document that changed.
-        let fired = |d: &&mut Drift| d.owner == Owner::Human || !last;
-        for drift in drifts.iter_mut().filter(fired) {
-            drift.owner = Owner::Autoscaler;
-            drift.acted_on = false;
-        }
-    } else if unseen && !drifts.is_empty() {
+    // Without memory nobody can tell an action that fired from a document that changed.
+    let fired = |d: &Drift| (d.owner == Owner::Human || !known) && is_set_by(&actions, d);
+    if unseen && !drifts.iter().all(fired) {
         draft.seen(&Subject::ScheduledActions(key.clone()));
         return Target::There;
-    } else if let (Some(count), Some(min), Some(max)) =
-        (live.int("desiredCount"), want.int("minCapacity"), want.int("maxCapacity"))
+    }
+    drifts.iter_mut().filter(|d| fired(d)).for_each(leave_to_actions);
+    let carried = carry_left(Kind::ScalableTarget, Cow::Borrowed(&*want), &drifts);
+    let bounds = |tree: &Tree| tree.int("minCapacity").zip(tree.int("maxCapacity"));
+    if bounds(&carried).is_some_and(|(min, max)| min > max) {
+        // AWS would refuse it: the next action that fires brings both.
+        drifts.iter_mut().for_each(leave_to_actions);
+    }
+    if let Some(((min, max), count)) = bounds(&want).zip(live.int("desiredCount"))
         && !(min..=max).contains(&count)
         && drifts.is_empty()
+        && actions.is_empty()
         && !unseen
     {
         drifts.push(Drift {
@@ -204,11 +209,32 @@ fn target(
     if acted.is_empty() {
         return Target::There;
     }
-    let full = merged(full(), &want);
+    let full = merged(full(), &draft.carry_left("scaling", Kind::ScalableTarget, want));
     let step = draft.step(register_name(key), subject, Op::ScalingRegisterScalableTarget, full);
     step.action.input.take("tags");
     step.because_of(acted).touches([Subject::Service(key.clone())]);
     Target::Step(step.id.clone())
+}
+
+/// What is wanted, with those of an operator's switches as they are that the document does not name: what is
+/// sent without them might turn them.
+fn with_switches<'t>(want: Cow<'t, Tree>, live: &Tree) -> Cow<'t, Tree> {
+    let Some(declared) = want.get("suspendedState") else { return want };
+    let own = live.get("suspendedState").into_iter().flat_map(Tree::entries);
+    let all = own.filter(|(name, _)| declared.get(name).is_none());
+    let all = all.fold(declared.clone(), |all, (name, value)| all.with(name.clone(), value.clone()));
+    Cow::Owned(want.into_owned().with("suspendedState", all))
+}
+
+/// True where one of these scheduled actions sets the bound that differs.
+fn is_set_by(actions: &[&Tree], drift: &Drift) -> bool {
+    let Some(bound @ ("minCapacity" | "maxCapacity")) = drift.path.segments().next() else { return false };
+    actions.iter().any(|a| a.get("scalableTargetAction").is_some_and(|t| t.get(bound).is_some()))
+}
+
+fn leave_to_actions(drift: &mut Drift) {
+    drift.owner = Owner::Autoscaler;
+    drift.acted_on = false;
 }
 
 /// Policies and scheduled actions: things in a listing, known by name, put whole.

@@ -6,19 +6,18 @@ use evenkeel_diff::{Kind, SERVICE_REVISION, change};
 use evenkeel_model::Tree;
 use evenkeel_model::document::Service;
 use evenkeel_model::key::{ServiceKey, Subject, UnitKey};
-use evenkeel_model::memory::{HeldDeployment, Remembered};
 use evenkeel_model::shapes::Op;
 use evenkeel_model::world::Seen;
 
 use crate::adoption::Resource;
 use crate::refs::Lookup;
-use crate::report::{Held, Owner, Refusal, WaitingOn};
+use crate::report::{Owner, Refusal, WaitingOn};
 use crate::tagging::Tagging;
 use crate::task_definition::{self, Choice};
 use crate::turn::ordered;
 use crate::unit::Draft;
 use crate::{
-    Because, Need, Planner, StepId, hash, ownership, rollout, rules as listener_rules, scaling, shifts,
+    Because, Need, Planner, StepId, hash, hooks, ownership, rollout, rules as listener_rules, scaling, shifts,
 };
 
 /// True where a change of this member of a service makes ECS start a new deployment.
@@ -41,17 +40,22 @@ pub(crate) struct Wanted<'a> {
 impl Wanted<'_> {
     /// The hash of everything that would start this very deployment again.
     pub fn deployment_key(&self) -> String {
-        let mut text = hash::task_definition(&self.task);
-        for (member, value) in self.input.entries() {
-            // The revision is in the hash by its content.
-            if deploys(member) && &**member != "taskDefinition" {
-                text.push_str(member);
-                text.push_str(&value.to_json());
-            }
-        }
-        text.push_str(self.service.restart.as_deref().unwrap_or_default());
-        hash::hex(text.as_bytes(), 16)
+        deployment_key(&self.task, &self.input, self.service.restart.as_deref())
     }
+}
+
+/// The hash of everything that would start a deployment of this content again.
+pub(crate) fn deployment_key(task: &Tree, input: &Tree, restart: Option<&str>) -> String {
+    let mut text = hash::task_definition(task);
+    for (member, value) in input.entries() {
+        // The revision is in the hash by its content.
+        if deploys(member) && &**member != "taskDefinition" {
+            text.push_str(member);
+            text.push_str(&value.to_json());
+        }
+    }
+    text.push_str(restart.unwrap_or_default());
+    hash::hex(text.as_bytes(), 16)
 }
 
 impl Planner<'_> {
@@ -142,7 +146,7 @@ impl Planner<'_> {
         let waits = |n: &Need| matches!(n, Need::Observed(_));
         let blocked = draft.stands_still() || needs.iter().chain(&attached).any(waits);
         if owner == Owner::Document {
-            needs.extend(self.turn(key, blocked));
+            needs.extend(self.turn(key, blocked, true));
         }
         // Nothing is registered, and no traffic sent its way, for a service whose turn it is not yet.
         for step in &mut draft.unit.steps {
@@ -237,14 +241,13 @@ impl Planner<'_> {
             listener_rules::steps(draft, lookup, &self.rules, &wanted.service.rules, &wanted.service.item);
             return;
         }
-        let held = if draft.judging.is_some() { None } else { self.hold(draft, wanted, live) };
+        draft.unit.primary = rollout::primary(live).map(str::to_owned);
         let Some(whole) = self.with_revision(draft, wanted, live) else { return };
-        self.update(draft, wanted, lookup, &whole, held.is_some());
-        if draft.memory().intent.is_some() && held.is_none() {
-            // A run was cut off: what it started is known by this key from now on.
-            draft.unit.deployment_key.get_or_insert_with(|| wanted.deployment_key());
+        self.update(draft, wanted, lookup, &whole);
+        if draft.judging.is_none() {
+            hooks::steps(draft, wanted.key, live);
+            self.explain(draft, wanted.key, live, &wanted.task);
         }
-        draft.report.held = held;
         let tags = ownership::wanted(document, &wanted.service.input, &wanted.service.item);
         Tagging::Ecs.steps(draft, resource.subject, resource.arn, "", &tags, resource.tags);
         scaling::steps(draft, document, wanted.key, wanted.service, Some(live), None);
@@ -264,44 +267,6 @@ impl Planner<'_> {
         let seen = draft.seen(&Subject::ServiceRevision(arn.to_owned()))?;
         let whole = seen.tree().map(|r| live.clone().with(SERVICE_REVISION, r.clone()));
         Some(whole.map_or(Cow::Borrowed(live), Cow::Owned))
-    }
-
-    /// With memory gone, a rollback from another revision than the wanted one to the one that runs tells that
-    /// the wanted one failed, as far as anybody can know.
-    fn failed_before_memory(
-        &self,
-        wanted: &Wanted<'_>,
-        live: &Tree,
-        memory: &Remembered,
-    ) -> Option<HeldDeployment> {
-        let forgotten = memory.applied.is_empty() && memory.deployment.is_none() && memory.held.is_none();
-        let reason = rollout::rolled_back(live).filter(|_| forgotten)?;
-        let arn = live.str("taskDefinition")?;
-        let current = self.world().tree(&Subject::TaskDefinition(arn.to_owned()))?;
-        (!task_definition::has_content(memory, &wanted.task, arn, current)).then(|| HeldDeployment {
-            key: wanted.deployment_key(),
-            reason: reason.to_owned(),
-            ..HeldDeployment::default()
-        })
-    }
-
-    /// Notes a deployment that failed, and says whether the wanted one is it.
-    fn hold(&mut self, draft: &mut Draft<'_>, wanted: &Wanted<'_>, live: &Tree) -> Option<Held> {
-        let memory = draft.memory();
-        let failed =
-            rollout::failed(live, memory).or_else(|| self.failed_before_memory(wanted, live, memory));
-        let held = match failed {
-            // What was said first says most: later only the rollback shows.
-            Some(failed) if memory.held.as_ref().is_none_or(|h| h.key != failed.key) => {
-                let remembered =
-                    self.planned.remember.entry(draft.key.clone()).or_insert_with(|| memory.clone());
-                remembered.held = Some(failed.clone());
-                Some(failed)
-            }
-            _ => memory.held.clone(),
-        };
-        let held = held.filter(|h| h.key == wanted.deployment_key())?;
-        Some(Held { key: held.key, reason: held.reason })
     }
 
     /// Log groups of the document that its containers write to and that do not exist yet: without them no

@@ -183,7 +183,10 @@ impl Scene {
                     | Subject::Policies(_)
                     | Subject::ScheduledActions(_)
                     | Subject::Listeners(_)
-                    | Subject::Rules(_) => self.sees(subject, json!([])),
+                    | Subject::Rules(_)
+                    | Subject::Deployments(_)
+                    | Subject::StoppedTasks(_)
+                    | Subject::TargetHealth(_) => self.sees(subject, json!([])),
                     _ => self.gone(subject),
                 }
             }
@@ -217,7 +220,7 @@ impl Scene {
 
     /// What the pass prints, without the first line, whose id is no help to a reader.
     pub fn print(&self) -> String {
-        let printed = print(&self.plan(), &self.document.name, "v");
+        let printed = print(&self.plan(), &[(&self.document.name, "v")]);
         printed.split_once('\n').map(|(_, rest)| rest.to_owned()).unwrap_or_default()
     }
 

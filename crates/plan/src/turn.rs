@@ -7,21 +7,34 @@ use evenkeel_model::key::{ServiceKey, Subject, UnitKey};
 use evenkeel_model::shapes::Op;
 
 use crate::report::{Owner, WaitingOn};
-use crate::{Because, Need, Planner, rollout};
+use crate::{Because, Need, Planner, hold, rollout};
 
 impl Planner<'_> {
     /// What a rollout that would begin now waits for. One in place of another of the same service takes no
-    /// place of its own, nor does one that is `blocked` anyway.
-    pub(crate) fn turn(&mut self, key: &ServiceKey, blocked: bool) -> Option<Need> {
+    /// place of its own, nor does one that is `blocked` anyway. Healing goes on where what the document wants
+    /// has failed too often.
+    pub(crate) fn turn(&mut self, key: &ServiceKey, blocked: bool, by_document: bool) -> Option<Need> {
         let most = self.document().settings.max_concurrent_rollouts;
-        let rolling = self.rolling();
-        if !rolling.contains(key) && rolling.len() >= most {
-            return Some(Need::Observed(WaitingOn::Rollouts(most)));
+        let stops = self.document().settings.stop_after_failures.filter(|_| by_document);
+        if !self.rolling().contains(key) {
+            if let Some(most) = stops
+                && self.failures() >= most
+            {
+                return Some(Need::Observed(WaitingOn::Stopped(self.failures())));
+            }
+            if self.rolling().len() >= most {
+                return Some(Need::Observed(WaitingOn::Rollouts(most)));
+            }
         }
         if !blocked {
-            rolling.insert(key.clone());
+            self.rolling().insert(key.clone());
         }
         None
+    }
+
+    /// Services that failed to roll out this version of the document.
+    fn failures(&mut self) -> usize {
+        *self.failures.get_or_insert_with(|| hold::failures(self.input))
     }
 
     /// Services whose rollout is under way or begins with this plan.

@@ -8,6 +8,7 @@ use evenkeel_model::Tree;
 use evenkeel_model::document::{Heal, Ignore};
 use evenkeel_model::key::{Subject, UnitKey};
 use evenkeel_model::memory::{Baseline, Remembered};
+use evenkeel_model::orders::Verdict;
 use evenkeel_model::path::Path;
 use evenkeel_model::shapes::Op;
 use evenkeel_model::world::{Seen, World};
@@ -15,7 +16,9 @@ use evenkeel_model::world::{Seen, World};
 use crate::adoption::Judging;
 use crate::report::{Drift, Lingering, Note, Owner, Refusal, State, UnitReport, WaitingOn};
 use crate::restraint::{self, Restraint};
-use crate::{Action, Because, Fill, Guard, Input, Need, Step, StepId, Unit, hash, ownership, priorities};
+use crate::{
+    Action, Because, Fill, Guard, Input, Need, Step, StepId, Unit, hash, hooks, ownership, priorities,
+};
 
 /// A unit and its report in the making.
 pub(crate) struct Draft<'a> {
@@ -35,6 +38,8 @@ pub(crate) struct Draft<'a> {
     pub judging: Option<Judging>,
     ignores: &'a [Ignore],
     pub restraint: Restraint,
+    /// What all steps of the unit have to wait for.
+    stop: Vec<WaitingOn>,
 }
 
 /// Seconds until the next try after so many failures in a row: 10, 20, 40, … at most ten minutes.
@@ -61,11 +66,17 @@ impl<'a> Draft<'a> {
             judging: None,
             ignores,
             restraint,
+            stop: Vec::new(),
         }
     }
 
     pub fn memory(&self) -> &'a Remembered {
         self.memory
+    }
+
+    /// What a person said to a lifecycle hook.
+    pub fn verdict(&self, hook: &str) -> Option<Verdict> {
+        self.input.orders.hooks.get(hook).copied()
     }
 
     pub fn world(&self) -> &'a World {
@@ -81,6 +92,12 @@ impl<'a> Draft<'a> {
         if !self.report.waiting.contains(&on) {
             self.report.waiting.push(on);
         }
+    }
+
+    /// Waits, with all steps of the unit.
+    pub fn stop(&mut self, on: WaitingOn) {
+        self.wait(on.clone());
+        self.stop.push(on);
     }
 
     pub fn refuse(&mut self, refusal: Refusal) {
@@ -253,16 +270,7 @@ impl<'a> Draft<'a> {
     /// What is wanted of a part with the live values wherever a difference in it is left for now, so that a
     /// write that sends what is around it does not undo it.
     pub fn carry_left<'t>(&self, part: &str, kind: Kind, want: Cow<'t, Tree>) -> Cow<'t, Tree> {
-        let left = |d: &&Drift| d.part == part && !d.acted_on && !d.path.is_root();
-        let mut left = self.report.drift.iter().filter(left).peekable();
-        if left.peek().is_none() {
-            return want;
-        }
-        let mut carried = want.into_owned();
-        for drift in left {
-            put(kind, &mut carried, &drift.path, drift.live.clone());
-        }
-        Cow::Owned(carried)
+        carry_left(kind, want, self.report.drift.iter().filter(|d| d.part == part))
     }
 
     /// Takes a difference in that nothing can be done about, and says so.
@@ -404,21 +412,19 @@ impl<'a> Draft<'a> {
     /// Where nothing may be written the steps are shown, and not one of them is ready; where the document says
     /// that this is nobody's business, there are none.
     fn restrain(&mut self) {
-        if !self.restraint.forbids() {
-            return;
+        if self.restraint.forbids() {
+            self.report.drift.iter_mut().for_each(|d| d.acted_on = false);
         }
-        self.report.drift.iter_mut().for_each(|d| d.acted_on = false);
         if self.restraint.suspended {
             self.report.state = State::Suspended;
             self.unit.steps.clear();
         }
-        let paused = self.restraint.paused.clone().map(WaitingOn::Paused);
+        if let Some(paused) = self.restraint.paused.clone() {
+            self.stop(WaitingOn::Paused(paused));
+        }
         let observing = self.restraint.observing.then_some(WaitingOn::Observing);
         if let Some(first) = self.unit.steps.first_mut() {
-            first.needs(observing.into_iter().chain(paused.clone()).map(Need::Observed));
-        }
-        if let Some(paused) = paused {
-            self.wait(paused);
+            first.needs(observing.into_iter().chain(std::mem::take(&mut self.stop)).map(Need::Observed));
         }
     }
 
@@ -475,6 +481,23 @@ impl<'a> Draft<'a> {
             }
         }
     }
+}
+
+/// What is wanted with the live values wherever one of these differences is left for now.
+pub(crate) fn carry_left<'t, 'd>(
+    kind: Kind,
+    want: Cow<'t, Tree>,
+    drifts: impl IntoIterator<Item = &'d Drift>,
+) -> Cow<'t, Tree> {
+    let mut left = drifts.into_iter().filter(|d| !d.acted_on && !d.path.is_root()).peekable();
+    if left.peek().is_none() {
+        return want;
+    }
+    let mut carried = want.into_owned();
+    for drift in left {
+        put(kind, &mut carried, &drift.path, drift.live.clone());
+    }
+    Cow::Owned(carried)
 }
 
 /// What differs from a described resource. Those whose described form is more than a matter of where things
@@ -609,10 +632,12 @@ fn described(subject: &Subject, tree: &Tree) -> Tree {
         Subject::Rules(_) => listed(Kind::Rule, "ruleArn", tree),
         Subject::Policies(_) => listed(Kind::ScalingPolicy, "policyName", tree),
         Subject::ScheduledActions(_) => listed(Kind::ScheduledAction, "scheduledActionName", tree),
+        Subject::Deployments(_) => hooks::stable(tree),
         Subject::Family(_)
         | Subject::TaskDefinition(_)
         | Subject::ServiceRevision(_)
-        | Subject::TargetHealth(_) => tree.clone(),
+        | Subject::TargetHealth(_)
+        | Subject::StoppedTasks(_) => tree.clone(),
     }
 }
 

@@ -9,6 +9,7 @@ use evenkeel_model::path::Path;
 use evenkeel_model::shapes::Op;
 use evenkeel_model::world::{EXPECTATION, Seen};
 
+use crate::hold::Differences;
 use crate::refs::Lookup;
 use crate::report::{Drift, Owner, Refusal, WaitingOn};
 use crate::service::{Chosen, Wanted, attached, deploys};
@@ -35,7 +36,6 @@ impl Planner<'_> {
         wanted: &Wanted<'_>,
         lookup: Lookup<'_>,
         live: &Tree,
-        held: bool,
     ) {
         let key = wanted.key;
         let full = draft.with_baseline("service", Kind::Service, &wanted.input, live);
@@ -66,24 +66,12 @@ impl Planner<'_> {
         });
 
         let current = live.str("taskDefinition");
-        let Some((task, mut task_drift)) = self.task_drift(draft, wanted, current) else { return };
-        let wants_restart = wanted.service.restart.is_some()
-            && wanted.service.restart != draft.memory().restart
-            && !draft.memory().applied.is_empty();
-        let restart = wants_restart && draft.is_open();
-        draft.unit.restart = match wants_restart && !restart {
-            true => draft.memory().restart.clone(),
-            false => wanted.service.restart.clone(),
-        };
-        if held {
-            let deployed = |d: &&mut Drift| deploys(member(d));
-            for drift in task_drift.iter_mut().chain(mutable.iter_mut().filter(deployed)) {
-                drift.owner = Owner::Rollout;
-                drift.acted_on = false;
-            }
-        }
+        let Some((task, task_drift)) = self.task_drift(draft, wanted, current) else { return };
+        let mut differences = Differences { task, task_drift, input, drift: mutable };
+        let forcing = self.settle(draft, wanted, live, &mut differences);
+        let Differences { task, task_drift, input, drift } = differences;
         let task_drift = draft.accept(task_drift);
-        let service_drift = draft.accept(mutable);
+        let service_drift = draft.accept(drift);
         let input = draft.carry_left("service", Kind::Service, input);
         let task = draft.carry_left("taskDefinition", Kind::TaskDefinition, task);
 
@@ -91,7 +79,7 @@ impl Planner<'_> {
         let mut chosen = None;
         if !task_drift.is_empty() {
             let fields: Vec<Because> = task_drift.iter().cloned().map(Because::Field).collect();
-            let input = Cow::Owned(Tree::Null);
+            let (task, input) = (task.clone(), Cow::Owned(Tree::Null));
             let carried = Wanted { task, input, waits: Vec::new(), ..*wanted };
             let Some(found) = self.choose(draft, &carried, current, fields) else { return };
             let to = match &found {
@@ -104,10 +92,7 @@ impl Planner<'_> {
         } else if draft.report.drift.iter().all(|d| d.part != "taskDefinition") {
             draft.unit.task_definition = current.map(str::to_owned);
         }
-        if restart && !held {
-            let value = wanted.service.restart.as_deref().unwrap_or_default();
-            because.push(Because::Reason(format!("restart is now \"{value}\"")));
-        }
+        because.extend(forcing.reasons.iter().cloned().map(Because::Reason));
         let registered = draft.unit.steps.len();
         // A rule belongs to whom its own tag says; those of a service that is not ours yet come later.
         let rules = match draft.judging.is_some() {
@@ -121,7 +106,7 @@ impl Planner<'_> {
         }
 
         let mut sent = update_members(&input, live, &service_drift);
-        let forced = (restart && !held) || sent.get("capacityProviderStrategy").is_some();
+        let forced = !forcing.reasons.is_empty() || sent.get("capacityProviderStrategy").is_some();
         let deployed = chosen.is_some() || forced || sent.entries().any(|(m, _)| deploys(m));
         let balanced = sent.get("loadBalancers").is_some();
         sent.set("cluster", Tree::from(key.cluster.as_str()));
@@ -142,16 +127,16 @@ impl Planner<'_> {
             self.rolling().insert(key.clone());
         } else if deployed {
             let by_document = task_drift.iter().chain(&service_drift).any(|d| d.owner == Owner::Document)
-                || (restart && !held);
+                || !forcing.reasons.is_empty();
             if by_document {
                 needs.extend(self.dependencies(wanted.service));
             }
             let waits = |n: &crate::Need| matches!(n, crate::Need::Observed(_));
             let blocked = draft.stands_still() || needs.iter().any(waits);
-            needs.extend(self.turn(key, blocked));
+            needs.extend(self.turn(key, blocked, by_document));
         }
         if deployed {
-            draft.unit.deployment_key = Some(wanted.deployment_key());
+            draft.unit.deployment_key = Some(forcing.key(wanted, &task, &input));
         }
         because.splice(0..0, service_drift.into_iter().map(Because::Field));
         // Nothing is registered for a service whose turn it is not yet.

@@ -1,8 +1,10 @@
-//! The autoscaler at work: target tracking by a scripted load, and scheduled actions on the virtual clock.
+//! The autoscaler at work: target tracking by a scripted load, step scaling by alarms, and scheduled actions on
+//! the virtual clock.
 
+use crate::alarms;
 use crate::scaling::{clamp, key, scale};
 use crate::sim::Sim;
-use crate::value::{flag, has, int, number, set, text};
+use crate::value::{self, flag, has, int, list, number, set, text};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
@@ -22,6 +24,8 @@ pub struct Autoscaler {
     /// When the metrics are looked at next, and when which scheduled action is due.
     look: Option<i64>,
     due: BTreeSet<(i64, (String, String))>,
+    /// When each step scaling policy last changed a count.
+    stepped: BTreeMap<(String, String), i64>,
 }
 
 /// A service with a load.
@@ -50,11 +54,15 @@ impl Autoscaler {
 /// Does what is due now.
 pub fn wake(sim: &mut Sim) {
     let now = sim.now;
+    sim.draw_for(value::fnv("autoscaler"));
     if sim.scaling.autoscaler.look.is_some_and(|at| at <= now) {
         sim.scaling.autoscaler.look = Some(now + MINUTE);
         let ids: Vec<String> = sim.scaling.autoscaler.watched.keys().cloned().collect();
         for id in &ids {
-            track(sim, id);
+            if let Some((key, metric)) = key(id).and_then(|key| Some((key, metric(sim, id)?))) {
+                alarms::look(sim, &key, metric);
+                track(sim, id, metric);
+            }
         }
     }
     while let Some((at, of)) = sim.scaling.autoscaler.due.first().filter(|(at, _)| *at <= now).cloned() {
@@ -64,14 +72,24 @@ pub fn wake(sim: &mut Sim) {
     }
 }
 
-/// Looks at the metrics of one service, as its policies' alarms do every minute.
-fn track(sim: &mut Sim, id: &str) -> Option<()> {
+/// What every metric of a service is now: its load, shared by the tasks that run.
+fn metric(sim: &Sim, id: &str) -> Option<f64> {
+    let service = sim.ecs.services.get(&key(id)?)?;
+    Some(load(sim, id)? / service.running(None).max(1) as f64)
+}
+
+fn load(sim: &Sim, id: &str) -> Option<f64> {
+    let watched = sim.scaling.autoscaler.watched.get(id)?;
+    watched.points.iter().rfind(|(at, _)| *at <= sim.now).map(|(_, load)| *load)
+}
+
+/// Looks at the metric of one service, as its policies' alarms do every minute.
+fn track(sim: &mut Sim, id: &str, metric: f64) -> Option<()> {
     let now = sim.now;
     let mut watched = sim.scaling.autoscaler.watched.get(id)?.clone();
     let target = sim.scaling.targets.get(id)?;
     let service = sim.ecs.services.get(&key(id)?)?;
-    let (_, load) = watched.points.iter().rfind(|(at, _)| *at <= now)?;
-    let metric = load / service.running(None).max(1) as f64;
+    let load = load(sim, id)?;
     let bound = |name: &str| int(target, name).unwrap_or(0);
     let suspended = |name: &str| flag(&target["SuspendedState"], name) == Some(true);
     let policies: Vec<&Value> = sim
@@ -119,6 +137,49 @@ fn track(sim: &mut Sim, id: &str) -> Option<()> {
         wanted,
         &format!("monitor alarm TargetTracking-{id}-{alarm} in state ALARM triggered policy"),
     );
+    Some(())
+}
+
+/// Step scaling: an alarm that is on, every minute that it is, changes the count of the service whose policy has
+/// this ARN. `beyond` is by how much its metric is beyond its threshold.
+pub fn step(sim: &mut Sim, arn: &str, alarm: &str, beyond: f64) -> Option<()> {
+    let now = sim.now;
+    let (of, policy) = sim.scaling.policies.iter().find(|(_, it)| text(it, "PolicyARN") == Some(arn))?;
+    let configuration = policy.get("StepScalingPolicyConfiguration")?;
+    let (target, service) = (sim.scaling.targets.get(&of.0)?, sim.ecs.services.get(&key(&of.0)?)?);
+    let bound = |step: &Value, name: &str, open: f64| number(step, name).unwrap_or(open);
+    let adjustment = list(configuration, "StepAdjustments").iter().find(|step| {
+        let low = bound(step, "MetricIntervalLowerBound", f64::NEG_INFINITY);
+        let high = bound(step, "MetricIntervalUpperBound", f64::INFINITY);
+        // Bounds belong to the step that is nearer to the threshold's other side.
+        (low <= beyond && beyond < high) || (beyond < 0.0 && low < beyond && beyond <= high)
+    })?;
+    let change = number(adjustment, "ScalingAdjustment")?;
+    let desired = service.desired as f64;
+    let smallest = number(configuration, "MinAdjustmentMagnitude").unwrap_or(1.0);
+    let wanted = match text(configuration, "AdjustmentType") {
+        Some("ExactCapacity") => change,
+        Some("PercentChangeInCapacity") => {
+            let exact = desired * change / 100.0;
+            desired + exact.abs().trunc().max(smallest).copysign(exact)
+        }
+        _ => desired + change,
+    };
+    let wanted = (wanted as i64).clamp(int(target, "MinCapacity")?, int(target, "MaxCapacity")?);
+    let shrinks = wanted < service.desired;
+    let which = if shrinks { "DynamicScalingInSuspended" } else { "DynamicScalingOutSuspended" };
+    let rolls = service.deployments.iter().any(|it| it.rollout == "IN_PROGRESS");
+    let pause = int(configuration, "Cooldown").unwrap_or(300) * 1000;
+    let cooling = sim.scaling.autoscaler.stepped.get(of).is_some_and(|at| now - at < pause);
+    if cooling || (shrinks && rolls) || flag(&target["SuspendedState"], which) == Some(true) {
+        return None;
+    }
+    let of = of.clone();
+    let cause = format!("monitor alarm {alarm} in state ALARM triggered policy {}", of.1);
+    if wanted != service.desired {
+        sim.scaling.autoscaler.stepped.insert(of.clone(), now);
+    }
+    scale(sim, &of.0, wanted, &cause);
     Some(())
 }
 

@@ -3,6 +3,7 @@
 //! Each command takes and answers JSON; scripts run the same commands at times of their own.
 
 use crate::audit::AuditRow;
+use crate::ecs::tasks;
 use crate::endpoint::Endpoint;
 use crate::faults::Fault;
 use crate::front::respond;
@@ -10,7 +11,7 @@ use crate::query;
 use crate::sim::Call;
 use crate::sqs::Mishaps;
 use crate::staleness::Staleness;
-use crate::value::{int, list, number, set, text};
+use crate::value::{flag, int, list, number, set, text};
 use crate::violations::Violation;
 use bytes::Bytes;
 use http::{Method, Request, Response};
@@ -48,7 +49,10 @@ pub fn handle(endpoint: &mut Endpoint, request: &Request<Bytes>) -> Response<Byt
 ///   tasks has a metric of `load / n`, by the last point before now.
 /// - `events {queue, drop, duplicate, late}`: where ECS's events go; how probable it is that what a service
 ///   sends to a queue is lost or comes twice, and by how many seconds it is late at most.
-/// - `defaults {epoch, inactiveSeconds}`: the year whose defaults are described; how long INACTIVE services are.
+/// - `defaults {epoch, inactiveSeconds, pushedOnly}`: the year whose defaults are described; how long INACTIVE services
+///   are; whether only images that were pushed can be pulled from ECR.
+/// - `retire {task | service, code}`: AWS takes tasks away, for maintenance (`TerminationNotice`) or because it wants
+///   spare capacity back (`SpotInterruption`).
 /// - `keep {rows}`: how much of the audit log is kept.
 /// - `snapshot {name}`, `restore {name}`; `image {repository, tag, digest}`; `deny` and `allow {bucket, prefix}`.
 ///
@@ -85,7 +89,7 @@ pub fn run(endpoint: &mut Endpoint, command: &str, input: &Value) -> Result<Valu
                 body: Bytes::from(of("body")),
             };
             return match endpoint.handle(call) {
-                Ok(reply) => Ok(reply.value),
+                Ok(reply) => Ok(reply.into_value()),
                 Err(error) => Err(error.to_string()),
             };
         }
@@ -142,10 +146,17 @@ pub fn run(endpoint: &mut Endpoint, command: &str, input: &Value) -> Result<Valu
         }
         "defaults" => {
             let (epoch, remembered) = (int(input, "epoch"), int(input, "inactiveSeconds"));
+            let pushed_only = flag(input, "pushedOnly");
             endpoint.change(move |sim| {
                 sim.ecs.epoch = epoch.unwrap_or(sim.ecs.epoch);
+                sim.ecs.services.forget_texts();
+                sim.ecr.strict = pushed_only.unwrap_or(sim.ecr.strict);
                 sim.ecs.remembered = remembered.map_or(sim.ecs.remembered, |seconds| seconds * 1000);
             });
+        }
+        "retire" => {
+            let (name, code) = (text(input, "task").map_or_else(|| of("service"), str::to_owned), of("code"));
+            endpoint.change(move |sim| tasks::retire(sim, &name, &code));
         }
         "keep" => {
             let rows = int(input, "rows").and_then(|it| usize::try_from(it).ok());

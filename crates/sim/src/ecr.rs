@@ -11,12 +11,15 @@ use std::collections::BTreeMap;
 #[derive(Clone, Default)]
 pub struct Ecr {
     repositories: BTreeMap<String, Repository>,
+    /// Whether only what was pushed can be pulled from ECR.
+    pub(crate) strict: bool,
 }
 
 #[derive(Clone)]
 struct Repository {
     config: Value,
     lifecycle: Option<(String, i64)>,
+    policy: Option<String>,
     /// Digests by tag.
     tags: BTreeMap<String, String>,
     /// When each digest was pushed.
@@ -36,6 +39,15 @@ impl Ecr {
             .and_then(|it| it.tags.get(tag))
             .cloned()
             .unwrap_or_else(|| digest(image))
+    }
+
+    /// Whether an image can be pulled: one from elsewhere always; one of ECR if it is there, or nobody cares.
+    pub fn can_pull(&self, image: &str) -> bool {
+        let Some((_, path)) = image.split_once(".amazonaws.com/").filter(|_| self.strict) else {
+            return true;
+        };
+        let name = path.split(['@', ':']).next().unwrap_or_default();
+        self.repositories.get(name).is_some_and(|it| it.images.contains_key(&self.digest_of(image)))
     }
 
     /// Whether a repository is there.
@@ -82,6 +94,13 @@ pub const OPERATIONS: &[Operation] = &[
     write(SERVICE, "PutLifecyclePolicy", put_lifecycle),
     read(SERVICE, "GetLifecyclePolicy", get_lifecycle),
     write(SERVICE, "DeleteLifecyclePolicy", delete_lifecycle),
+    write(SERVICE, "SetRepositoryPolicy", set_policy),
+    read(SERVICE, "GetRepositoryPolicy", get_policy),
+    write(SERVICE, "DeleteRepositoryPolicy", delete_policy),
+    read(SERVICE, "GetAuthorizationToken", get_token),
+    write(SERVICE, "PutImage", put_image),
+    write(SERVICE, "BatchDeleteImage", batch_delete_image),
+    read(SERVICE, "ListImages", list_images),
     read(SERVICE, "BatchGetImage", batch_get_image),
     read(SERVICE, "DescribeImages", describe_images),
     tags(SERVICE, "TagResource", &TAGS, TagVerb::Add),
@@ -163,7 +182,8 @@ fn create(sim: &mut Sim, input: &Value) -> Answer {
     );
     set(&mut config, "createdAt", value::time(sim.now));
     let answer = json!({"repository": config});
-    let it = Repository { config, lifecycle: None, tags: BTreeMap::new(), images: BTreeMap::new() };
+    let it =
+        Repository { config, lifecycle: None, policy: None, tags: BTreeMap::new(), images: BTreeMap::new() };
     sim.ecr.repositories.insert(name, it);
     Ok(answer)
 }
@@ -249,6 +269,111 @@ fn show_lifecycle(it: &Repository) -> Option<Value> {
     set(&mut out, "lifecyclePolicyText", json!(policy));
     set(&mut out, "lastEvaluatedAt", value::time(*at));
     Some(out)
+}
+
+/// A policy is kept as it was sent.
+fn set_policy(sim: &mut Sim, input: &Value) -> Answer {
+    let policy = value::required(input, "policyText", "InvalidParameterException")?.to_owned();
+    repository(sim, input)?.policy = Some(policy);
+    get_policy(sim, input)
+}
+
+fn get_policy(sim: &mut Sim, input: &Value) -> Answer {
+    let it = repository(sim, input)?;
+    let mut answer = value::pick(&it.config, &["registryId", "repositoryName"]);
+    let policy = it.policy.as_ref().ok_or_else(|| {
+        let name = text(&it.config, "repositoryName").unwrap_or_default();
+        ApiError::new(
+            "RepositoryPolicyNotFoundException",
+            format!("Repository policy does not exist for the repository with name '{name}'"),
+        )
+    })?;
+    set(&mut answer, "policyText", json!(policy));
+    Ok(answer)
+}
+
+fn delete_policy(sim: &mut Sim, input: &Value) -> Answer {
+    let answer = get_policy(sim, input);
+    repository(sim, input)?.policy = None;
+    answer
+}
+
+/// The password that `docker login` takes, good for twelve hours; there is no registry here to log in to.
+fn get_token(sim: &mut Sim, _: &Value) -> Answer {
+    let endpoint = format!("https://{}.dkr.ecr.{}.amazonaws.com", sim.config.account, sim.config.region);
+    Ok(json!({"authorizationData": [{
+        // AWS:simulated
+        "authorizationToken": "QVdTOnNpbXVsYXRlZA==",
+        "expiresAt": value::time(sim.now + 12 * 3_600_000),
+        "proxyEndpoint": endpoint,
+    }]}))
+}
+
+/// PutImage: the digest is that of the manifest's bytes; a tag that is immutable keeps what it points to.
+fn put_image(sim: &mut Sim, input: &Value) -> Answer {
+    let manifest = value::required(input, "imageManifest", "InvalidParameterException")?;
+    let digest = digest(manifest);
+    let (tag, name, now) = (text(input, "imageTag"), name(input)?, sim.now);
+    let it = repository(sim, input)?;
+    let before = tag.and_then(|tag| it.tags.get(tag));
+    let fixed = text(&it.config, "imageTagMutability") == Some("IMMUTABLE");
+    refuse! {
+        text(input, "imageDigest").is_some_and(|wanted| wanted != digest) => ApiError::new("ImageDigestDoesNotMatchException", "The digest of the image manifest does not match the digest that was sent");
+        before == Some(&digest) || (tag.is_none() && it.images.contains_key(&digest)) => ApiError::new("ImageAlreadyExistsException", format!("Image with digest '{digest}' and tag '{}' already exists in the repository with name '{name}'", tag.unwrap_or("null")));
+        fixed && before.is_some() => ApiError::new("ImageTagAlreadyExistsException", format!("The image tag '{}' already exists in the '{name}' repository and cannot be overwritten because the tag is immutable.", tag.unwrap_or_default()));
+    }
+    it.images.entry(digest.clone()).or_insert(now);
+    tag.into_iter().for_each(|tag| drop(it.tags.insert(tag.to_owned(), digest.clone())));
+    let mut image = value::pick(&it.config, &["registryId", "repositoryName"]);
+    let mut id = value::pick(input, &["imageTag"]);
+    set(&mut id, "imageDigest", json!(digest));
+    set(&mut image, "imageId", id);
+    set(&mut image, "imageManifest", json!(manifest));
+    set(
+        &mut image,
+        "imageManifestMediaType",
+        input.get("imageManifestMediaType").cloned().unwrap_or(json!(MANIFEST)),
+    );
+    Ok(json!({"image": image}))
+}
+
+/// BatchDeleteImage: a tag goes, and its image with the last of its tags; a digest goes with all its tags.
+fn batch_delete_image(sim: &mut Sim, input: &Value) -> Answer {
+    let it = repository(sim, input)?;
+    let (mut gone, mut failures) = (Vec::new(), Vec::new());
+    for id in list(input, "imageIds") {
+        let Some(digest) = resolve(it, id) else {
+            failures.push(json!({"imageId": id, "failureCode": "ImageNotFound", "failureReason": "Requested image not found"}));
+            continue;
+        };
+        let (all, tag) = (text(id, "imageDigest").is_some(), text(id, "imageTag").unwrap_or_default());
+        it.tags.retain(|name, of| *of != digest || !(all || name == tag));
+        if !it.tags.values().any(|of| *of == digest) {
+            it.images.remove(&digest);
+        }
+        let mut id = id.clone();
+        set(&mut id, "imageDigest", json!(digest));
+        gone.push(id);
+    }
+    Ok(json!({"imageIds": gone, "failures": failures}))
+}
+
+fn list_images(sim: &mut Sim, input: &Value) -> Answer {
+    let status = input.get("filter").and_then(|it| text(it, "tagStatus")).unwrap_or("ANY");
+    let it = repository(sim, input)?;
+    let tagged = it.tags.iter().map(|(tag, digest)| (digest.clone(), Some(tag)));
+    let untagged = it.images.keys().filter(|digest| !it.tags.values().any(|of| of == *digest));
+    let all = tagged.chain(untagged.map(|digest| (digest.clone(), None)));
+    let items = all
+        .filter(|(_, tag)| status == "ANY" || (status == "TAGGED") == tag.is_some())
+        .map(|(digest, tag)| {
+            let mut id = json!({"imageDigest": digest});
+            tag.into_iter().for_each(|tag| set(&mut id, "imageTag", json!(tag)));
+            (format!("{digest} {}", tag.map_or("", String::as_str)), id)
+        })
+        .collect();
+    let (page, next) = page(items, input, &PAGING)?;
+    Ok(paged("imageIds", page, next, &PAGING))
 }
 
 /// The digest that an image id means, if such an image is there.

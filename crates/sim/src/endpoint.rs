@@ -94,7 +94,10 @@ impl Endpoint {
                     Err(ApiError::with_status(503, "ServiceUnavailable", "lost before it arrived"))
                 }
                 effect => {
-                    let answer = self.carry_out(&call, write, &mut fault);
+                    let answer = match &effect {
+                        Some(Effect::ShortPage) => self.carry_out(&shortened(&call), write, &mut fault),
+                        _ => self.carry_out(&call, write, &mut fault),
+                    };
                     applied = write && answer.is_ok();
                     match (effect, answer) {
                         (Some(Effect::Error(error, _)), _) => Err(error),
@@ -107,6 +110,13 @@ impl Endpoint {
                                 if let Some(token) = call.input.get(*asked) {
                                     set(&mut reply.value, given, token.clone());
                                 }
+                            }
+                            Ok(reply)
+                        }
+                        (Some(Effect::RepeatedItem), Ok(mut reply)) => {
+                            let lists = reply.value.as_object_mut().into_iter().flatten();
+                            for items in lists.filter_map(|(_, it)| it.as_array_mut()) {
+                                items.extend(items.first().cloned());
                             }
                             Ok(reply)
                         }
@@ -217,6 +227,17 @@ impl Endpoint {
         set(&mut state, "unknownOperations", json!(self.unknown_operations));
         state
     }
+}
+
+/// The same call for half a page, which AWS may answer any time.
+fn shortened(call: &Call) -> Call {
+    let mut call = call.clone();
+    for name in ["maxResults", "MaxResults", "PageSize", "limit", "MaxRecords", "MaxKeys"] {
+        if let Some(limit) = int(&call.input, name) {
+            set(&mut call.input, name, json!((limit / 2).max(1)));
+        }
+    }
+    call
 }
 
 impl Disturbances {

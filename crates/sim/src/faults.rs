@@ -26,6 +26,10 @@ pub enum Effect {
     Wire(Damage, bool),
     /// A page that continues where it began.
     RepeatedToken,
+    /// A page with half of what was asked for.
+    ShortPage,
+    /// A page whose first item comes twice.
+    RepeatedItem,
 }
 
 /// A fault: the calls it is for, and what it does to them.
@@ -95,7 +99,7 @@ pub fn named(name: &str, service: &str) -> Option<ApiError> {
 impl Fault {
     /// A fault as a script writes it: `fault` is `throttled`, `500`, `503`, `denied` or `expired` (each also
     /// with `-after`, when the call has taken effect), `lost`, `lost-before`, `truncated`, `late`,
-    /// `repeated-token`, or `error` with `code`, `message`, `status` and `applied`. Which calls: `caller`,
+    /// `repeated-token`, `repeated-item`, `short-page`, or `error` with `code`, `message`, `status` and `applied`. Which calls: `caller`,
     /// `service`, `operation`, `nth`, `probability`, `times`, and the window `after` and `for` in seconds.
     pub fn parse(input: &Value, now: i64) -> Result<Self, String> {
         let name = text(input, "fault").unwrap_or_default().to_owned();
@@ -142,6 +146,8 @@ impl Fault {
             "truncated" => Effect::Wire(Damage::Truncated, true),
             "late" => Effect::Wire(Damage::Late(self.millis), true),
             "repeated-token" => Effect::RepeatedToken,
+            "short-page" => Effect::ShortPage,
+            "repeated-item" => Effect::RepeatedItem,
             name => {
                 let bare = name.strip_suffix("-after").unwrap_or(name);
                 Effect::Error(named(bare, service)?, bare != name)

@@ -20,6 +20,7 @@ const TARGETS: &[(&str, &str)] = &[
     ("AmazonEC2ContainerRegistry_V20150921", "ecr"),
     ("Logs_20140328", "logs"),
     ("AmazonSQS", "sqs"),
+    ("GraniteServiceVersion20100801", "cloudwatch"),
     ("AmazonSSM", "ssm"),
     ("secretsmanager", "secretsmanager"),
 ];
@@ -27,6 +28,7 @@ const TARGETS: &[(&str, &str)] = &[
 /// The services of the query protocol, by version, with the namespace of their answers.
 const VERSIONS: &[(&str, &str, &str)] = &[
     ("2015-12-01", "elbv2", "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"),
+    ("2010-08-01", "cloudwatch", "http://monitoring.amazonaws.com/doc/2010-08-01/"),
     ("2011-06-15", "sts", "https://sts.amazonaws.com/doc/2011-06-15/"),
 ];
 
@@ -117,15 +119,19 @@ fn json_protocol(
         Err(error) => Err(ApiError::new("SerializationException", error.to_string())),
     };
     let (status, body, code) = match answer {
-        Ok(reply) => (200, reply.value, None),
+        Ok(Reply { value: Value::Null, body }) => (200, body, None),
+        Ok(reply) => (200, bytes(&reply.value), None),
         Err(error) => {
-            (error.status, json!({"__type": error.code, "message": error.message}), Some(error.code))
+            let said = json!({"__type": error.code, "message": error.message});
+            (error.status, bytes(&said), Some(error.code))
         }
     };
-    let sqs = service == "sqs";
-    let kind = if sqs { "application/x-amz-json-1.0" } else { "application/x-amz-json-1.1" };
-    let mut response = respond(status, kind, bytes(&body));
-    let query = code.as_ref().filter(|_| sqs).map(|code| format!("{};Sender", crate::sqs::query_code(code)));
+    // These two had the query protocol once, and still say what an error was called there.
+    let queried = matches!(service, "sqs" | "cloudwatch");
+    let kind = if queried { "application/x-amz-json-1.0" } else { "application/x-amz-json-1.1" };
+    let mut response = respond(status, kind, body);
+    let query =
+        code.as_ref().filter(|_| queried).map(|code| format!("{};Sender", crate::sqs::query_code(code)));
     for (name, text) in [("x-amzn-errortype", code), ("x-amzn-query-error", query)] {
         if let Some(text) = text.and_then(|text| HeaderValue::from_str(&text).ok()) {
             response.headers_mut().insert(name, text);
@@ -161,7 +167,8 @@ fn query_protocol(
     let (status, body) = match answer {
         Ok(reply) => (200, query::to_response(&operation, namespace, &reply.value, id)),
         Err(error) => {
-            (error.status, query::to_error(namespace, &error.code, &error.message, error.status < 500, id))
+            let code = crate::sqs::query_code(&error.code);
+            (error.status, query::to_error(namespace, code, &error.message, error.status < 500, id))
         }
     };
     respond(status, "text/xml", body)
@@ -186,9 +193,9 @@ fn rest(endpoint: &mut Endpoint, request: &Request<Bytes>, caller: String, id: &
 }
 
 /// A value as JSON.
-fn bytes(value: &Value) -> Vec<u8> {
+fn bytes(value: &Value) -> Bytes {
     // Writing a value into memory fails for no value there is.
-    serde_json::to_vec(value).unwrap_or_default()
+    serde_json::to_vec(value).unwrap_or_default().into()
 }
 
 /// A response with a body of this type.

@@ -16,6 +16,7 @@ macro_rules! refuse {
     };
 }
 
+pub mod alarms;
 pub mod audit;
 pub mod autoscaler;
 mod control;
@@ -89,7 +90,7 @@ impl SimHandle {
         let body = Bytes::new();
         let (caller, service, operation) = (caller.to_owned(), service.to_owned(), operation.to_owned());
         let call = Call { caller, service, operation, input, body };
-        self.endpoint().handle(call).map(|reply| reply.value)
+        self.endpoint().handle(call).map(Reply::into_value)
     }
 
     /// Runs a command of the control API: `fault`, `throttle`, `staleness`, `script`, `snapshot`, … with the
@@ -175,6 +176,13 @@ impl SimHandle {
     /// The bytes of an object, read as a caller named `operator`.
     pub fn get_object(&self, bucket: &str, key: &str) -> Option<Bytes> {
         self.object("GetObject", bucket, key, &[]).ok().map(|reply| reply.body)
+    }
+
+    /// Makes the secret or parameter that a container's `valueFrom` names, unless it is there: without it a task
+    /// does not start.
+    pub fn put_secret(&self, reference: &str) {
+        let reference = reference.to_owned();
+        self.endpoint().change(move |sim| parameters::make(sim, &reference));
     }
 
     /// Denies access to the keys of a bucket that begin with `prefix`; the empty prefix denies the bucket.

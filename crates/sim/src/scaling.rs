@@ -294,7 +294,7 @@ fn put_policy(sim: &mut Sim, input: &Value) -> Answer {
         set(&mut policy, "ResourceId", json!(id));
         set(&mut policy, "ScalableDimension", json!(DIMENSION));
         set(&mut policy, "CreationTime", value::time(sim.now));
-        let mut alarms = Vec::new();
+        let mut alarms: Vec<Value> = Vec::new();
         if kind == "TargetTrackingScaling" {
             for which in ["AlarmHigh", "AlarmLow"] {
                 let name = format!("TargetTracking-{id}-{which}-{}", sim.uuid());
@@ -310,7 +310,16 @@ fn put_policy(sim: &mut Sim, input: &Value) -> Answer {
 }
 
 fn describe_policies(sim: &mut Sim, input: &Value) -> Answer {
-    describe_named(sim, input, |sim| &sim.scaling.policies, "PolicyNames", "ScalingPolicies", 10)
+    let mut answer =
+        describe_named(sim, input, |sim| &sim.scaling.policies, "PolicyNames", "ScalingPolicies", 10)?;
+    // Target tracking makes alarms of its own; those that step scaling answers to are somebody's.
+    for policy in value::list_mut(&mut answer, "ScalingPolicies").into_iter().flatten() {
+        if text(policy, "PolicyType") == Some("StepScaling") {
+            let acting = sim.alarms.acting_on(text(policy, "PolicyARN").unwrap_or_default());
+            set(policy, "Alarms", json!(acting));
+        }
+    }
+    Ok(answer)
 }
 
 fn describe_scheduled(sim: &mut Sim, input: &Value) -> Answer {

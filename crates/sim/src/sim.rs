@@ -1,7 +1,8 @@
 //! The simulated account: its state, its clock, its ids, and the one function every call goes through.
 
+use crate::alarms::Alarms;
 use crate::ecr::Ecr;
-use crate::ecs::Ecs;
+use crate::ecs::{Ecs, scheduler, standalone};
 use crate::elbv2::Elb;
 use crate::logs::Logs;
 use crate::parameters::Parameters;
@@ -66,13 +67,23 @@ pub struct Call {
     pub body: Bytes,
 }
 
-/// What a call answers: a value and, for an object, its bytes.
+/// What a call answers: a value and, for an object, its bytes; or the value as text, where it is kept as such.
 #[derive(Debug, Clone, Default)]
 pub struct Reply {
-    /// The output, member names as on the wire.
+    /// The output, member names as on the wire; null where the text says it.
     pub value: Value,
-    /// The bytes of an object.
+    /// The bytes of an object, or the text of a value.
     pub body: Bytes,
+}
+
+impl Reply {
+    /// The output as a value, however it is kept.
+    pub fn into_value(self) -> Value {
+        match self.value {
+            Value::Null => serde_json::from_slice(&self.body).unwrap_or_default(),
+            value => value,
+        }
+    }
 }
 
 impl From<Value> for Reply {
@@ -83,6 +94,9 @@ impl From<Value> for Reply {
 
 /// What an operation answers.
 pub type Answer = Result<Value, ApiError>;
+
+/// What happens by itself when its time has come.
+type Wake = fn(&mut Sim);
 
 /// Tags of every resource of every service, by ARN.
 pub type Tags = BTreeMap<String, BTreeMap<String, String>>;
@@ -101,11 +115,14 @@ pub struct Sim {
     pub(crate) elb: Elb,
     pub(crate) scaling: Scaling,
     pub(crate) ecr: Ecr,
+    pub(crate) alarms: Alarms,
     pub(crate) logs: Logs,
     pub(crate) s3: S3,
     pub(crate) sqs: Sqs,
     pub(crate) parameters: Parameters,
+    /// The sequence that is drawn from, and how often which began at the present moment.
     random: u64,
+    begun: (i64, BTreeMap<u64, u64>),
     requests: u64,
 }
 
@@ -129,6 +146,7 @@ impl Sim {
         Self {
             now: config.start_epoch_seconds * 1000,
             random: config.seed,
+            begun: (0, BTreeMap::new()),
             requests: !config.seed,
             config,
             caller: String::new(),
@@ -137,6 +155,7 @@ impl Sim {
             elb: Elb::default(),
             scaling: Scaling::default(),
             ecr: Ecr::default(),
+            alarms: Alarms::default(),
             logs: Logs::default(),
             s3: S3::default(),
             sqs: Sqs::default(),
@@ -147,27 +166,43 @@ impl Sim {
     /// Carries out one call, as AWS does where nothing disturbs it.
     pub fn perform(&mut self, call: &Call) -> Result<Reply, ApiError> {
         self.caller.clone_from(&call.caller);
-        match table::find(&call.service, &call.operation).map(|operation| &operation.run) {
+        let operation = table::find(&call.service, &call.operation);
+        if operation.is_some_and(|it| it.write) {
+            let what = [&call.service, &call.operation, &call.input.to_string()];
+            self.draw_for(what.into_iter().fold(0, |hash, text| value::fnv_on(hash, text)));
+        }
+        match operation.map(|operation| &operation.run) {
             Some(Run::Plain(run)) => run(self, &call.input).map(Reply::from),
+            Some(Run::Text(run)) => {
+                run(self, &call.input).map(|text| Reply { value: Value::Null, body: Bytes::from(text) })
+            }
             Some(Run::Tags(style, verb)) => style.run(*verb, self, &call.input).map(Reply::from),
             Some(Run::Object(run)) => run(self, &call.input, &call.body),
             None => Err(table::unknown(&call.service, &call.operation)),
         }
     }
 
+    /// What happens next by itself: when, and what does it.
+    fn upcoming(&self) -> Option<(i64, Wake)> {
+        let sources: [(Option<i64>, Wake); 3] = [
+            (self.scaling.autoscaler.next_wake(), crate::autoscaler::wake),
+            (self.ecs.standalone.next_wake(), standalone::wake),
+            (self.ecs.next_wake(), scheduler::wake),
+        ];
+        // Of several that are due at once the first goes first.
+        sources.into_iter().filter_map(|(at, wake)| Some((at?, wake))).min_by_key(|(at, _)| *at)
+    }
+
     /// When something happens next by itself.
     pub fn next_wake(&self) -> Option<i64> {
-        self.ecs.next_wake().into_iter().chain(self.scaling.autoscaler.next_wake()).min()
+        self.upcoming().map(|(at, _)| at)
     }
 
     /// Lets virtual time pass until `to` (milliseconds since the epoch), firing what is due in order.
     pub fn advance(&mut self, to: i64) {
-        while let Some(at) = self.next_wake().filter(|at| *at <= to) {
+        while let Some((at, wake)) = self.upcoming().filter(|(at, _)| *at <= to) {
             self.now = self.now.max(at);
-            match self.scaling.autoscaler.next_wake() == Some(at) {
-                true => crate::autoscaler::wake(self),
-                false => crate::ecs::scheduler::wake(self),
-            }
+            wake(self);
         }
         self.now = self.now.max(to);
     }
@@ -181,6 +216,22 @@ impl Sim {
             "scalableTargets": self.scaling.summary(),
             "buckets": self.s3.summary(),
         })
+    }
+
+    /// Begins a sequence of its own for what happens now: a call, or something to a resource. So what is drawn
+    /// depends on what it is for and on the time, and not on what else happens at that moment.
+    pub(crate) fn draw_for(&mut self, what: u64) {
+        if self.begun.0 != self.now {
+            self.begun = (self.now, BTreeMap::new());
+        }
+        let times = self.begun.1.entry(what).or_default();
+        *times += 1;
+        let mut mixed = self.config.seed;
+        for part in [what, self.now as u64, *times] {
+            mixed ^= part;
+            mixed = next(&mut mixed);
+        }
+        self.random = mixed;
     }
 
     /// The next number of the sequence.

@@ -2,7 +2,7 @@
 
 use crate::sim::{Answer, ApiError, Reply, Sim};
 use crate::value::{self, list, text};
-use crate::{ecr, ecs, elbv2, logs, parameters, s3, scaling, sqs, sts};
+use crate::{alarms, ecr, ecs, elbv2, logs, parameters, s3, scaling, sqs, sts};
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 pub enum Run {
     /// A value in, a value out.
     Plain(fn(&mut Sim, &Value) -> Answer),
+    /// A value in, JSON as text out: for what is asked again and again.
+    Text(fn(&mut Sim, &Value) -> Result<String, ApiError>),
     /// With the bytes of an object.
     Object(fn(&mut Sim, &Value, &Bytes) -> Result<Reply, ApiError>),
     /// Adds, removes or lists the tags of a resource.
@@ -82,6 +84,7 @@ const TABLES: &[&[Operation]] = &[
     elbv2::OPERATIONS,
     scaling::OPERATIONS,
     ecr::OPERATIONS,
+    alarms::OPERATIONS,
     logs::OPERATIONS,
     s3::OPERATIONS,
     sts::OPERATIONS,

@@ -86,7 +86,7 @@ impl Watch {
         };
         match (call.service.as_str(), call.operation.as_str()) {
             ("ecs", "StopTask") => {
-                watch.whole = concerned(sim, call).filter(|arn| is_whole(sim, arn)).collect()
+                watch.whole = concerned(sim, call).into_iter().filter(|arn| is_whole(sim, arn)).collect()
             }
             ("ecs", "UpdateService" | "DeleteService") | ("elbv2", "ModifyRule" | "ModifyListener") => {
                 watch.served = rules(sim, call).into_iter().filter(|(_, served)| *served).collect();
@@ -154,7 +154,7 @@ fn subjects(sim: &Sim, call: &Call) -> Vec<String> {
     let of = |name: &str| text(input, name).map(str::to_owned);
     match (call.service.as_str(), call.operation.as_str()) {
         (_, "TagResource" | "UntagResource" | "AddTags" | "RemoveTags") => Vec::new(),
-        ("ecs", "UpdateService" | "DeleteService" | "StopTask") => concerned(sim, call).collect(),
+        ("ecs", "UpdateService" | "DeleteService" | "StopTask") => concerned(sim, call).into_iter().collect(),
         ("elbv2", operation) if !operation.starts_with("Create") => {
             let direct = ["TargetGroupArn", "ListenerArn", "RuleArn", "LoadBalancerArn"];
             let priorities = list(input, "RulePriorities").iter().filter_map(|it| text(it, "RuleArn"));
@@ -180,20 +180,18 @@ fn subjects(sim: &Sim, call: &Call) -> Vec<String> {
 }
 
 /// The ARN of the service that a call to ECS is about.
-fn concerned<'a>(sim: &'a Sim, call: &Call) -> impl Iterator<Item = String> + use<'a> {
+fn concerned(sim: &Sim, call: &Call) -> Option<String> {
     let cluster = short(text(&call.input, "cluster").unwrap_or("default")).to_owned();
-    let name = text(&call.input, "service").map(|it| short(it).to_owned());
-    let task = text(&call.input, "task").map(|it| short(it).to_owned());
-    let found = sim.ecs.services.iter().find(|((of, called), service)| {
-        *of == cluster
-            && (name.as_ref() == Some(called)
-                || task.as_ref().is_some_and(|id| service.tasks.iter().any(|it| it.id() == id)))
-    });
-    found.map(|(_, service)| service.arn.clone()).into_iter()
+    if let Some(name) = text(&call.input, "service") {
+        return sim.ecs.services.get(&(cluster, short(name).to_owned())).map(|it| it.arn.clone());
+    }
+    let id = short(text(&call.input, "task")?);
+    let mut services = sim.ecs.in_cluster(&cluster).map(|(_, it)| it);
+    services.find(|it| it.tasks.iter().any(|task| task.id() == id)).map(|it| it.arn.clone())
 }
 
 fn service<'a>(sim: &'a Sim, arn: &str) -> Option<&'a crate::ecs::services::Service> {
-    sim.ecs.services.values().find(|service| service.arn == arn)
+    sim.ecs.services.get(&crate::ecs::deployments::key_in(arn)?)
 }
 
 fn is_whole(sim: &Sim, arn: &str) -> bool {
@@ -217,8 +215,7 @@ fn rules(sim: &Sim, call: &Call) -> Vec<(String, bool)> {
             .collect();
     }
     let mut rules = BTreeMap::new();
-    for arn in concerned(sim, call) {
-        let Some(service) = service(sim, &arn) else { continue };
+    if let Some(service) = concerned(sim, call).and_then(|arn| service(sim, &arn)) {
         let own = service.groups();
         for rule in service.groups().into_iter().flat_map(|arn| sim.elb.rules_of(arn)) {
             let weighted = sim.elb.weighted_groups(rule);

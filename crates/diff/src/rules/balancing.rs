@@ -127,6 +127,7 @@ pub(super) const LISTENER: &[Row] = &[
     text("defaultActions/*/redirectConfig/protocol", "#{protocol}", REDIRECT),
     no_empty("defaultActions/*/fixedResponseConfig/messageBody", "B: none"),
     no_empty("defaultActions/*/fixedResponseConfig/contentType", "B: none"),
+    text("defaultActions/*/fixedResponseConfig/contentType", "text/plain", "where AWS fills it in"),
     set("defaultActions/*/jwtValidationConfig/additionalClaims", &["name"], "B: claims are named"),
     set("defaultActions/*/jwtValidationConfig/additionalClaims/*/values", &[], "B: any of them"),
 ];
@@ -166,6 +167,7 @@ pub(super) const RULE: &[Row] = &[
     text("actions/*/redirectConfig/protocol", "#{protocol}", REDIRECT),
     no_empty("actions/*/fixedResponseConfig/messageBody", "B: none"),
     no_empty("actions/*/fixedResponseConfig/contentType", "B: none"),
+    text("actions/*/fixedResponseConfig/contentType", "text/plain", "where AWS fills it in"),
     set("actions/*/jwtValidationConfig/additionalClaims", &["name"], "B: claims are named"),
     set("actions/*/jwtValidationConfig/additionalClaims/*/values", &[], "B: any of them"),
     set("conditions", &["field", "httpHeaderConfig/httpHeaderName"], "L: reordered"),

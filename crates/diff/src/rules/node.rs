@@ -56,6 +56,8 @@ pub(crate) static UNKNOWN: Node = Node::plain(Form::Unknown);
 
 impl Node {
     const fn plain(form: Form) -> Node {
+        // What no table knows may hold a document as text, as policies do.
+        let same = if matches!(form, Form::Unknown) { Some(Sameness::Json) } else { None };
         Node {
             form,
             elsewhere: false,
@@ -63,7 +65,7 @@ impl Node {
             free_when: None,
             default: Default::Nothing,
             set: None,
-            same: None,
+            same,
             empty_is_absent: false,
             presence: false,
             says: false,

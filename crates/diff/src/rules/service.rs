@@ -99,6 +99,7 @@ pub(super) const ROWS: &[Row] = &[
     set("serviceRegistries", &["registryArn"], "D: one entry a registry"),
     free_when("serviceRegistries", external, "under an EXTERNAL controller", SWITCHED),
     set("placementConstraints", &["type"], "D: constraints have no order"),
+    no_empty("placementConstraints/*/expression", "B: none, as with distinctInstance"),
     same("placementStrategy/*/field", Sameness::PlacementField, "D: CPU is cpu, host is instanceId"),
     free_when(
         "serviceConnectConfiguration",

@@ -23,8 +23,8 @@ pub(super) const ROWS: &[Row] = &[
     derive(
         "healthCheckTimeoutSeconds",
         timeout,
-        "5 for HTTP, HTTPS and GENEVE; 10 for TCP, TLS and UDP, 6 where their check speaks HTTP; 30 for lambda",
-        "L; where D says 6 and 10 for HTTP and HTTPS, L stands",
+        "5 for HTTP, HTTPS and GENEVE; 10 for TCP, TLS and UDP, 6 where their check is HTTP; 30 for lambda",
+        "L; D: a check over HTTPS behind a network load balancer has 10",
     ),
     int("healthyThresholdCount", 5, "L"),
     int("unhealthyThresholdCount", 2, "L; where D says 5 for lambda, L stands"),
@@ -95,6 +95,10 @@ fn checks_http(place: &Place<'_>) -> bool {
     }
 }
 
+fn checks_https(place: &Place<'_>) -> bool {
+    place.root.str("healthCheckProtocol") == Some("HTTPS")
+}
+
 fn protocol_version<'a>(place: &Place<'a>) -> Option<Value<'a>> {
     matches!(group(&place.root), Group::Http | Group::Grpc).then(|| says("HTTP1"))?
 }
@@ -105,7 +109,7 @@ fn enabled<'a>(place: &Place<'a>) -> Option<Value<'a>> {
 
 fn protocol<'a>(place: &Place<'a>) -> Option<Value<'a>> {
     match group(&place.root) {
-        Group::Http if place.root.str("protocol") == Some("HTTPS") => says("HTTPS"),
+        Group::Http | Group::Grpc if place.root.str("protocol") == Some("HTTPS") => says("HTTPS"),
         Group::Http | Group::Grpc | Group::NetworkToAlb => says("HTTP"),
         Group::Network | Group::Quic | Group::Geneve => says("TCP"),
         Group::Lambda => None,
@@ -140,6 +144,7 @@ fn timeout<'a>(place: &Place<'a>) -> Option<Value<'a>> {
     counts(match group(&place.root) {
         Group::Http | Group::Grpc | Group::Geneve => 5,
         Group::Network | Group::Quic if !checks_http(place) => 10,
+        Group::Network | Group::Quic | Group::NetworkToAlb if checks_https(place) => 10,
         Group::Network | Group::Quic | Group::NetworkToAlb => 6,
         Group::Lambda => 30,
     })

@@ -19,6 +19,7 @@ pub(super) const ROWS: &[Row] = &[
     flag("enableFaultInjection", false, "B: off"),
     set("inferenceAccelerators", &["deviceName"], "B: named"),
     set("placementConstraints", &["type"], "D: constraints have no order"),
+    no_empty("placementConstraints/*/expression", "B: none"),
     set("volumes", &["name"], "D: volumes are named"),
     flag("volumes/*/configuredAtLaunch", false, "terraform-provider-aws 46132: null or false"),
     text("volumes/*/efsVolumeConfiguration/rootDirectory", "/", "D"),

@@ -22,8 +22,16 @@ fn health_checks_have_defaults_by_protocol_and_target_type() {
             json!({"HealthCheckProtocol": "HTTP", "HealthCheckPath": "/AWS.ALB/healthcheck", "Matcher": {"GrpcCode": "12"}}),
         ),
         (
+            json!({"protocol": "HTTPS", "port": 443, "protocolVersion": "GRPC"}),
+            json!({"HealthCheckProtocol": "HTTPS", "HealthCheckPath": "/AWS.ALB/healthcheck", "Matcher": {"GrpcCode": "12"}}),
+        ),
+        (
             json!({"protocol": "TCP", "port": 80}),
             json!({"HealthCheckProtocol": "TCP", "HealthCheckTimeoutSeconds": 10}),
+        ),
+        (
+            json!({"protocol": "TLS", "port": 443, "healthCheckProtocol": "HTTPS"}),
+            json!({"HealthCheckTimeoutSeconds": 10, "HealthCheckPath": "/", "Matcher": {"HttpCode": "200-399"}}),
         ),
         (
             json!({"protocol": "TCP", "port": 80, "healthCheckProtocol": "HTTP"}),
@@ -202,5 +210,41 @@ fn the_rest_have_defaults_too() {
         Kind::LogGroup,
         json!({}),
         json!({"logGroupName": "l", "retentionInDays": 7, "storedBytes": 9, "logGroupClass": "STANDARD"}),
+    );
+}
+
+#[test]
+fn documents_in_members_that_no_table_knows_are_compared_as_what_they_hold() {
+    let policy = |text: &str| json!({"lifecyclePolicyText": text});
+    same(Kind::Repository, policy(r#"{"rules": [1, 2]}"#), policy("{ \"rules\":[1,2]\n}"));
+    differ(
+        Kind::Repository,
+        policy(r#"{"rules": [1]}"#),
+        policy(r#"{"rules":[2]}"#),
+        expect![[r#"
+        /lifecyclePolicyText want "{\"rules\": [1]}" live "{\"rules\":[2]}"
+    "#]],
+    );
+    // A text that reads like a number is a text.
+    differ(
+        Kind::Repository,
+        policy("1"),
+        policy("1.0"),
+        expect![[r#"
+        /lifecyclePolicyText want "1" live "1.0"
+    "#]],
+    );
+}
+
+#[test]
+fn what_says_nothing_is_no_difference() {
+    let constraint =
+        |extra: &str| json!({"placementConstraints": [{"type": "distinctInstance", "expression": extra}]});
+    same(Kind::Service, json!({"placementConstraints": [{"type": "distinctInstance"}]}), constraint(""));
+    let answer = |config: Value| json!({"defaultActions": [{"type": "fixed-response", "fixedResponseConfig": config}]});
+    same(
+        Kind::Listener,
+        answer(json!({"statusCode": "503"})),
+        answer(json!({"statusCode": "503", "contentType": "text/plain"})),
     );
 }

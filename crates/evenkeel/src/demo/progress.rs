@@ -91,7 +91,7 @@ impl Progress {
     }
 
     fn differences(&mut self, status: &Status, now: i64, lines: &mut Vec<String>) {
-        let shapes = evenkeel_plan::plan_json(&status.planned, "", "");
+        let shapes = evenkeel_plan::plan_json(&status.planned, &[]);
         let mut differences = BTreeSet::new();
         for (key, report) in &status.planned.report.units {
             if !report.state.is_settled() {
@@ -195,7 +195,7 @@ pub fn clock(seconds: i64) -> String {
 
 /// True where nothing will change unless somebody does something.
 pub fn stalls(status: &Status) -> bool {
-    if status.fault.is_some() && status.document.is_none() {
+    if !status.faults.is_empty() && status.documents.is_empty() {
         return true;
     }
     let units = &status.planned.report.units;
@@ -213,8 +213,8 @@ pub fn stalls(status: &Status) -> bool {
 
 /// What keeps everything from being settled, a line each.
 pub fn obstacles(status: &Status) -> Vec<String> {
-    let mut lines: Vec<String> = status.fault.iter().map(|fault| fault.message.clone()).collect();
-    if status.document.is_none() && lines.is_empty() {
+    let mut lines: Vec<String> = status.faults.iter().map(|fault| fault.message.clone()).collect();
+    if status.documents.is_empty() && lines.is_empty() {
         lines.push("the document has not been read".to_owned());
     }
     lines.extend(

@@ -19,6 +19,9 @@ pub fn make(sim: &SimHandle, document: &Document) -> Vec<String> {
         let made = sim.call("operator", "logs", "CreateLogGroup", json!({"logGroupName": name}));
         said.push(line("log group", name, made.is_ok()));
     }
+    for reference in secrets(document) {
+        sim.put_secret(reference);
+    }
     said
 }
 
@@ -30,12 +33,24 @@ fn line(kind: &str, name: &str, made: bool) -> String {
     }
 }
 
-/// The log groups that containers write to and that do not make themselves.
-fn log_groups(document: &Document) -> BTreeSet<&str> {
+fn containers(document: &Document) -> impl Iterator<Item = &Tree> {
     let definitions = document.services.values().map(|service| &service.task_definition);
     definitions
         .chain(document.task_definitions.values())
         .flat_map(|definition| definition.list_of("containerDefinitions"))
+}
+
+/// The secrets and parameters that containers read; without them no task starts.
+fn secrets(document: &Document) -> BTreeSet<&str> {
+    containers(document)
+        .flat_map(|container| container.list_of("secrets"))
+        .filter_map(|secret: &Tree| secret.str("valueFrom"))
+        .collect()
+}
+
+/// The log groups that containers write to and that do not make themselves.
+fn log_groups(document: &Document) -> BTreeSet<&str> {
+    containers(document)
         .filter_map(|container| container.get("logConfiguration"))
         .filter(|log| log.str("logDriver") == Some("awslogs"))
         .filter_map(|log| log.get("options"))

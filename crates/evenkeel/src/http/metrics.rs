@@ -151,19 +151,21 @@ fn kind(key: &UnitKey, drift: &Drift) -> &'static str {
 fn document(moment: &Moment, status: &Status) -> Result<(), Error> {
     let info = moment.gauges(
         "evenkeel_document_info",
-        "1 for the document in force and its version.",
+        "1 for each document in force and its version.",
         &["document", "version"],
     )?;
-    if let Some(document) = &status.document {
+    for document in &status.documents {
         info.with_label_values(&[&*document.name, &*document.version]).set(1.0);
     }
-    let errors = status.fault.as_ref().map_or(0, |fault| {
-        // A version that could not even be read is one error, too.
-        fault.diagnostics.iter().filter(|found| found.is_error()).count().max(1)
-    });
+    // A version that could not even be read is one error, too.
+    let errors: usize = status
+        .faults
+        .iter()
+        .map(|fault| fault.diagnostics.iter().filter(|found| found.is_error()).count().max(1))
+        .sum();
     moment.gauge(
         "evenkeel_document_errors",
-        "Errors in the newest version of the document; while there are any, it is not in force.",
+        "Errors in the newest versions of documents; what has errors is not in force.",
         errors as f64,
     )
 }

@@ -161,14 +161,16 @@ async fn status_of_service(
 
 async fn plan(State(source): State<Source>, headers: HeaderMap) -> Response {
     let shown = source.now();
-    let Some(document) = &shown.status.document else {
+    let status = &shown.status;
+    if status.documents.is_empty() {
         return refuse(StatusCode::SERVICE_UNAVAILABLE, "no document is in force, so there is no plan");
-    };
-    let planned = &shown.status.planned;
+    }
+    let planned = &status.planned;
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if accept.split(',').any(|kind| kind.trim().starts_with("text/plain")) {
-        let version = crate::plan::short(&document.version);
-        return evenkeel_plan::print(planned, &document.name, version).into_response();
+        let named = status.documents.iter().map(|d| (&*d.name, crate::plan::short(&d.version)));
+        return evenkeel_plan::print(planned, &named.collect::<Vec<_>>()).into_response();
     }
-    Json(evenkeel_plan::plan_json(planned, &document.name, &document.version)).into_response()
+    let named: Vec<(&str, &str)> = status.documents.iter().map(|d| (&*d.name, &*d.version)).collect();
+    Json(evenkeel_plan::plan_json(planned, &named)).into_response()
 }

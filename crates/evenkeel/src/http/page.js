@@ -172,20 +172,36 @@ function events(list) {
   });
 }
 
-function fault(status) {
-  const it = status.fault;
-  show("fault", Boolean(it));
-  if (!it) return;
-  const read = it.version !== null;
-  say(at("fault-title"), read ? "The newest version of the document has errors" : "The document cannot be read");
-  const effect = status.document
-    ? `Version ${short(status.document.version)} stays in force, and nothing is changed because of this one.`
-    : "No version is in force, so nothing is changed.";
-  say(at("fault-effect"), it.diagnostics.length ? effect : `${it.message}. ${effect}`);
-  fill(at("fault-list"), it.diagnostics, () => it.diagnostics.slice(0, 20).map((found) => make("li", "",
-    make("strong", "", found.message),
-    make("span", "where", [found.line ? `line ${found.line}, column ${found.column}` : "", found.pointer].filter(Boolean).join("  ·  ")),
-    found.hint ? make("span", "hint", found.hint) : null)));
+function faults(status) {
+  const all = status.faults;
+  show("fault", all.length > 0);
+  if (!all.length) return;
+  const it = all[0];
+  const several = all.length > 1;
+  const kept = status.documents.find((document) => document.source === it.source);
+  const effect = kept
+    ? `Version ${short(kept.version)} stays in force, and nothing is changed because of this one.`
+    : "Nothing of it is in force, so nothing is changed because of it.";
+  say(at("fault-title"), several ? `${number(all.length, "document")} have errors` : it.version !== null ? "The newest version of the document has errors" : "The document cannot be read");
+  say(at("fault-effect"), several ? "What was good before stays in force." : it.diagnostics.length ? effect : `${it.message}. ${effect}`);
+  const found = all.flatMap((fault) => fault.diagnostics.length || !several
+    ? fault.diagnostics.map((it) => [fault, it])
+    : [[fault, { message: fault.message }]]).slice(0, 20);
+  fill(at("fault-list"), found, () => found.map(([fault, it]) => make("li", "",
+    make("strong", "", it.message),
+    make("span", "where", [several ? fault.source : "", it.line ? `line ${it.line}, column ${it.column}` : "", it.pointer].filter(Boolean).join("  ·  ")),
+    it.hint ? make("span", "hint", it.hint) : null)));
+}
+
+function documents(status) {
+  const one = (it) => {
+    const written = it.modified ? `, written ${new Date(it.modified).toLocaleString([], { dateStyle: "medium", timeStyle: "short", hourCycle: "h23" })}` : "";
+    return `${it.name}, version ${short(it.version)}${written}`;
+  };
+  const all = status.documents;
+  if (!all.length) return status.source ? `The daemon looks for it at ${status.source}` : "";
+  const shown = all.slice(0, 3).map(one).join(" · ");
+  return `${shown}${all.length > 3 ? ` and ${all.length - 3} more` : ""}, from ${status.source}`;
 }
 
 function headline(status) {
@@ -194,14 +210,14 @@ function headline(status) {
   const bad = (counts.refused || 0) + (counts.held || 0);
   const moving = (counts.changing || 0) + (counts.rolling || 0) + (counts.waiting || 0);
   const verb = (count) => (count === 1 ? "is" : "are");
-  if (!status.document) return status.fault ? "No document is in force." : "No document has been read yet.";
+  if (!status.documents.length) return status.faults.length ? "No document is in force." : "No document has been read yet.";
   if (status.settled) return all === 1 ? "The service is as the document wants it." : `All ${number(all, "service")} are as the document wants them.`;
   if (bad) return `${bad} of ${number(all, "service")} ${bad === 1 ? "needs" : "need"} a person.`;
   if (!status.ready) return "Looking at AWS for the first time…";
   if (moving) return `${moving} of ${number(all, "service")} ${verb(moving)} on the way.`;
   if (counts.drifted) return `${counts.drifted} of ${number(all, "service")} ${counts.drifted === 1 ? "differs" : "differ"} from the document.`;
   if (status.plan.changes) return `${number(status.plan.changes, "step")} to go.`;
-  return status.fault ? "The last good version of the document is in force." : "Something the services stand on is not yet as it should be.";
+  return status.faults.length ? "The last good version of the document is in force." : "Something the services stand on is not yet as it should be.";
 }
 
 const short = (version) => (version.length > 12 ? version.slice(0, 8) + "…" : version);
@@ -223,19 +239,18 @@ function draw(status) {
   say(at("lease"), lease(status.lease));
   say(at("pass"), status.secondsSincePass < 2 ? "just now" : `${number(status.secondsSincePass, "second")} ago`);
   say(at("headline"), headline(status));
-  const it = status.document;
-  const written = it && it.modified ? `, written ${new Date(it.modified).toLocaleString([], { dateStyle: "medium", timeStyle: "short", hourCycle: "h23" })}` : "";
-  say(at("document"), it ? `${it.name}, version ${short(it.version)}${written}, from ${status.source}` : status.source ? `The daemon looks for it at ${status.source}` : "");
-  show("warnings", status.warnings.length > 0);
-  say(at("warnings"), status.warnings.length ? `${number(status.warnings.length, "remark")} on the document: ${status.warnings[0].line ? "line " + status.warnings[0].line + ": " : ""}${status.warnings[0].message}` : "");
-  fault(status);
+  say(at("document"), documents(status));
+  const warnings = status.documents.flatMap((document) => document.warnings);
+  show("warnings", warnings.length > 0);
+  say(at("warnings"), warnings.length ? `${number(warnings.length, "remark")} on the document: ${warnings[0].line ? "line " + warnings[0].line + ": " : ""}${warnings[0].message}` : "");
+  faults(status);
   const trouble = Object.entries(status.trouble);
   show("trouble", trouble.length > 0);
   fill(at("trouble-list"), trouble, () => trouble.map(([kind, error]) => make("li", "", make("strong", "", kind.replaceAll("_", " ")), `: ${error}`)));
-  if (it) { services(status.units); others(status.units); } else { show("services", false); show("others", false); }
+  if (status.documents.length) { services(status.units); others(status.units); } else { show("services", false); show("others", false); }
   events(status.events);
   say(at("version"), `Evenkeel ${status.evenkeel}`);
-  document.title = status.settled ? "Evenkeel" : `${status.fault ? "⚠ " : "… "}Evenkeel`;
+  document.title = status.settled ? "Evenkeel" : `${status.faults.length ? "⚠ " : "… "}Evenkeel`;
 }
 
 let answered = null;

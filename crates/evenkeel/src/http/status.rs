@@ -22,8 +22,8 @@ pub fn not_ready(shown: &Shown) -> Vec<String> {
     if status.account.is_none() {
         reasons.push("AWS has not said yet whose account this is".to_owned());
     }
-    if status.document.is_none() {
-        reasons.push(match &status.fault {
+    if status.documents.is_empty() {
+        reasons.push(match status.faults.first() {
             Some(fault) => format!("no document is in force: {}", fault.message),
             None => "no document has been read yet".to_owned(),
         });
@@ -52,13 +52,14 @@ pub fn to_json(shown: &Shown) -> Value {
         "passes": status.passes,
         "secondsSincePass": shown.received.elapsed().as_secs(),
         "queued": status.queued,
-        "document": status.document.as_ref().map(|document| json!({
+        "documents": status.documents.iter().map(|document| json!({
             "name": document.name,
             "version": document.version,
             "modified": document.modified.and_then(time),
-        })),
-        "fault": status.fault.as_ref().map(fault),
-        "warnings": diagnostic::to_json(&status.warnings),
+            "source": document.source,
+            "warnings": diagnostic::to_json(&document.warnings),
+        })).collect::<Vec<_>>(),
+        "faults": status.faults.iter().map(fault).collect::<Vec<_>>(),
         "lease": lease(&status.lease),
         "plan": {
             "id": status.planned.plan.id,
@@ -91,7 +92,7 @@ pub fn unit_to_json(shown: &Shown, key: &UnitKey) -> Option<Value> {
 /// Every unit, as the plan shows it and with what people ask first.
 fn units(shown: &Shown) -> Vec<Value> {
     let status = &shown.status;
-    let mut shapes = evenkeel_plan::plan_json(&status.planned, "", "");
+    let mut shapes = evenkeel_plan::plan_json(&status.planned, &[]);
     let reports = status.planned.report.units.iter();
     let one = |(key, report): (&UnitKey, &UnitReport)| {
         let mut unit = shapes["units"][key.to_string()].take();
@@ -113,7 +114,12 @@ fn units(shown: &Shown) -> Vec<Value> {
 }
 
 fn conditions(shown: &Shown, about: Option<evenkeel_model::key::ServiceKey>) -> Value {
-    let version = shown.status.document.as_ref().map(|document| document.version.as_str());
+    let unit = about.clone().map(UnitKey::Service);
+    let document = match &unit {
+        Some(unit) => shown.status.document_of(unit),
+        None => shown.status.documents.first(),
+    };
+    let version = document.map(|document| document.version.as_str());
     let list = shown.conditions.get(&about).map(Vec::as_slice).unwrap_or_default();
     shown.transitions.to_json(&about, list, version)
 }
@@ -154,7 +160,9 @@ pub fn message(report: &UnitReport, unit: Option<&Unit>, mode: &str) -> String {
         State::Drifted => format!("{} differences, left as they are", report.drift.len()),
         State::Held => {
             let reason = report.held.as_ref().map(|held| held.reason.as_str()).unwrap_or_default();
-            format!("its last rollout failed and is not tried again until the document changes: {reason}")
+            format!(
+                "its last rollout failed and is not tried again until the document changes or it is released: {reason}"
+            )
         }
         State::Refused => report.refused.first().map(|refusal| refusal.why.clone()).unwrap_or_default(),
     }
@@ -162,6 +170,7 @@ pub fn message(report: &UnitReport, unit: Option<&Unit>, mode: &str) -> String {
 
 fn fault(fault: &Fault) -> Value {
     json!({
+        "source": fault.source,
         "version": fault.version,
         "message": fault.message,
         "diagnostics": diagnostic::to_json(&fault.diagnostics),

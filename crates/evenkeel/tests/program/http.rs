@@ -30,7 +30,7 @@ async fn health_is_about_the_process_and_readiness_about_what_is_known() {
 async fn the_status_has_each_unit_with_its_reasons() {
     let server = Server::start(status()).await;
     let json = server.get("/v1/status").await.json();
-    assert_eq!(json["document"]["name"], "web");
+    assert_eq!(json["documents"][0]["name"], "web");
     assert_eq!(json["settled"], false);
     assert_eq!(json["lease"]["state"], "ours");
     let unit = |key: &str| {
@@ -61,19 +61,20 @@ async fn a_fault_is_shown_with_line_pointer_and_hint() {
         Diagnostic::error("unknown-member", Path::of(["services", "api", "desired"]), "no such member")
             .with_hint("did you mean desiredCount?");
     found.at = Some(Position { line: 7, column: 3, offset: 90, length: 9 });
-    faulty.fault = Some(Fault {
+    faulty.faults = vec![Fault {
+        source: "s3://bucket/web.json".into(),
         version: Some("4".into()),
         message: "line 7: no such member".into(),
         diagnostics: vec![found],
-    });
+    }];
     let server = Server::start(faulty).await;
     let json = server.get("/v1/status").await.json();
-    let expected = serde_json::json!({"version": "4", "message": "line 7: no such member", "diagnostics": [{
+    let expected = serde_json::json!({"source": "s3://bucket/web.json", "version": "4", "message": "line 7: no such member", "diagnostics": [{
         "severity": "error", "code": "unknown-member", "line": 7, "column": 3,
         "pointer": "/services/api/desired", "message": "no such member",
         "hint": "did you mean desiredCount?"}]});
-    assert_eq!(json["fault"], expected);
-    assert_eq!(json["document"]["version"], "3HL4kqtJ");
+    assert_eq!(json["faults"], serde_json::json!([expected]));
+    assert_eq!(json["documents"][0]["version"], "3HL4kqtJ");
     let text = server.get("/metrics").await.body;
     assert!(text.contains("\nevenkeel_document_errors 1\n"), "{text}");
 }

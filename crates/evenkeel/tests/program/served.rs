@@ -26,7 +26,13 @@ pub fn status() -> Status {
     };
     let api = UnitReport {
         state: State::Rolling,
-        rollout: Some(Rollout { deployment: "ecs-svc/1".into(), desired: 2, running: 1, failed: 0 }),
+        rollout: Some(Rollout {
+            deployment: "ecs-svc/1".into(),
+            desired: 2,
+            running: 1,
+            failed: 0,
+            began: None,
+        }),
         tasks: Some((2, 1)),
         ..UnitReport::default()
     };
@@ -56,7 +62,13 @@ pub fn status() -> Status {
         account: Some("123456789012".into()),
         region: "us-east-1".into(),
         source: "s3://bucket/web.json".into(),
-        document: Some(InForce { name: "web".into(), version: "3HL4kqtJ".into(), modified: None }),
+        documents: vec![InForce {
+            source: "s3://bucket/web.json".into(),
+            name: "web".into(),
+            version: "3HL4kqtJ".into(),
+            modified: None,
+            warnings: Vec::new(),
+        }],
         planned: Arc::new(planned),
         lease: Lease::Ours,
         passes: 3,

@@ -325,25 +325,24 @@ impl<'o> Walk<'o> {
         let described = aws.description();
         let input = aws.op.input();
         let only_answered =
-            |name: &Name| input.member(name).is_none() && described.is_some_and(|d| d.member(name).is_some());
+            |name: &Name| input.named(name).is_none() && described.is_some_and(|d| d.named(name).is_some());
         let pasted = self.moved.len() > unwrapped || map.names().any(only_answered);
-        let mut given = Vec::with_capacity(map.len());
-        for (name, value) in map {
+        let kept = map.into_iter().filter_map(|(name, value)| {
             // What AWS knows too is ours where it is an object.
-            let ours = input.member(&name).is_none() || matches!(value, Tree::Map(_));
-            if let Some(entry) = aws.plus.iter().find(|e| ours && e.name == &*name) {
+            let ours = |e: &&Entry| {
+                e.name == &*name && (input.named(&name).is_none() || matches!(value, Tree::Map(_)))
+            };
+            if let Some(entry) = aws.plus.iter().find(ours) {
                 let outer = self.nulls.take();
                 let value = self.below(&name, |walk| walk.field(&entry.field, value));
                 self.nulls = outer;
-                if value != Tree::Null {
-                    given.push((name, value));
-                }
-                continue;
+                return (value != Tree::Null).then_some((name, value));
             }
             let renamed = aws.renamed.iter().find(|(theirs, _)| same_member(theirs, &name));
             let name = renamed.map_or(name, |(_, ours)| Name::from(*ours));
-            self.member(input, described, Some(aws), name, value, !aws.whole, &mut given);
-        }
+            self.member(input, described, Some(aws), name, value, !aws.whole)
+        });
+        let given = kept.collect();
         if let Some((first, count)) = self.nulls.take() {
             let message = match count {
                 1 => "null is taken as absent".to_owned(),
@@ -433,9 +432,13 @@ impl<'o> Walk<'o> {
 
     /// Brings what an answer shows elsewhere to where the call has it.
     fn brought(&mut self, aws: &'static Aws, map: &mut Map) {
+        let shown = (aws.shown)(map);
+        if shown.is_empty() {
+            return;
+        }
         let here = self.path();
         let whole = self.moved.last().filter(|m| m.now == here).map_or(&here, |m| &m.was).clone();
-        for Shown { member, value, at } in (aws.shown)(map) {
+        for Shown { member, value, at } in shown {
             let was = whole.join(&Path::of(at));
             let now = here.child(member);
             let message = format!("`{member}` is taken from where AWS's answers show it");
@@ -445,8 +448,7 @@ impl<'o> Walk<'o> {
         }
     }
 
-    /// One member of a structure, put into `given` in canonical form where it is to be kept.
-    #[allow(clippy::too_many_arguments)]
+    /// One member of a structure, in canonical form where it is to be kept.
     fn member(
         &mut self,
         shape: ShapeId,
@@ -455,37 +457,36 @@ impl<'o> Walk<'o> {
         name: Name,
         value: Tree,
         fragment: bool,
-        given: &mut Vec<(Name, Tree)>,
-    ) {
-        let answered = described.and_then(|d| d.member(&name));
-        let Some(member) = shape.member(&name) else {
+    ) -> Option<(Name, Tree)> {
+        let answered = described.and_then(|d| d.named(&name));
+        let Some(member) = shape.named(&name) else {
             if answered.is_some() {
                 self.dropped(&name, "only AWS's answers have it");
             } else if self.allow_unknown {
                 let message = format!("`{name}` is unknown here and passes through as it is");
                 self.out.push(Diagnostic::note("passed-through", self.path().child(&name), message).at_key());
-                given.push((name, value));
+                return Some((name, value));
             } else if value != Tree::Null {
                 let ours = aws.into_iter().flat_map(|a| a.plus.iter().map(|e| e.name));
                 let known = shape.members().iter().map(|m| m.name).chain(ours);
                 self.unknown(&name, shapes::nearest(&name, known), true);
             }
-            return;
+            return None;
         };
         if value == Tree::Null {
             let first = self.nulls.take();
             let (at, count) = first.unwrap_or_else(|| (self.path().child(&name), 0));
             self.nulls = Some((at, count + 1));
-            return;
+            return None;
         }
         if aws.is_some_and(|a| a.without.contains(&member.name)) {
             self.dropped(&name, "it follows from where this stands in the document");
-            return;
+            return None;
         }
         if is_empty_text(&value) && !member.required && empty_is_absent(member.name, member.shape) {
             let message = "empty text is taken as absent, as AWS does here";
             self.out.push(Diagnostic::note("empty", self.path().child(&name), message));
-            return;
+            return None;
         }
         let (masked, other_language) = (self.masked, self.other_language);
         self.masked |= MASKED.contains(&member.name);
@@ -494,7 +495,7 @@ impl<'o> Walk<'o> {
         let value = self.below(&name, |walk| walk.value(member.shape, described, value, fragment));
         (self.masked, self.other_language) = (masked, other_language);
         let name = if *name == *member.name { name } else { member.name.into() };
-        given.push((name, value));
+        Some((name, value))
     }
 
     /// A structure of what was given, once it is known whether all that is required is there.
@@ -530,10 +531,9 @@ impl<'o> Walk<'o> {
     fn value(&mut self, shape: ShapeId, described: Option<ShapeId>, tree: Tree, fragment: bool) -> Tree {
         match (shape.kind(), tree) {
             (Kind::Structure { .. }, Tree::Map(map)) => {
-                let mut given = Vec::with_capacity(map.len());
-                for (name, value) in map {
-                    self.member(shape, described, None, name, value, fragment, &mut given);
-                }
+                let members = map.into_iter();
+                let kept = members.filter_map(|(n, v)| self.member(shape, described, None, n, v, fragment));
+                let given = kept.collect();
                 self.finish(shape, None, fragment, given)
             }
             (Kind::List { item, .. }, Tree::List(items)) => {
@@ -551,8 +551,7 @@ impl<'o> Walk<'o> {
                 items
             }
             (Kind::Map { key, value: item, .. }, Tree::Map(map)) => {
-                let mut given = Vec::with_capacity(map.len());
-                for (name, value) in map {
+                let kept = map.into_iter().filter_map(|(name, value)| {
                     let value = self.below(&name, |walk| {
                         shapes::check_text(&name, key, &mut |problem| walk.problem(problem, true));
                         match value {
@@ -565,11 +564,12 @@ impl<'o> Walk<'o> {
                             let (at, count) =
                                 self.nulls.take().unwrap_or_else(|| (self.path().child(&name), 0));
                             self.nulls = Some((at, count + 1));
+                            None
                         }
-                        value => given.push((name, value)),
+                        value => Some((name, value)),
                     }
-                }
-                let map = Tree::Map(given.into_iter().collect());
+                });
+                let map = Tree::Map(kept.collect());
                 self.fits(&map, shape);
                 map
             }

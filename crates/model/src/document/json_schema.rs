@@ -11,18 +11,18 @@ use super::schema::{self, Aws, Entry, Field};
 use crate::shapes::{Kind, Member, ShapeId};
 
 /// The schema (2020-12) of a whole document. Members of AWS's shapes are taken with either case of the first
-/// letter; any other unknown member is refused, as it is without `allowUnknownFields`.
+/// letter; other members of theirs are refused, and taken below an `allowUnknownFields` that is true.
 pub fn json_schema() -> Value {
     let mut shapes = Shapes::default();
-    let root = field(&schema::ROOT, &mut shapes);
+    let root = field(&schema::ROOT, Others::Refused, &mut shapes);
     let mut definitions = Map::new();
     let mut done = BTreeSet::new();
-    while let Some(shape) = shapes.open.pop_last() {
-        if done.insert(shape) {
-            let written = shapes.write(shape);
-            definitions.insert(name(shape), written);
+    while let Some((shape, others)) = shapes.referred.pop_last() {
+        if done.insert((shape, others)) {
+            let written = shapes.write(shape, others);
+            definitions.insert(name(shape, others), written);
         }
-        shapes.open.retain(|open| !done.contains(open));
+        shapes.referred.retain(|referred| !done.contains(referred));
     }
     definitions.extend(shapes.inputs);
     let mut document = json!({
@@ -36,9 +36,27 @@ pub fn json_schema() -> Value {
     document
 }
 
+/// What becomes of members of AWS's shapes that no table knows.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Others {
+    Refused,
+    Taken,
+}
+
+impl Others {
+    /// The object as it takes others, or does not.
+    fn of(self, mut object: Value) -> Value {
+        if self == Others::Refused {
+            object["additionalProperties"] = json!(false);
+        }
+        object
+    }
+}
+
 /// The name of a shape among the definitions, such as `ecs.ContainerDefinition`.
-fn name(shape: ShapeId) -> String {
-    format!("{}.{}", shape.service(), shape.name())
+fn name(shape: ShapeId, others: Others) -> String {
+    let open = if others == Others::Taken { ".open" } else { "" };
+    format!("{}.{}{open}", shape.service(), shape.name())
 }
 
 fn reference(name: &str) -> Value {
@@ -48,11 +66,11 @@ fn reference(name: &str) -> Value {
 /// The shapes that are referred to, and the inputs of operations as documents have them.
 #[derive(Default)]
 struct Shapes {
-    open: BTreeSet<ShapeId>,
+    referred: BTreeSet<(ShapeId, Others)>,
     inputs: BTreeMap<String, Value>,
 }
 
-fn field(field: &'static Field, shapes: &mut Shapes) -> Value {
+fn field(field: &'static Field, others: Others, shapes: &mut Shapes) -> Value {
     match field {
         Field::Text => json!({"type": ["string", "integer"], "pattern": r"\S"}),
         Field::Flag => json!({"type": "boolean"}),
@@ -68,22 +86,37 @@ fn field(field: &'static Field, shapes: &mut Shapes) -> Value {
              "required": ["from"], "additionalProperties": false},
         ]}),
         Field::Duration => json!({"type": "string", "pattern": r"^\s*(\d|PT)"}),
-        Field::WordOr(words, entries) => json!({"anyOf": [{"enum": words}, object(entries, shapes)]}),
-        Field::Object(entries) => object(entries, shapes),
+        Field::WordOr(words, entries) => json!({"anyOf": [{"enum": words}, object(entries, others, shapes)]}),
+        Field::Object(entries) => {
+            let may_open =
+                others == Others::Refused && entries.iter().any(|e| e.name == schema::ALLOW_UNKNOWN);
+            match may_open {
+                true => json!({
+                    "if": {
+                        "properties": {schema::ALLOW_UNKNOWN: {"const": true}},
+                        "required": [schema::ALLOW_UNKNOWN],
+                    },
+                    "then": object(entries, Others::Taken, shapes),
+                    "else": object(entries, Others::Refused, shapes),
+                }),
+                false => object(entries, others, shapes),
+            }
+        }
         Field::Each(item) => {
-            let item = self::field(item, shapes);
+            let item = self::field(item, others, shapes);
             json!({"type": "object", "additionalProperties": item})
         }
-        Field::List(item) => json!({"type": "array", "items": self::field(item, shapes)}),
-        Field::Aws(aws) => input(aws, shapes),
+        Field::List(item) => json!({"type": "array", "items": self::field(item, others, shapes)}),
+        Field::Aws(aws) => input(aws, others, shapes),
     }
 }
 
-fn object(entries: &'static [Entry], shapes: &mut Shapes) -> Value {
+/// An object of ours.
+fn object(entries: &'static [Entry], others: Others, shapes: &mut Shapes) -> Value {
     let required: Vec<_> = entries.iter().filter(|e| e.required).map(|e| e.name).collect();
     let mut object = json!({
         "type": "object",
-        "properties": ours(entries, shapes),
+        "properties": ours(entries, others, shapes),
         "additionalProperties": false,
     });
     if !required.is_empty() {
@@ -92,16 +125,16 @@ fn object(entries: &'static [Entry], shapes: &mut Shapes) -> Value {
     object
 }
 
-fn ours(entries: &'static [Entry], shapes: &mut Shapes) -> Map<String, Value> {
-    entries.iter().map(|e| (e.name.to_owned(), field(&e.field, shapes))).collect()
+fn ours(entries: &'static [Entry], others: Others, shapes: &mut Shapes) -> Map<String, Value> {
+    entries.iter().map(|e| (e.name.to_owned(), field(&e.field, others, shapes))).collect()
 }
 
 /// An operation's input less what the document gives by other means and plus what is ours.
-fn input(aws: &'static Aws, shapes: &mut Shapes) -> Value {
+fn input(aws: &'static Aws, others: Others, shapes: &mut Shapes) -> Value {
     let shape = aws.op.input();
     let whole = if aws.whole { "" } else { ".part" };
     let listed = if aws.without.is_empty() { ".free" } else { "" };
-    let name = format!("{}{listed}{whole}", name(shape));
+    let name = format!("{}{listed}{whole}", name(shape, others));
     if !shapes.inputs.contains_key(&name) {
         // Kept before it is made, so that a shape within itself ends.
         shapes.inputs.insert(name.clone(), Value::Null);
@@ -109,9 +142,9 @@ fn input(aws: &'static Aws, shapes: &mut Shapes) -> Value {
             shape.members().iter().filter(|m| !aws.without.contains(&m.name)).collect();
         let required = |m: &&&Member| aws.whole && m.required && !aws.given_otherwise(m.name);
         let asked: Vec<&str> = members.iter().filter(required).map(|m| m.name).collect();
-        let mut object = shapes.structure(&members, &asked);
+        let mut object = shapes.structure(&members, &asked, others);
         if let Some(Value::Object(properties)) = object.get_mut("properties") {
-            for (name, ours) in ours(aws.plus, shapes) {
+            for (name, ours) in ours(aws.plus, others, shapes) {
                 let either = match properties.get(&name) {
                     Some(theirs) => json!({"anyOf": [theirs, ours]}),
                     None => ours,
@@ -125,34 +158,29 @@ fn input(aws: &'static Aws, shapes: &mut Shapes) -> Value {
 }
 
 impl Shapes {
-    fn refer(&mut self, shape: ShapeId) -> Value {
-        match shape.kind() {
-            Kind::Structure { .. } | Kind::List { .. } | Kind::Map { .. } => {
-                self.open.insert(shape);
-                reference(&name(shape))
-            }
-            Kind::String { enums, .. } if !enums.is_empty() => {
-                self.open.insert(shape);
-                reference(&name(shape))
-            }
-            _ => self.write(shape),
-        }
+    fn refer(&mut self, shape: ShapeId, others: Others) -> Value {
+        let others = match shape.kind() {
+            Kind::Structure { .. } | Kind::List { .. } | Kind::Map { .. } => others,
+            Kind::String { enums, .. } if !enums.is_empty() => Others::Refused,
+            _ => return self.write(shape, others),
+        };
+        self.referred.insert((shape, others));
+        reference(&name(shape, others))
     }
 
     /// A structure; each member under both of its spellings.
-    fn structure(&mut self, members: &[&Member], required: &[&str]) -> Value {
+    fn structure(&mut self, members: &[&Member], required: &[&str], others: Others) -> Value {
         let mut properties = Map::new();
-        let mut others = Map::new();
+        let mut spelled = Map::new();
         for member in members {
-            let value = self.refer(member.shape);
-            others.insert(format!("^{}$", other_case(member.name)), value.clone());
+            let value = self.refer(member.shape, others);
+            spelled.insert(format!("^{}$", other_case(member.name)), value.clone());
             properties.insert(member.name.to_owned(), value);
         }
         let mut object = json!({
             "type": "object",
             "properties": properties,
-            "patternProperties": others,
-            "additionalProperties": false,
+            "patternProperties": spelled,
         });
         if !required.is_empty() {
             let either = required
@@ -160,10 +188,10 @@ impl Shapes {
                 .map(|name| json!({"anyOf": [{"required": [name]}, {"required": [other_case(name)]}]}));
             object["allOf"] = either.collect();
         }
-        object
+        others.of(object)
     }
 
-    fn write(&mut self, shape: ShapeId) -> Value {
+    fn write(&mut self, shape: ShapeId, others: Others) -> Value {
         let limited = |mut value: Value, limits: [(&str, Option<Value>); 2]| {
             for (name, limit) in limits {
                 if let Some(limit) = limit {
@@ -175,14 +203,14 @@ impl Shapes {
         match shape.kind() {
             Kind::Structure { members, .. } => {
                 let required: Vec<&str> = members.iter().filter(|m| m.required).map(|m| m.name).collect();
-                self.structure(&members.iter().collect::<Vec<_>>(), &required)
+                self.structure(&members.iter().collect::<Vec<_>>(), &required, others)
             }
             Kind::List { item, min, max } => {
-                let list = json!({"type": "array", "items": self.refer(item)});
+                let list = json!({"type": "array", "items": self.refer(item, others)});
                 limited(list, [("minItems", min.map(Value::from)), ("maxItems", max.map(Value::from))])
             }
             Kind::Map { key, value, min, max } => {
-                let (key, value) = (self.refer(key), self.refer(value));
+                let (key, value) = (self.refer(key, others), self.refer(value, others));
                 let map = json!({"type": "object", "propertyNames": key, "additionalProperties": value});
                 limited(
                     map,
@@ -255,11 +283,25 @@ mod tests {
         assert!(container["patternProperties"]["^Image$"].is_object());
         let service = &schema["$defs"]["ecs.CreateServiceRequest.part"];
         assert_eq!(service["properties"]["clientToken"], Value::Null);
-        assert_eq!(schema["required"], json!(["apiVersion", "name", "account", "region"]));
+        assert_eq!(schema["else"]["required"], json!(["apiVersion", "name", "account", "region"]));
         let rule = &schema["$defs"]["elbv2.CreateRuleInput"]["properties"]["priority"]["anyOf"];
         assert_eq!(rule[0]["type"], json!("integer"));
         assert_eq!(rule[1]["required"], json!(["from", "to"]));
         let group = &schema["$defs"]["elbv2.CreateTargetGroupInput.free"]["properties"];
         assert!(group["attributes"].is_object() && group["healthCheckPath"].is_object());
+    }
+
+    #[test]
+    fn unknown_members_are_taken_below_the_word_that_allows_them() {
+        let schema = json_schema();
+        let services = |schema: &Value| schema["properties"]["services"]["additionalProperties"].clone();
+        let task = |service: &Value| service["properties"]["taskDefinition"]["$ref"].clone();
+        let (closed, open) = (services(&schema["else"]), services(&schema["then"]));
+        assert_eq!(task(&closed["else"]), "#/$defs/ecs.RegisterTaskDefinitionRequest.free.part");
+        assert_eq!(task(&closed["then"]), "#/$defs/ecs.RegisterTaskDefinitionRequest.open.free.part");
+        assert_eq!(task(&open), task(&closed["then"]));
+        let container = &schema["$defs"]["ecs.ContainerDefinition.open"];
+        assert_eq!(container["additionalProperties"], Value::Null);
+        assert_eq!(open["additionalProperties"], json!(false), "members of ours are known");
     }
 }

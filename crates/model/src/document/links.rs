@@ -12,34 +12,33 @@ pub(super) type Found<'f> = &'f mut dyn FnMut(Option<&ServiceKey>, &Path, Result
 
 /// All references of a document that are resolved.
 pub(super) fn each(document: &Document, found: Found<'_>) {
-    let mut look = |service: Option<&ServiceKey>, at: Path, tree: &Tree| {
-        refs::find(tree, &mut |path, reference| found(service, &at.join(path), reference));
+    let mut look = |service: Option<&ServiceKey>, at: &dyn Fn() -> Path, tree: &Tree| {
+        refs::find(tree, &mut |path, reference| found(service, &at().join(path), reference));
     };
     for (key, service) in &document.services {
-        let at = Path::of(["services", &service.item]);
-        look(Some(key), at.child("taskDefinition"), &service.task_definition);
-        look(Some(key), at.child("service"), &service.input);
+        let at = || Path::of(["services", &service.item]);
+        look(Some(key), &|| at().child("taskDefinition"), &service.task_definition);
+        look(Some(key), &|| at().child("service"), &service.input);
         for (name, rule) in &service.rules {
-            let at = at.child("listenerRules").child(name);
-            look(Some(key), at.child("listenerArn"), &Tree::from(rule.listener.as_str()));
-            look(Some(key), at, &rule.input);
+            let at = || at().child("listenerRules").child(name);
+            look(Some(key), &|| at().child("listenerArn"), &Tree::from(rule.listener.as_str()));
+            look(Some(key), &at, &rule.input);
         }
         for (name, policy) in service.scaling.iter().flat_map(|s| &s.policies) {
-            look(Some(key), at.child("scaling").child("policies").child(name), policy);
+            look(Some(key), &|| at().child("scaling").child("policies").child(name), policy);
         }
     }
     for lb in document.load_balancers.values() {
-        let at = Path::of(["loadBalancers", &lb.item]);
         for (name, listener) in &lb.listeners {
-            let at = at.child("listeners").child(name);
-            look(None, at.clone(), &listener.input);
+            let at = || Path::of(["loadBalancers", &lb.item, "listeners", name]);
+            look(None, &at, &listener.input);
             for (name, rule) in &listener.rules {
-                look(None, at.child("rules").child(name), &rule.input);
+                look(None, &|| at().child("rules").child(name), &rule.input);
             }
         }
     }
     for (family, tree) in &document.task_definitions {
-        look(None, document.items.place("taskDefinitions", family), tree);
+        look(None, &|| document.items.place("taskDefinitions", family), tree);
     }
 }
 
@@ -64,10 +63,10 @@ pub(super) fn check(document: &Document, out: &mut Vec<Diagnostic>) {
 
 /// References where nothing resolves them.
 fn misplaced(document: &Document, out: &mut Vec<Diagnostic>) {
-    let mut look = |at: Path, tree: &Tree| {
+    let mut look = |at: &dyn Fn() -> Path, tree: &Tree| {
         refs::find(tree, &mut |path, _| {
             let message = "a reference cannot stand here";
-            out.push(Diagnostic::error("misplaced-reference", at.join(path), message));
+            out.push(Diagnostic::error("misplaced-reference", at().join(path), message));
         });
     };
     for (section, items) in [
@@ -76,21 +75,21 @@ fn misplaced(document: &Document, out: &mut Vec<Diagnostic>) {
         ("logGroups", &document.log_groups),
     ] {
         for (name, tree) in items {
-            look(document.items.place(section, name), tree);
+            look(&|| document.items.place(section, name), tree);
         }
     }
     for group in document.target_groups.values() {
-        look(semantics::place_of_target_group(document, group), &group.input);
+        look(&|| semantics::place_of_target_group(document, group), &group.input);
     }
     for lb in document.load_balancers.values() {
-        look(Path::of(["loadBalancers", &lb.item]), &lb.input);
+        look(&|| Path::of(["loadBalancers", &lb.item]), &lb.input);
     }
     for service in document.services.values() {
-        let at = Path::of(["services", &service.item, "scaling"]);
+        let at = || Path::of(["services", &service.item, "scaling"]);
         if let Some(scaling) = &service.scaling {
-            look(at.clone(), &scaling.target);
+            look(&at, &scaling.target);
             for (name, action) in &scaling.scheduled_actions {
-                look(at.child("scheduledActions").child(name), action);
+                look(&|| at().child("scheduledActions").child(name), action);
             }
         }
     }

@@ -101,7 +101,8 @@ fn build(mut tree: Tree, out: &mut Vec<Diagnostic>) -> Document {
     };
     let path = Path::root();
     for (item, group) in section(tree, "targetGroups") {
-        target_group(&mut document, None, None, item, group, &path.child("targetGroups").child(item), out);
+        let path = path.child("targetGroups").child(item);
+        target_group(&mut document, None, None, item, group.clone(), &path, out);
     }
     for (item, value) in section(tree, "loadBalancers") {
         load_balancer(&mut document, item, value, &path.child("loadBalancers").child(item), out);
@@ -144,6 +145,15 @@ fn section<'t>(tree: &'t Tree, name: &str) -> impl Iterator<Item = (&'t Name, &'
     tree.get(name).into_iter().flat_map(Tree::entries)
 }
 
+/// The entries of a member that is taken out.
+fn taken(tree: &mut Tree, name: &str) -> impl Iterator<Item = (Name, Tree)> + use<> {
+    let map = match tree.take(name) {
+        Some(Tree::Map(map)) => map,
+        _ => Map::default(),
+    };
+    map.into_iter()
+}
+
 /// The AWS name: what the value carries under one of `members`, else its key.
 fn take_name(value: &mut Tree, members: &[&str], item: &str) -> String {
     members
@@ -173,14 +183,13 @@ fn target_group(
     service: Option<&ServiceKey>,
     around: Option<&Adopt>,
     item: &str,
-    value: &Tree,
+    mut input: Tree,
     path: &Path,
     out: &mut Vec<Diagnostic>,
 ) {
-    let mut input = value.clone();
     let attributes = text_map(input.take("attributes").as_ref());
     input.take("deletion");
-    let adopt = Adopt::of(value).or_else(|| around.cloned());
+    let adopt = Adopt::of(&input).or_else(|| around.cloned());
     input.take("adopt");
     let name = take_name(&mut input, &["name"], item);
     input.set("name", Tree::from(name.as_str()));
@@ -190,9 +199,8 @@ fn target_group(
     insert(&mut document.target_groups, name, group, path, out);
 }
 
-fn rule(value: &Tree, listener: Option<&str>, path: &Path, out: &mut Vec<Diagnostic>) -> Rule {
-    let mut input = value.clone();
-    let adopt = Adopt::of(value);
+fn rule(mut input: Tree, listener: Option<&str>, path: &Path, out: &mut Vec<Diagnostic>) -> Rule {
+    let adopt = Adopt::of(&input);
     input.take("adopt");
     drop_mirrors(&mut input, path, out);
     let own = input.take("listenerArn").and_then(|l| l.as_str().map(str::to_owned));
@@ -243,12 +251,10 @@ fn load_balancer(document: &mut Document, item: &str, value: &Tree, path: &Path,
             let at = format!("${{listener:{item}/{key}}}");
             let adopt = Adopt::of(value);
             input.take("adopt");
-            let rules = input.take("rules").unwrap_or_default();
             let below = path.child("listeners").child(key).child("rules");
-            let rules = rules
-                .entries()
+            let rules = taken(&mut input, "rules")
                 .map(|(k, v)| {
-                    let mut rule = rule(v, Some(&at), &below.child(k), out);
+                    let mut rule = rule(v, Some(&at), &below.child(&k), out);
                     rule.adopt = rule.adopt.or_else(|| adopt.clone());
                     (k.to_string(), rule)
                 })
@@ -297,7 +303,6 @@ fn service(
     };
     let mut task_definition = merged("taskDefinition");
     let mut input = merged("service");
-    let value = &value;
     let cluster = input
         .take("cluster")
         .and_then(|c| c.as_str().map(str::to_owned))
@@ -333,26 +338,19 @@ fn service(
             conform::still_missing(aws, tree, &path.child(member), out);
         }
     }
-    let adopt = Adopt::of(value);
-    for (item, group) in section(value, "targetGroups") {
-        target_group(
-            document,
-            Some(&key),
-            adopt.as_ref(),
-            item,
-            group,
-            &path.child("targetGroups").child(item),
-            out,
-        );
+    let adopt = Adopt::of(&value);
+    for (item, group) in taken(&mut value, "targetGroups") {
+        let path = path.child("targetGroups").child(&item);
+        target_group(document, Some(&key), adopt.as_ref(), &item, group, &path, out);
     }
-    let rules = section(value, "listenerRules")
+    let rules = taken(&mut value, "listenerRules")
         .map(|(name, value)| {
-            let rule = rule(value, None, &path.child("listenerRules").child(name), out);
+            let rule = rule(value, None, &path.child("listenerRules").child(&name), out);
             if rule.listener.is_empty() {
                 out.push(
                     Diagnostic::error(
                         "missing-required",
-                        path.child("listenerRules").child(name),
+                        path.child("listenerRules").child(&name),
                         "`listenerArn` is required",
                     )
                     .with_hint("an ARN, or `${listener:LOAD-BALANCER/NAME}`")
@@ -367,15 +365,15 @@ fn service(
         task_definition,
         input,
         rules,
-        scaling: value.get("scaling").map(scaling),
+        scaling: value.take("scaling").map(scaling),
         depends_on: Vec::new(),
-        mode: behaviour::mode(value),
-        behaviour: behaviour::of_service(value, path, out),
+        mode: behaviour::mode(&value),
+        behaviour: behaviour::of_service(&value, path, out),
         suspend: value.bool("suspend").unwrap_or(false),
         restart: value.str("restart").map(str::to_owned),
-        ignore: ignores(value, path, out),
+        ignore: ignores(&value, path, out),
     };
-    for (container, how) in section(value, "images") {
+    for (container, how) in section(&value, "images") {
         let containers = service.task_definition.list_of("containerDefinitions");
         if !containers.iter().any(|c| c.str("name") == Some(container)) {
             let message = format!("the task definition has no container `{container}`");
@@ -399,12 +397,8 @@ fn service(
     key
 }
 
-fn scaling(value: &Tree) -> Scaling {
-    let mut target = value.clone();
-    let mut each = |member: &str| {
-        let map = target.take(member).unwrap_or_default();
-        map.entries().map(|(n, v)| (n.to_string(), v.clone())).collect()
-    };
+fn scaling(mut target: Tree) -> Scaling {
+    let mut each = |member: &str| taken(&mut target, member).map(|(n, v)| (n.to_string(), v)).collect();
     let policies = each("policies");
     let scheduled_actions = each("scheduledActions");
     Scaling { target, policies, scheduled_actions }

@@ -19,6 +19,7 @@ pub use grow::grow;
 use crate::tree::{Map, Name, Tree};
 use std::cmp::Ordering;
 use std::fmt;
+use std::sync::LazyLock;
 
 /// An AWS service whose shapes are known.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -289,6 +290,17 @@ impl ShapeId {
         members.get(at)
     }
 
+    /// As [`ShapeId::member`], by numbers where the name is canonical.
+    pub fn named(self, name: &Name) -> Option<&'static Member> {
+        static NUMBERS: LazyLock<Vec<Box<[u16]>>> = LazyLock::new(|| {
+            let number = |m: &Member| Name::from(m.name).number();
+            ShapeId::all().map(|shape| shape.members().iter().filter_map(number).collect()).collect()
+        });
+        let Some(number) = name.number() else { return self.member(name) };
+        let at = NUMBERS.get(self as usize)?.binary_search(&number).ok()?;
+        self.members().get(at)
+    }
+
     /// The shape at a path below this one: members by name, any segment for the elements of a list
     /// (an index or a set's key) and for the values of a map.
     pub fn at<'s>(self, segments: impl IntoIterator<Item = &'s str>) -> Option<ShapeId> {
@@ -343,7 +355,7 @@ pub fn canonical(tree: Tree, shape: ShapeId) -> Tree {
             // Upper case sorts first, so the canonical spelling comes last and wins.
             let mut named: Vec<(Name, Tree)> = Vec::with_capacity(map.len());
             for (name, value) in map {
-                match shape.member(&name) {
+                match shape.named(&name) {
                     Some(member) => {
                         let name = if *name == *member.name { name } else { member.name.into() };
                         named.push((name, canonical(value, member.shape)));

@@ -113,6 +113,20 @@ fn how_long_logs_are_kept_is_put_changed_and_removed() {
     "#]],
     );
     assert_eq!(scene.plan().report.units[&unit].drift[0].owner, crate::Owner::Human);
+    // What cannot be changed here does not keep the rest from being changed.
+    scene.edit(group(), |g| g["deletionProtectionEnabled"] = json!(true));
+    prints(
+        &scene,
+        expect![[r#"
+            log-group /ecs/x
+              ~ put-retention-policy       /ecs/x
+                  retentionInDays   1 -> 30
+              = left      deletionProtectionEnabled   true -> false   (human)
+              ! refused   `deletionProtectionEnabled` of log group /ecs/x cannot be changed
+                          declare a log group of another name
+            unchanged 2
+        "#]],
+    );
     // No longer declared, it goes; never declared, it stays.
     let mut scene = Scene::settled(with(json!(30)));
     scene.change(|d| {
@@ -230,7 +244,7 @@ fn values_that_may_be_secret_are_not_shown() {
         unchanged 1
     "#]],
     );
-    let json = crate::plan_json(&scene.plan(), "shop", "v").to_string();
+    let json = crate::plan_json(&scene.plan(), &[("shop", "v")]).to_string();
     assert!(!json.contains("hunter") && !scene.print().contains("hunter"), "{json}");
     assert!(!format!("{:?}", scene.plan()).contains("hunter"));
 }

@@ -502,11 +502,12 @@ fn every_part_of_a_service_can_be_ignored() {
               ~ modify-rule                api/main
                   conditions[path-pattern].pathPatternConfig.values[/api/*]   (absent) -> /api/*
                   conditions[path-pattern].pathPatternConfig.values[/x]   /x -> (absent)
+              ~ register-scalable-target   api
+                  maxCapacity   77 -> 10
               ~ put-scaling-policy         cpu
                   targetTrackingScalingPolicyConfiguration.targetValue   77 -> 70.0
               ~ put-scheduled-action       night
                   schedule   rate(2 days) -> rate(1 day)
-              = left      maxCapacity   77 -> 10   (autoscaler)
               · note      ignoring /listenerRules has expired: it is compared again
               · note      ignoring /scaling has expired: it is compared again
             unchanged 1

@@ -11,7 +11,7 @@ fn rolling(scene: &mut Scene, name: &str) {
 }
 
 /// Our deployment failed and ECS went back to the revision before.
-fn failed(scene: &mut Scene) {
+pub(super) fn failed(scene: &mut Scene) {
     scene.change(|d| new_image(d, "api"));
     carried_out(scene);
     let memory = scene.memory.0.get_mut(&unit("api")).unwrap();
@@ -61,12 +61,12 @@ fn a_failed_deployment_is_held_and_not_tried_again_while_the_rest_is_healed() {
     prints(
         &scene,
         expect![[r#"
-        web/api
-          = left      containerDefinitions[app].image   app:1 -> app:2   (rollout)
-          ! held      ECS deployment circuit breaker: tasks failed to start.
-                      the same deployment is not tried again until the document changes
-        unchanged 1
-    "#]],
+            web/api
+              = left      containerDefinitions[app].image   app:1 -> app:2   (rollout)
+              ! held      ECS deployment circuit breaker: tasks failed to start.
+                          the same deployment is not tried again until the document changes or it is released
+            unchanged 1
+        "#]],
     );
     scene.remember();
     assert!(scene.memory.unit(&unit("api")).held.is_some());
@@ -80,7 +80,7 @@ fn a_failed_deployment_is_held_and_not_tried_again_while_the_rest_is_healed() {
             web/api
               = left      containerDefinitions[app].image   app:1 -> app:2   (rollout)
               ! held      ECS deployment circuit breaker: tasks failed to start.
-                          the same deployment is not tried again until the document changes
+                          the same deployment is not tried again until the document changes or it is released
             unchanged 1
         "#]],
     );
@@ -98,7 +98,7 @@ fn a_failed_deployment_is_held_and_not_tried_again_while_the_rest_is_healed() {
               = left      networkConfiguration.awsvpcConfiguration.securityGroups[sg-1]   (absent)…   (rollout)
               = left      networkConfiguration.awsvpcConfiguration.securityGroups[sg-2]   sg-2 -> (…   (rollout)
               ! held      ECS deployment circuit breaker: tasks failed to start.
-                          the same deployment is not tried again until the document changes
+                          the same deployment is not tried again until the document changes or it is released
             unchanged 1
         "#]],
     );
@@ -134,23 +134,6 @@ fn a_hold_ends_when_what_would_be_deployed_changes() {
     // The content that failed is held again when the document goes back to it.
     scene.change(|d| new_image(d, "api"));
     assert!(scene.plan().report.units[&unit("api")].held.is_some());
-}
-
-#[test]
-fn a_hold_is_released_by_forgetting_it() {
-    let mut scene = Scene::settled(small());
-    failed(&mut scene);
-    scene.remember();
-    let memory = scene.memory.0.get_mut(&unit("api")).unwrap();
-    (memory.held, memory.deployment) = (None, None);
-    prints(
-        &scene,
-        expect![[r#"
-        web/api
-          ~ update-service             taskDefinition api:1 -> api:2
-        unchanged 1
-    "#]],
-    );
 }
 
 #[test]
@@ -355,7 +338,7 @@ fn with_memory_gone_a_rollback_from_what_is_wanted_is_held() {
             web/api
               = left      containerDefinitions[app].image   app:1 -> app:2   (rollout)
               ! held      ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1.
-                          the same deployment is not tried again until the document changes
+                          the same deployment is not tried again until the document changes or it is released
               · note      MemoryRebuilt: nothing was remembered of it
             unchanged 1
         "#]],

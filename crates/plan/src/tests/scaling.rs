@@ -14,6 +14,11 @@ fn target() -> Subject {
     Subject::ScalableTarget(key("api"))
 }
 
+/// A scheduled action that sets these bounds.
+fn night(bounds: Value) -> Value {
+    json!([{"scheduledActionName": "night", "schedule": "cron(0 0 * * ? *)", "scalableTargetAction": bounds}])
+}
+
 #[test]
 fn a_policy_that_somebody_deleted_is_put_again() {
     let mut scene = Scene::settled(scaled());
@@ -168,10 +173,7 @@ fn bounds_that_somebody_changed_are_put_back_and_tags_are_not_sent_again() {
 #[test]
 fn bounds_belong_to_scheduled_actions_where_there_are_any() {
     let mut scene = Scene::settled(scaled());
-    scene.sees(
-        Subject::ScheduledActions(key("api")),
-        json!([{"scheduledActionName": "night", "schedule": "cron(0 0 * * ? *)"}]),
-    );
+    scene.sees(Subject::ScheduledActions(key("api")), night(json!({"minCapacity": 0, "maxCapacity": 1})));
     scene.sees(target(), json!({"minCapacity": 0, "maxCapacity": 1}));
     prints(
         &scene,
@@ -198,10 +200,7 @@ fn bounds_belong_to_scheduled_actions_where_there_are_any() {
     );
     // A change of the document is made.
     let mut scene = Scene::settled(scaled());
-    scene.sees(
-        Subject::ScheduledActions(key("api")),
-        json!([{"scheduledActionName": "night", "schedule": "cron(0 0 * * ? *)"}]),
-    );
+    scene.sees(Subject::ScheduledActions(key("api")), night(json!({"minCapacity": 0, "maxCapacity": 1})));
     scene.change(|d| d["services"]["api"]["scaling"]["maxCapacity"] = json!(20));
     prints(
         &scene,
@@ -305,4 +304,199 @@ fn an_ignored_bound_stays_as_it_is() {
             r#"{"maxCapacity":10,"minCapacity":5,"resourceId":"service/web/api","scalableDimension":"ecs:service:DesiredCount","serviceNamespace":"ecs"}"#
         ]],
     );
+}
+
+#[test]
+fn a_bound_that_no_scheduled_action_sets_is_put_back_and_the_others_left() {
+    let mut scene = Scene::settled(scaled());
+    scene.sees(Subject::ScheduledActions(key("api")), night(json!({"minCapacity": 0})));
+    scene.sees(target(), json!({"minCapacity": 0, "maxCapacity": 50}));
+    prints(
+        &scene,
+        expect![[r#"
+        web/api
+          ~ register-scalable-target   api
+              maxCapacity   50 -> 10
+          = left      minCapacity   0 -> 2   (autoscaler)
+          · note      it has a scheduled action night that the document does not declare
+        unchanged 1
+    "#]],
+    );
+    sends(
+        &scene,
+        &unit("api"),
+        "register-scalable-target api",
+        expect![[
+            r#"{"maxCapacity":10,"minCapacity":0,"resourceId":"service/web/api","scalableDimension":"ecs:service:DesiredCount","serviceNamespace":"ecs"}"#
+        ]],
+    );
+    // An action that is declared and not seen yet sets its bounds all the same.
+    let mut document = scaled();
+    document["services"]["api"]["scaling"]["scheduledActions"] =
+        json!({"night": {"schedule": "cron(0 0 * * ? *)", "scalableTargetAction": {"minCapacity": 0}}});
+    let mut scene = Scene::settled(document);
+    scene.sees(target(), json!({"minCapacity": 0, "maxCapacity": 10}));
+    assert!(scene.plan().plan.units.is_empty());
+    assert_eq!(scene.plan().report.units[&unit("api")].state, crate::State::Synced);
+}
+
+#[test]
+fn a_night_scale_down_is_left_in_peace_whatever_else_changes() {
+    let mut scene = Scene::settled(scaled());
+    scene.sees(Subject::ScheduledActions(key("api")), night(json!({"minCapacity": 0, "maxCapacity": 1})));
+    scene.sees(target(), json!({"minCapacity": 0, "maxCapacity": 1}));
+    scene.edit(service("api"), |s| {
+        s["desiredCount"] = json!(0);
+        s["enableExecuteCommand"] = json!(true);
+    });
+    scene.change(|d| d["services"]["api"]["service"]["propagateTags"] = json!("SERVICE"));
+    prints(
+        &scene,
+        expect![[r#"
+        web/api
+          ~ update-service             api
+              enableExecuteCommand   true -> false
+              propagateTags   NONE -> SERVICE
+          = left      desiredCount   0 -> 2   (autoscaler)
+          = left      maxCapacity   1 -> 10   (autoscaler)
+          = left      minCapacity   0 -> 2   (autoscaler)
+          · note      it has a scheduled action night that the document does not declare
+        unchanged 1
+    "#]],
+    );
+    sends(
+        &scene,
+        &unit("api"),
+        "update-service api",
+        expect![[
+            r#"{"cluster":"web","enableExecuteCommand":false,"propagateTags":"SERVICE","service":"api"}"#
+        ]],
+    );
+    // The document's own change of a bound is made, and takes the other as it is.
+    scene.change(|d| d["services"]["api"]["scaling"]["maxCapacity"] = json!(20));
+    sends(
+        &scene,
+        &unit("api"),
+        "register-scalable-target api",
+        expect![[
+            r#"{"maxCapacity":20,"minCapacity":0,"resourceId":"service/web/api","scalableDimension":"ecs:service:DesiredCount","serviceNamespace":"ecs"}"#
+        ]],
+    );
+    // One that AWS would refuse at night waits for the day.
+    scene.change(|d| {
+        d["services"]["api"]["scaling"]["maxCapacity"] = json!(10);
+        d["services"]["api"]["scaling"]["minCapacity"] = json!(5);
+    });
+    prints(
+        &scene,
+        expect![[r#"
+        web/api
+          ~ update-service             api
+              enableExecuteCommand   true -> false
+              propagateTags   NONE -> SERVICE
+          = left      desiredCount   0 -> 2   (autoscaler)
+          = left      maxCapacity   1 -> 10   (autoscaler)
+          = left      minCapacity   0 -> 5   (autoscaler)
+          · note      it has a scheduled action night that the document does not declare
+        unchanged 1
+    "#]],
+    );
+}
+
+#[test]
+fn a_suspended_state_that_nobody_declared_is_never_touched_and_a_declared_one_is_kept() {
+    let mut scene = Scene::settled(scaled());
+    let suspended = json!({"dynamicScalingInSuspended": true, "dynamicScalingOutSuspended": false, "scheduledScalingSuspended": true});
+    scene.sees(target(), json!({"minCapacity": 2, "maxCapacity": 10, "suspendedState": suspended}));
+    assert!(scene.plan().plan.units.is_empty());
+    scene.sees(target(), json!({"minCapacity": 1, "maxCapacity": 10, "suspendedState": suspended}));
+    sends(
+        &scene,
+        &unit("api"),
+        "register-scalable-target api",
+        expect![[
+            r#"{"maxCapacity":10,"minCapacity":2,"resourceId":"service/web/api","scalableDimension":"ecs:service:DesiredCount","serviceNamespace":"ecs"}"#
+        ]],
+    );
+    let mut document = scaled();
+    document["services"]["api"]["scaling"]["suspendedState"] = json!({"dynamicScalingInSuspended": false});
+    let mut scene = Scene::settled(document);
+    scene.sees(Subject::ScheduledActions(key("api")), night(json!({"minCapacity": 0, "maxCapacity": 1})));
+    scene.sees(target(), json!({"minCapacity": 0, "maxCapacity": 1, "suspendedState": suspended}));
+    prints(
+        &scene,
+        expect![[r#"
+            web/api
+              ~ register-scalable-target   api
+                  suspendedState.dynamicScalingInSuspended   true -> false
+              = left      maxCapacity   1 -> 10   (autoscaler)
+              = left      minCapacity   0 -> 2   (autoscaler)
+              · note      it has a scheduled action night that the document does not declare
+            unchanged 1
+        "#]],
+    );
+    sends(
+        &scene,
+        &unit("api"),
+        "register-scalable-target api",
+        expect![[
+            r#"{"maxCapacity":1,"minCapacity":0,"resourceId":"service/web/api","scalableDimension":"ecs:service:DesiredCount","serviceNamespace":"ecs","suspendedState":{"dynamicScalingInSuspended":false,"dynamicScalingOutSuspended":false,"scheduledScalingSuspended":true}}"#
+        ]],
+    );
+}
+
+#[test]
+fn a_step_policy_is_put_whole_where_it_differs() {
+    let step = |to: i64| {
+        json!({"policyType": "StepScaling", "stepScalingPolicyConfiguration": {"adjustmentType": "ChangeInCapacity",
+            "cooldown": 60, "stepAdjustments": [{"metricIntervalLowerBound": 0, "scalingAdjustment": to}]}})
+    };
+    let mut document = scaled();
+    document["services"]["api"]["scaling"]["policies"] = json!({"burst": step(2)});
+    let mut scene = Scene::settled(document);
+    // What AWS fills in is no difference.
+    scene.edit(Subject::Policies(key("api")), |p| {
+        p[0]["stepScalingPolicyConfiguration"]["metricAggregationType"] = json!("Average");
+        p[0]["alarms"] = json!([]);
+    });
+    assert!(scene.plan().plan.units.is_empty());
+    scene.edit(Subject::Policies(key("api")), |p| {
+        p[0]["stepScalingPolicyConfiguration"]["stepAdjustments"][0]["scalingAdjustment"] = json!(9);
+    });
+    prints(
+        &scene,
+        expect![[r#"
+        web/api
+          ~ put-scaling-policy         burst
+              stepScalingPolicyConfiguration.stepAdjustments[0].scalingAdjustment   9 -> 2
+        unchanged 1
+    "#]],
+    );
+    sends(
+        &scene,
+        &unit("api"),
+        "put-scaling-policy burst",
+        expect![[
+            r#"{"policyName":"burst","policyType":"StepScaling","resourceId":"service/web/api","scalableDimension":"ecs:service:DesiredCount","serviceNamespace":"ecs","stepScalingPolicyConfiguration":{"adjustmentType":"ChangeInCapacity","cooldown":60,"stepAdjustments":[{"metricIntervalLowerBound":0.0,"scalingAdjustment":2}]}}"#
+        ]],
+    );
+}
+
+#[test]
+fn a_service_that_is_created_starts_within_its_bounds_before_it_is_scaled() {
+    let mut document = scaled();
+    document["services"]["api"]["service"]["desiredCount"] = json!(50);
+    let scene = Scene::empty(document);
+    let planned = scene.plan();
+    let steps: Vec<&str> = planned.plan.units[&unit("api")].steps.iter().map(|s| s.id.0.as_str()).collect();
+    assert_eq!(
+        steps,
+        [
+            "register-task-definition api",
+            "create-service api",
+            "register-scalable-target api",
+            "put-scaling-policy cpu"
+        ]
+    );
+    assert!(scene.input_of(&unit("api"), "create-service api").contains(r#""desiredCount":10"#));
 }

@@ -119,7 +119,9 @@ pub(super) fn list_clusters(sim: &mut Sim, input: &Value) -> Answer {
 pub(super) fn delete(sim: &mut Sim, input: &Value) -> Answer {
     let name = named(sim, input)?;
     let busy = sim.ecs.in_cluster(&name).any(|(_, service)| service.status != "INACTIVE");
+    let runs = sim.ecs.standalone.in_cluster(&name).any(|task| task.stopped.is_none());
     refuse! {
+        runs => ApiError::new("ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active.");
         busy => ApiError::new("ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active.");
     }
     if let Some(cluster) = sim.ecs.clusters.get_mut(&name) {
@@ -135,6 +137,10 @@ fn show(sim: &Sim, name: &str, input: &Value) -> Option<Value> {
         running += service.running(None);
         pending += service.pending(None);
         active += i64::from(service.status == "ACTIVE");
+    }
+    for task in sim.ecs.standalone.in_cluster(name) {
+        running += i64::from(task.is_running());
+        pending += i64::from(task.is_pending());
     }
     set(&mut cluster, "runningTasksCount", json!(running));
     set(&mut cluster, "pendingTasksCount", json!(pending));

@@ -84,8 +84,8 @@ fn each(
     Ok(json!({answer: found, "failures": failures}))
 }
 
-/// The service that the ARN of a service deployment or revision belongs to.
-pub(super) fn key_in(arn: &str) -> Option<Key> {
+/// The service that the ARN of a service, of a service deployment or of a revision belongs to.
+pub fn key_in(arn: &str) -> Option<Key> {
     let mut parts = arn.split('/').skip(1);
     Some((parts.next()?.to_owned(), parts.next()?.to_owned()))
 }

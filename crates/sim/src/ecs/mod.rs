@@ -1,20 +1,28 @@
 //! ECS: its state, its operations, its tags.
 
+mod account;
+pub mod capacity;
 pub mod clusters;
 pub mod deployments;
 pub mod events;
+pub mod kept;
+pub mod launches;
 pub mod scheduler;
 pub mod services;
 pub mod shown;
 pub mod stages;
+pub mod standalone;
 pub mod task_definitions;
 pub mod tasks;
 
 use crate::sim::{ApiError, Sim};
-use crate::table::{Operation, TagStyle, TagVerb, read, tags, write};
+use crate::table::{Operation, Run, TagStyle, TagVerb, read, tags, write};
 use crate::value::{self, Paging, text};
+use kept::Services;
+use launches::Launches;
 use serde_json::{Value, json};
 use services::Service;
+use standalone::Standalone;
 use std::collections::{BTreeMap, BTreeSet};
 use task_definitions::Family;
 
@@ -26,7 +34,13 @@ pub type Key = (String, String);
 pub struct Ecs {
     pub(crate) clusters: BTreeMap<String, Value>,
     pub(crate) families: BTreeMap<String, Family>,
-    pub(crate) services: BTreeMap<Key, Service>,
+    pub(crate) services: Services,
+    /// Tasks that belong to no service.
+    pub(crate) standalone: Standalone,
+    /// Capacity providers of Auto Scaling groups, by name.
+    pub(crate) providers: BTreeMap<String, Value>,
+    pub(crate) settings: BTreeMap<String, String>,
+    pub(crate) launches: Launches,
     /// When the scheduler looks at which service next.
     pub(crate) wakes: BTreeSet<(i64, Key)>,
     /// The ARN of the queue that events go to.
@@ -43,7 +57,11 @@ impl Default for Ecs {
         Self {
             clusters: BTreeMap::new(),
             families: BTreeMap::new(),
-            services: BTreeMap::new(),
+            services: Services::default(),
+            standalone: Standalone::default(),
+            providers: BTreeMap::new(),
+            settings: BTreeMap::new(),
+            launches: Launches::default(),
             wakes: BTreeSet::new(),
             events_to: None,
             remembered: 3_600_000,
@@ -60,10 +78,7 @@ impl Ecs {
 
     /// The services of a cluster, by name.
     pub fn in_cluster<'a>(&'a self, cluster: &'a str) -> impl Iterator<Item = (&'a String, &'a Service)> {
-        self.services
-            .range((cluster.to_owned(), String::new())..)
-            .take_while(move |((of, _), _)| of == cluster)
-            .map(|((_, name), service)| (name, service))
+        self.services.in_cluster(cluster)
     }
 
     /// Each service in one line.
@@ -109,10 +124,25 @@ pub const OPERATIONS: &[Operation] = &[
     write(SERVICE, "UpdateCluster", clusters::update),
     write(SERVICE, "UpdateClusterSettings", clusters::update),
     write(SERVICE, "PutClusterCapacityProviders", clusters::update),
+    write(SERVICE, "CreateCapacityProvider", capacity::create),
+    write(SERVICE, "UpdateCapacityProvider", capacity::update),
+    write(SERVICE, "DeleteCapacityProvider", capacity::delete),
+    read(SERVICE, "DescribeCapacityProviders", capacity::describe),
+    write(SERVICE, "PutAccountSetting", account::put),
+    write(SERVICE, "PutAccountSettingDefault", account::put),
+    write(SERVICE, "DeleteAccountSetting", account::delete),
+    read(SERVICE, "ListAccountSettings", account::list_settings),
+    read(SERVICE, "ListContainerInstances", account::list_instances),
+    read(SERVICE, "DescribeContainerInstances", account::describe_instances),
     write(SERVICE, "CreateService", services::create),
     write(SERVICE, "UpdateService", services::update),
     write(SERVICE, "DeleteService", services::delete),
-    read(SERVICE, "DescribeServices", services::describe),
+    Operation {
+        service: SERVICE,
+        name: "DescribeServices",
+        write: false,
+        run: Run::Text(services::describe),
+    },
     read(SERVICE, "ListServices", services::list_services),
     write(SERVICE, "RegisterTaskDefinition", task_definitions::register),
     write(SERVICE, "DeregisterTaskDefinition", task_definitions::deregister),
@@ -122,7 +152,9 @@ pub const OPERATIONS: &[Operation] = &[
     read(SERVICE, "ListTaskDefinitionFamilies", task_definitions::list_families),
     read(SERVICE, "ListTasks", tasks::list_tasks),
     read(SERVICE, "DescribeTasks", tasks::describe),
+    write(SERVICE, "RunTask", standalone::run),
     write(SERVICE, "StopTask", tasks::stop),
+    write(SERVICE, "ExecuteCommand", tasks::execute),
     read(SERVICE, "ListServiceDeployments", deployments::list_deployments),
     read(SERVICE, "DescribeServiceDeployments", deployments::describe),
     read(SERVICE, "DescribeServiceRevisions", deployments::describe_revisions),
@@ -179,6 +211,8 @@ fn existing(sim: &Sim, input: &Value) -> Result<Vec<String>, ApiError> {
             .get(&(cluster.to_owned(), name.to_owned()))
             .is_some_and(|service| service.status != "INACTIVE"),
         (Some("task-definition"), Some(_), _) => task_definitions::find(sim, arn).is_some(),
+        (Some("capacity-provider"), Some(name), _) => sim.ecs.providers.contains_key(name),
+        (Some("task"), Some(_), _) if sim.ecs.standalone.has(arn) => true,
         (Some("task"), Some(_), _) => {
             sim.ecs.services.values().any(|service| service.tasks.iter().any(|task| task.arn == arn))
         }

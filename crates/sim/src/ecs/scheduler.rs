@@ -4,8 +4,8 @@
 
 use super::services::{Deployment, REVISION, Service, ServiceDeployment};
 use super::stages::{self, Stages};
-use super::tasks::{self, Behaviour, Task, Turn};
-use super::{Key, events};
+use super::tasks::{self, Behaviour, Order, Task, Turn};
+use super::{Key, capacity, events, launches};
 use crate::sim::Sim;
 use crate::value::{self, flag, int, set, text};
 use serde_json::{Value, json};
@@ -45,6 +45,7 @@ pub fn wake(sim: &mut Sim) {
     let Some(mut service) = sim.ecs.services.remove(&key) else {
         return;
     };
+    sim.draw_for(value::fnv(&service.arn));
     progress(sim, &mut service);
     match service.status {
         "ACTIVE" => balance(sim, &mut service),
@@ -178,19 +179,19 @@ fn images(sim: &Sim, revision: &Value) -> Value {
 /// Lets happen to the tasks of a service what is due.
 fn progress(sim: &mut Sim, service: &mut Service) {
     let now = sim.now;
-    let (kept, gone) =
-        std::mem::take(&mut service.tasks).into_iter().partition(|task| !tasks::expired(sim, task));
-    service.tasks = kept;
-    let gone: Vec<Task> = gone;
-    for task in gone {
-        sim.tags.remove(&task.arn);
-    }
+    service.tasks.retain(|task| {
+        let expired = tasks::expired(now, task);
+        if expired {
+            sim.tags.remove(&task.arn);
+        }
+        !expired
+    });
     let mut all = std::mem::take(&mut service.tasks);
     for task in &mut all {
         while task.due.is_some_and(|at| at <= now) {
             let turned = tasks::turn(sim, task);
             if sim.ecs.events_to.is_some() {
-                let shown = tasks::show(sim, service, task, false);
+                let shown = tasks::show(sim, task, false);
                 events::task(sim, shown);
             }
             match turned {
@@ -302,14 +303,49 @@ fn failed(sim: &mut Sim, service: &mut Service, deployment: &str) {
     if !(enabled && rolling && failures >= limit) {
         return;
     }
-    let it = &mut service.deployments[index];
-    it.rollout = "FAILED";
-    it.reason = "ECS deployment circuit breaker: tasks failed to start.".to_owned();
-    let failed_id = it.id.clone();
-    service.say(sim, &format!("(deployment {failed_id}) deployment failed: tasks failed to start."));
-    events::deployment(sim, service, &service.deployments[index]);
+    fail(sim, service, "ECS deployment circuit breaker: tasks failed to start.");
     let reason = "Service deployment rolled back because the circuit breaker threshold was exceeded.";
     go_back(sim, service, reason, rolls_back);
+}
+
+/// An alarm has gone off: deployments in progress that it watches over fail.
+pub fn alarmed(sim: &mut Sim, alarm: &str) {
+    let watched = |service: &Service| {
+        let alarms = &service.config["deploymentConfiguration"]["alarms"];
+        flag(alarms, "enable") == Some(true) && value::texts(alarms, "alarmNames").contains(&alarm)
+    };
+    let rolling = |service: &Service| {
+        service.deployments.first().is_some_and(|it| it.rollout == "IN_PROGRESS")
+            && service.service_deployments.first().is_some_and(|it| it.rollback.is_none())
+    };
+    let keys: Vec<Key> = sim
+        .ecs
+        .services
+        .iter()
+        .filter(|(_, it)| watched(it) && rolling(it))
+        .map(|(key, _)| key.clone())
+        .collect();
+    for key in keys {
+        let Some(mut service) = sim.ecs.services.remove(&key) else { continue };
+        let rolls_back = service.config["deploymentConfiguration"]["alarms"]["rollback"] == true;
+        fail(sim, &mut service, "ECS deployment failed: alarm detected.");
+        let reason = "Service deployment rolled back because of CloudWatch alarm(s).";
+        go_back(sim, &mut service, reason, rolls_back);
+        sim.ecs.services.insert(key.clone(), service);
+        soon(sim, &key);
+    }
+}
+
+/// Marks the newest deployment as failed, and says so.
+fn fail(sim: &mut Sim, service: &mut Service, reason: &str) {
+    let Some(it) = service.deployments.first_mut() else {
+        return;
+    };
+    it.rollout = "FAILED";
+    reason.clone_into(&mut it.reason);
+    let (id, what) = (it.id.clone(), reason.split_once(": ").map_or(reason, |(_, what)| what).to_owned());
+    service.say(sim, &format!("(deployment {id}) deployment failed: {what}"));
+    events::deployment(sim, service, &service.deployments[0]);
 }
 
 /// Ends the newest deployment and goes back to the last revision that completed, if there is one and that
@@ -321,6 +357,10 @@ pub(super) fn go_back(sim: &mut Sim, service: &mut Service, why: &str, wanted: b
     };
     let (failed_id, failed_revision) = (newest.id.clone(), newest.revision.clone());
     let arn = newest.service_deployment.clone();
+    let said = match newest.rollout {
+        "FAILED" => newest.reason.replacen("ECS", "Service", 1),
+        _ => why.to_owned(),
+    };
     let staged = stages::active(service);
     let target = service.completed.clone().filter(|target| wanted && *target != failed_revision);
     let record = service.service_deployment(&arn);
@@ -328,7 +368,7 @@ pub(super) fn go_back(sim: &mut Sim, service: &mut Service, why: &str, wanted: b
         if let Some(record) = record {
             let was_rolling_back = record.rollback.is_some();
             record.status = if was_rolling_back || wanted { "ROLLBACK_FAILED" } else { "STOPPED" };
-            record.reason = "Service deployment circuit breaker: tasks failed to start.".to_owned();
+            record.reason = said;
             record.finished = Some(now);
         }
         return;
@@ -369,9 +409,8 @@ fn balance(sim: &mut Sim, service: &mut Service) {
     let desired = service.desired;
     let (lower, upper) = (service.lower_bound(), service.upper_bound());
     let own = service.active(Some(&id));
-    let all = service.active(None);
     if own < desired && !stalled && service.launch_after <= sim.now {
-        let count = (desired - own).min(upper - all).max(0);
+        let count = (desired - own).min(upper - service.present()).max(0);
         start(sim, service, &id, &revision, count);
     }
     if own > desired {
@@ -395,15 +434,26 @@ pub(super) fn start(sim: &mut Sim, service: &mut Service, id: &str, revision: &s
     let definition =
         service.revision(revision).and_then(|it| text(it, "taskDefinition")).unwrap_or_default().to_owned();
     let found = super::task_definitions::find(sim, &definition);
-    if count > 0 && found.is_some_and(|it| Behaviour::of(sim, it) == Behaviour::NoCapacity) {
+    if count > 0 && found.is_some_and(|it| Behaviour::of(sim, it, &Value::Null) == Behaviour::NoCapacity) {
         service.say(sim, NO_CAPACITY);
         events::action(sim, &service.arn, service.cluster(), "ERROR", "SERVICE_TASK_PLACEMENT_FAILURE");
         service.launch_after = sim.now + 60_000;
         return;
     }
+    let count = launches::admitted(sim, service, count);
     let mut started = String::new();
     for _ in 0..count {
-        let task = tasks::launch(sim, service, id, &definition);
+        let order = Order {
+            cluster: service.cluster(),
+            group: format!("service:{}", service.name()),
+            started_by: id,
+            definition: &definition,
+            config: &service.config,
+            provider: capacity::choose(&service.config, service.tasks.iter().filter(|it| !it.stopping)),
+            overrides: Value::Null,
+            tags: tasks::inherited(sim, &service.config, &service.arn, &definition),
+        };
+        let task = tasks::launch(sim, order);
         started.push_str(&format!(" (task {})", task.id()));
         service.tasks.push(task);
     }

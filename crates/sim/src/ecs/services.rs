@@ -5,7 +5,7 @@ use super::scheduler;
 use super::shown::show;
 use super::stages::Stages;
 use super::tasks::Task;
-use super::{Key, TAGS, includes, invalid, paging, short, task_definitions};
+use super::{Key, TAGS, capacity, includes, invalid, paging, short, task_definitions};
 use crate::sim::{Answer, ApiError, Sim};
 use crate::value::{self, fill, flag, has, int, list, list_mut, object_mut, page, paged, set, text, texts};
 use serde_json::{Value, json};
@@ -40,6 +40,8 @@ pub struct Service {
     pub(super) wake: Option<i64>,
     /// No task is started before this.
     pub(super) launch_after: i64,
+    /// How many tasks were started since when, for the limit of a minute.
+    pub(super) started: (i64, i64),
     pub(super) created: i64,
     pub(super) created_by: String,
     token: Option<String>,
@@ -141,6 +143,11 @@ impl Service {
     /// How many are on their way to run.
     pub fn pending(&self, deployment: Option<&str>) -> i64 {
         self.of(deployment).filter(|task| task.is_pending()).count() as i64
+    }
+
+    /// How many are there: as long as one has not stopped, it takes up room.
+    pub fn present(&self) -> i64 {
+        self.tasks.iter().filter(|task| task.status != "STOPPED").count() as i64
     }
 
     /// How many are meant to stay.
@@ -247,6 +254,7 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
         map.retain(|name, _| name == "deploymentConfiguration" || !NOT_KEPT.contains(&name.as_str()));
     }
     resolve_task_definition(sim, &mut config)?;
+    capacity::default_strategy(sim, &cluster, &mut config)?;
     fill_in(sim, &mut config);
     let daemon = text(&config, "schedulingStrategy") == Some("DAEMON");
     let desired = match int(input, "desiredCount") {
@@ -277,6 +285,7 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
         steady: None,
         wake: None,
         launch_after: sim.now,
+        started: (sim.now, 0),
         created: sim.now,
         created_by: task_definitions::principal(sim),
         token: text(input, "clientToken").map(str::to_owned),
@@ -309,6 +318,7 @@ pub(super) fn update(sim: &mut Sim, input: &Value) -> Answer {
     }
     let strategy = list(&config, "capacityProviderStrategy").to_vec();
     if has(input, "capacityProviderStrategy") {
+        capacity::default_strategy(sim, &key.0, &mut config)?;
         match (strategy.is_empty(), config.as_object_mut()) {
             (true, Some(map)) => {
                 map.remove("capacityProviderStrategy");
@@ -361,9 +371,10 @@ pub(super) fn delete(sim: &mut Sim, input: &Value) -> Answer {
     let force = flag(input, "force") == Some(true);
     let now = sim.now;
     let service = sim.ecs.services.get_mut(&key).ok_or_else(not_found)?;
+    let daemon = text(&service.config, "schedulingStrategy") == Some("DAEMON");
     match service.status {
         "INACTIVE" => return Err(not_found()),
-        "ACTIVE" if service.desired > 0 && !force => {
+        "ACTIVE" if service.desired > 0 && !force && !daemon => {
             return Err(invalid("The service cannot be stopped while it is scaled above 0."));
         }
         "ACTIVE" => {
@@ -381,7 +392,8 @@ pub(super) fn delete(sim: &mut Sim, input: &Value) -> Answer {
     Ok(json!({"service": show(sim, service, false)}))
 }
 
-pub(super) fn describe(sim: &mut Sim, input: &Value) -> Answer {
+/// DescribeServices, as text: see [`super::kept`].
+pub(super) fn describe(sim: &mut Sim, input: &Value) -> Result<String, ApiError> {
     let cluster = named(sim, input)?;
     let names = texts(input, "services");
     refuse! {
@@ -389,16 +401,23 @@ pub(super) fn describe(sim: &mut Sim, input: &Value) -> Answer {
         names.len() > 10 => invalid("Services can have at most 10 items.");
     }
     let tags = includes(input, "TAGS");
-    let (mut services, mut failures) = (Vec::new(), Vec::new());
+    let (mut shown, mut failures) = (Vec::new(), Vec::new());
     for name in names {
-        let name = short(name).to_owned();
-        let arn = sim.arn("ecs", &format!("service/{cluster}/{name}"));
-        match sim.ecs.services.get(&(cluster.clone(), name)) {
-            Some(service) => services.push(show(sim, service, tags)),
-            None => failures.push(json!({"arn": arn, "reason": "MISSING"})),
+        let key = (cluster.clone(), short(name).to_owned());
+        match sim.ecs.services.text(&key, |service| show(sim, service, false).to_string()) {
+            Some(text) if tags => {
+                let own = sim.ecs.services.get(&key).map(|it| TAGS.show(sim.tags.get(&it.arn)));
+                let open = text.strip_suffix('}').unwrap_or(&text);
+                shown.push(format!("{open},\"tags\":{}}}", own.unwrap_or_default()).into());
+            }
+            Some(text) => shown.push(text),
+            None => {
+                let arn = sim.arn("ecs", &format!("service/{cluster}/{}", key.1));
+                failures.push(json!({"arn": arn, "reason": "MISSING"}));
+            }
         }
     }
-    Ok(json!({"services": services, "failures": failures}))
+    Ok(format!("{{\"services\":[{}],\"failures\":{}}}", shown.join(","), json!(failures)))
 }
 
 pub(super) fn list_services(sim: &mut Sim, input: &Value) -> Answer {
@@ -420,11 +439,7 @@ pub(super) fn list_services(sim: &mut Sim, input: &Value) -> Answer {
 /// Replaces the name of a task definition with the ARN of the active revision it means.
 fn resolve_task_definition(sim: &Sim, config: &mut Value) -> Result<(), ApiError> {
     let name = value::required(config, "taskDefinition", "InvalidParameterException")?;
-    let definition =
-        task_definitions::find(sim, name).ok_or_else(|| super::client("TaskDefinition not found."))?;
-    refuse! {
-        text(definition, "status") != Some("ACTIVE") => super::client("TaskDefinition is inactive");
-    }
+    let definition = task_definitions::usable(sim, name)?;
     let arn = definition["taskDefinitionArn"].clone();
     set(config, "taskDefinition", arn);
     Ok(())
@@ -443,8 +458,9 @@ fn validate(sim: &Sim, config: &Value, input: &Value) -> Result<(), ApiError> {
         .ok_or_else(|| super::client("TaskDefinition not found."))?;
     let awsvpc = text(definition, "networkMode") == Some("awsvpc");
     let network = config.get("networkConfiguration");
-    let subnets =
-        network.and_then(|it| it.get("awsvpcConfiguration")).map_or(0, |it| list(it, "subnets").len());
+    let own = network.and_then(|it| it.get("awsvpcConfiguration"));
+    let count = |name: &str| own.map_or(0, |it| list(it, name).len());
+    let (subnets, groups) = (count("subnets"), count("securityGroups"));
     let balancers = list(config, "loadBalancers");
     let checked = list(definition, "containerDefinitions").iter().any(|it| has(it, "healthCheck"));
     let staged = text(deployment, "strategy").is_some_and(|it| it != "ROLLING");
@@ -464,6 +480,7 @@ fn validate(sim: &Sim, config: &Value, input: &Value) -> Result<(), ApiError> {
         daemon && fargate => invalid("The daemon scheduling strategy is not supported for the Fargate launch type.");
         awsvpc && subnets == 0 => invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified.");
         !awsvpc && network.is_some() => invalid("Network Configuration is not valid for the given networkMode of this task definition.");
+        groups > 5 => invalid("securityGroups can have at most 5 items.");
         subnets > 16 => invalid("subnets can have at most 16 items.");
         fargate && !texts(definition, "compatibilities").contains(&"FARGATE") => invalid("Task definition does not support launch_type FARGATE.");
         balancers.is_empty() && !checked && grace > 0 => invalid("Health check grace period is only valid for services configured to use load balancers");

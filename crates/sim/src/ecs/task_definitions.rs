@@ -44,6 +44,20 @@ pub fn find<'a>(sim: &'a Sim, name: &str) -> Option<&'a Value> {
     }
 }
 
+/// The revision that a name means, for new tasks and services: an active one, or one that AWS has not yet noticed
+/// to be inactive. That takes up to ten minutes.
+pub fn usable<'a>(sim: &'a Sim, name: &str) -> Result<&'a Value, ApiError> {
+    let definition = find(sim, name).ok_or_else(|| client("TaskDefinition not found."))?;
+    let arn = text(definition, "taskDefinitionArn").unwrap_or_default();
+    let since = value::number(definition, "deregisteredAt").unwrap_or(0.0) * 1000.0;
+    let noticed = since as i64 + (value::fnv(arn) % 600_000) as i64;
+    match text(definition, "status") {
+        Some("ACTIVE") => Ok(definition),
+        Some("INACTIVE") if sim.now < noticed => Ok(definition),
+        _ => Err(client("TaskDefinition is inactive")),
+    }
+}
+
 /// What AWS adds to a registration that the caller cannot write.
 pub const ADDED: &[&str] = &[
     "taskDefinitionArn",
@@ -83,7 +97,10 @@ fn is_gone(sim: &Sim, definition: &Value) -> bool {
                 .iter()
                 .any(|it| service.revision(&it.revision).is_some_and(|it| text(it, "taskDefinition") == arn))
     };
-    sim.now - (asked * 1000.0) as i64 > 600_000 && !sim.ecs.services.values().any(refers)
+    let runs = |task: &super::tasks::Task| Some(task.definition.as_str()) == arn && task.stopped.is_none();
+    sim.now - (asked * 1000.0) as i64 > 600_000
+        && !sim.ecs.services.values().any(refers)
+        && !sim.ecs.standalone.all().any(runs)
 }
 
 fn find_mut<'a>(sim: &'a mut Sim, name: &str) -> Option<&'a mut Value> {
@@ -373,7 +390,8 @@ fn fill_in(definition: &mut Value) {
         if let Some(policy) = it.get_mut("restartPolicy") {
             fill(policy, "restartAttemptPeriod", json!(300));
         }
-        for name in ["portMappings", "environment", "secrets", "volumesFrom", "links"] {
+        // Ports keep their order: Terraform compares them in it, and finds no difference on AWS.
+        for name in ["environment", "secrets", "volumesFrom", "links"] {
             shuffle(list_mut(it, name).map_or(&mut [], Vec::as_mut_slice));
         }
     }

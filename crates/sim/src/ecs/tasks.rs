@@ -2,9 +2,10 @@
 
 use super::clusters::{self, named};
 use super::services::Service;
-use super::{TAGS, includes, invalid, paging, scheduler, short, stages, task_definitions};
+use super::{Key, TAGS, includes, invalid, paging, scheduler, short, stages, standalone, task_definitions};
+use crate::parameters;
 use crate::sim::{Answer, Sim};
-use crate::value::{self, has, int, list, page, paged, set, text, texts};
+use crate::value::{self, fill, has, int, list, page, paged, set, text, texts};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,18 +17,22 @@ pub enum Behaviour {
     Ok,
     /// `slow`, `slow-300`: starts so many seconds later than that (two minutes).
     Slow(i64),
-    /// `pullfail`: its image cannot be pulled.
+    /// `pullfail`: its image cannot be pulled. So it is with one that is not in ECR, where a script wants that known.
     PullFail,
-    /// `crash`, `crash-60`: its essential container exits so many seconds after it started (at once).
+    /// `crash`, `crash-60`: its essential container fails so many seconds after it started (at once).
     Crash(i64),
+    /// `exit`, `exit-60`: its essential container has done its work so many seconds after it started (at once).
+    Exit(i64),
     /// `unhealthy`, `unhealthy-120`: fails whatever health check there is, from so many seconds on (at once).
     Unhealthy(i64),
-    /// `flaky`: every other task, by lot, crashes at once.
-    Flaky,
+    /// `flaky`, `flaky-20`: so many of a hundred tasks, by lot, crash at once (half of them).
+    Flaky(i64),
     /// `no-capacity`: there is no room for it, so that none is started.
     NoCapacity,
     /// Its log group is missing.
     NoLogGroup,
+    /// A secret or parameter of a container is missing.
+    NoSecret,
 }
 
 impl Behaviour {
@@ -40,54 +45,71 @@ impl Behaviour {
             "slow" => Self::Slow(seconds.unwrap_or(120)),
             "pullfail" => Self::PullFail,
             "crash" => Self::Crash(seconds.unwrap_or(0)),
+            "exit" => Self::Exit(seconds.unwrap_or(0)),
             "unhealthy" => Self::Unhealthy(seconds.unwrap_or(0)),
-            "flaky" => Self::Flaky,
+            "flaky" => Self::Flaky(seconds.unwrap_or(50)),
             "no-capacity" => Self::NoCapacity,
             _ => return None,
         })
     }
 
-    /// What the tasks of a task definition are going to do.
-    pub(super) fn of(sim: &Sim, definition: &Value) -> Self {
+    /// What the tasks of a task definition are going to do; `overrides` are those of RunTask.
+    pub(super) fn of(sim: &Sim, definition: &Value, overrides: &Value) -> Self {
         let containers = list(definition, "containerDefinitions");
-        let chosen = containers.iter().find_map(|container| {
-            let variable = list(container, "environment")
-                .iter()
-                .find(|it| text(it, "name") == Some("SIM_BEHAVIOUR"))
-                .and_then(|it| text(it, "value"));
-            match (variable, text(container, "image")) {
-                (Some(variable), _) => Self::named(variable),
-                (None, Some(image)) => sim.ecr.tags_of(image).iter().find_map(|tag| Self::named(tag)),
-                (None, None) => None,
+        let overridden = list(overrides, "containerOverrides").iter().find_map(variable);
+        let chosen = overridden.or_else(|| containers.iter().find_map(variable)).map_or_else(
+            || {
+                let images = containers.iter().filter_map(|it| text(it, "image"));
+                images.flat_map(|image| sim.ecr.tags_of(image)).find_map(|tag| Self::named(&tag))
+            },
+            Self::named,
+        );
+        let mut images = containers.iter().filter_map(|it| text(it, "image"));
+        match chosen {
+            Some(Self::PullFail) => Self::PullFail,
+            _ if !images.all(|image| sim.ecr.can_pull(image)) => Self::PullFail,
+            _ if !containers.iter().all(|it| secrets(it).all(|it| parameters::has(sim, it))) => {
+                Self::NoSecret
             }
-        });
-        let logs_somewhere = containers.iter().all(|container| {
-            let log = &container["logConfiguration"];
-            let options = &log["options"];
-            text(log, "logDriver") != Some("awslogs")
-                || text(options, "awslogs-create-group") == Some("true")
-                || text(options, "awslogs-group").is_some_and(|group| sim.logs.has(group))
-        });
-        match (chosen, logs_somewhere) {
-            (Some(Self::PullFail), _) => Self::PullFail,
-            (_, false) => Self::NoLogGroup,
-            (chosen, true) => chosen.unwrap_or(Self::Ok),
+            _ if !containers.iter().filter_map(log_group).all(|group| sim.logs.has(group)) => {
+                Self::NoLogGroup
+            }
+            chosen => chosen.unwrap_or(Self::Ok),
         }
     }
 }
 
-/// A task of a service.
+fn variable(container: &Value) -> Option<&str> {
+    let mut variables = list(container, "environment").iter();
+    text(variables.find(|it| text(it, "name") == Some("SIM_BEHAVIOUR"))?, "value")
+}
+
+fn secrets(container: &Value) -> impl Iterator<Item = &str> {
+    list(container, "secrets").iter().filter_map(|it| text(it, "valueFrom"))
+}
+
+/// The log group that must be there before a container starts.
+fn log_group(container: &Value) -> Option<&str> {
+    let log = &container["logConfiguration"];
+    let needs = text(log, "logDriver") == Some("awslogs")
+        && text(&log["options"], "awslogs-create-group") != Some("true");
+    needs.then(|| text(&log["options"], "awslogs-group").unwrap_or_default())
+}
+
+/// A task: of a service, or one that somebody ran.
 #[derive(Clone)]
 pub struct Task {
     /// Its ARN.
     pub arn: String,
-    /// The deployment that started it.
+    /// What it belongs to: `service:NAME`, `family:NAME`.
+    group: String,
+    /// The deployment that started it, or who ran it, as they said.
     pub deployment: String,
     /// The ARN of its task definition.
     pub definition: String,
     /// What it is going to do.
     pub behaviour: Behaviour,
-    /// PROVISIONING, PENDING, RUNNING, DEACTIVATING, STOPPING or STOPPED.
+    /// PROVISIONING, PENDING, ACTIVATING, RUNNING, DEACTIVATING, STOPPING, DEPROVISIONING or STOPPED.
     pub status: &'static str,
     /// Whether it should be gone.
     pub stopping: bool,
@@ -110,8 +132,27 @@ pub struct Task {
     pub(super) stopped: Option<i64>,
     stop_code: &'static str,
     stop_reason: String,
+    launch_type: &'static str,
+    provider: Option<String>,
+    overrides: Value,
     exec: bool,
     version: i64,
+}
+
+/// What a task is started with.
+pub(super) struct Order<'a> {
+    /// The name of its cluster.
+    pub cluster: &'a str,
+    pub group: String,
+    pub started_by: &'a str,
+    /// The ARN of its task definition.
+    pub definition: &'a str,
+    /// The service or the request: launch type, capacity providers, ECS Exec, tags that ECS manages.
+    pub config: &'a Value,
+    /// Which of the capacity providers, where there are any.
+    pub provider: Option<String>,
+    pub overrides: Value,
+    pub tags: BTreeMap<String, String>,
 }
 
 impl Task {
@@ -122,7 +163,7 @@ impl Task {
 
     /// On its way to run.
     pub fn is_pending(&self) -> bool {
-        matches!(self.status, "PROVISIONING" | "PENDING") && !self.stopping
+        matches!(self.status, "PROVISIONING" | "PENDING" | "ACTIVATING") && !self.stopping
     }
 
     /// Runs, has passed its health checks, and is meant to stay.
@@ -130,9 +171,25 @@ impl Task {
         self.healthy && self.status == "RUNNING" && !self.stopping
     }
 
+    /// The capacity provider it was started on, if one was named.
+    pub(super) fn provider(&self) -> Option<&str> {
+        self.provider.as_deref()
+    }
+
+    /// The name of its cluster.
+    pub(super) fn cluster(&self) -> &str {
+        self.arn.rsplit('/').nth(1).unwrap_or_default()
+    }
+
     /// The task's id.
     pub fn id(&self) -> &str {
         short(&self.arn)
+    }
+
+    /// Has passed the health checks of its containers.
+    pub(super) fn pass(&mut self) {
+        self.healthy = true;
+        self.container_checked = true;
     }
 
     fn enter(&mut self, status: &'static str, due: Option<i64>) {
@@ -142,15 +199,16 @@ impl Task {
     }
 }
 
-/// Starts a task of the service's newest deployment.
-pub(super) fn launch(sim: &mut Sim, service: &Service, deployment: &str, definition: &str) -> Task {
+/// Starts a task.
+pub(super) fn launch(sim: &mut Sim, order: Order<'_>) -> Task {
+    let Order { cluster, group, started_by, definition, config, provider, overrides, mut tags } = order;
     let id = sim.hex(32);
-    let arn = sim.arn("ecs", &format!("task/{}/{id}", service.cluster()));
+    let arn = sim.arn("ecs", &format!("task/{cluster}/{id}"));
     let draw = sim.draw();
     let due = sim.now + sim.draw_seconds(3, 8);
     let found = task_definitions::find(sim, definition);
-    let behaviour = match found.map_or(Behaviour::PullFail, |it| Behaviour::of(sim, it)) {
-        Behaviour::Flaky if draw & 0x10000 == 0 => Behaviour::Crash(0),
+    let behaviour = match found.map_or(Behaviour::PullFail, |it| Behaviour::of(sim, it, &overrides)) {
+        Behaviour::Flaky(share) if ((draw >> 16) % 100) < share as u64 => Behaviour::Crash(0),
         behaviour => behaviour,
     };
     let containers = found.map_or(&[][..], |it| list(it, "containerDefinitions"));
@@ -162,21 +220,19 @@ pub(super) fn launch(sim: &mut Sim, service: &Service, deployment: &str, definit
             (name.to_owned(), sim.ecr.digest_of(image))
         })
         .collect();
-    let mut tags = match text(&service.config, "propagateTags") {
-        Some("SERVICE") => sim.tags.get(&service.arn).cloned().unwrap_or_default(),
-        Some("TASK_DEFINITION") => sim.tags.get(definition).cloned().unwrap_or_default(),
-        _ => BTreeMap::new(),
-    };
-    if service.config["enableECSManagedTags"] == true {
-        tags.insert("aws:ecs:clusterName".to_owned(), service.cluster().to_owned());
-        tags.insert("aws:ecs:serviceName".to_owned(), service.name().to_owned());
+    if config["enableECSManagedTags"] == true {
+        tags.insert("aws:ecs:clusterName".to_owned(), cluster.to_owned());
+        if let Some(service) = group.strip_prefix("service:") {
+            tags.insert("aws:ecs:serviceName".to_owned(), service.to_owned());
+        }
     }
     if !tags.is_empty() {
         sim.tags.insert(arn.clone(), tags);
     }
     Task {
         arn,
-        deployment: deployment.to_owned(),
+        group,
+        deployment: started_by.to_owned(),
         definition: definition.to_owned(),
         behaviour,
         status: "PROVISIONING",
@@ -196,8 +252,25 @@ pub(super) fn launch(sim: &mut Sim, service: &Service, deployment: &str, definit
         stopped: None,
         stop_code: "",
         stop_reason: String::new(),
-        exec: service.config["enableExecuteCommand"] == true,
+        launch_type: if text(config, "launchType") == Some("EC2") { "EC2" } else { "FARGATE" },
+        provider,
+        overrides,
+        exec: config["enableExecuteCommand"] == true,
         version: 1,
+    }
+}
+
+/// The tags that a task inherits from its service or its task definition.
+pub(super) fn inherited(
+    sim: &Sim,
+    config: &Value,
+    service: &str,
+    definition: &str,
+) -> BTreeMap<String, String> {
+    match text(config, "propagateTags") {
+        Some("SERVICE") => sim.tags.get(service).cloned().unwrap_or_default(),
+        Some("TASK_DEFINITION") => sim.tags.get(definition).cloned().unwrap_or_default(),
+        _ => BTreeMap::new(),
     }
 }
 
@@ -214,56 +287,60 @@ pub(super) enum Turn {
     Stopped,
 }
 
+/// How long the last step of starting and of stopping takes, in milliseconds.
+const LAST_STEP: i64 = 1_000;
+
 /// Moves a task on whose time has come.
 pub(super) fn turn(sim: &mut Sim, task: &mut Task) -> Turn {
+    use Behaviour::{Crash, Exit, NoLogGroup, NoSecret, PullFail, Slow};
     let now = sim.now;
     match (task.status, task.behaviour) {
         ("PROVISIONING", behaviour) => {
             task.pulled = Some(now);
             let wait = match behaviour {
-                Behaviour::PullFail => sim.draw_seconds(100, 150),
-                Behaviour::Slow(seconds) => seconds * 1000 + sim.draw_seconds(0, 30),
-                Behaviour::NoLogGroup => sim.draw_seconds(5, 10),
-                _ => sim.draw_seconds(17, 32),
+                PullFail => sim.draw_seconds(130, 370),
+                NoLogGroup | NoSecret => sim.draw_seconds(5, 10),
+                Crash(0) => sim.draw_seconds(17, 32),
+                Slow(seconds) => seconds * 1000 + sim.draw_seconds(1, 31) - LAST_STEP,
+                _ => sim.draw_seconds(17, 32) - LAST_STEP,
             };
             task.enter("PENDING", Some(now + wait));
             Turn::None
         }
-        ("PENDING", Behaviour::PullFail) => {
-            let image = task_definitions::find(sim, &task.definition)
-                .and_then(|it| list(it, "containerDefinitions").first())
-                .and_then(|it| text(it, "image"))
-                .unwrap_or_default();
-            let reason = format!(
-                "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref {image}: {image}: not found"
-            );
+        ("PENDING", PullFail | NoLogGroup | NoSecret) => {
+            let reason = start_failure(sim, task);
             end(task, now, "TaskFailedToStart", reason);
             Turn::Failed
         }
-        ("PENDING", Behaviour::NoLogGroup) => {
-            let reason = "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist. : exit status 1";
-            end(task, now, "TaskFailedToStart", reason.to_owned());
-            Turn::Failed
-        }
-        ("PENDING", Behaviour::Crash(0)) | ("RUNNING", Behaviour::Crash(_)) => {
+        ("PENDING", Crash(0)) | ("RUNNING", Crash(_) | Exit(_)) => {
             end(task, now, "EssentialContainerExited", "Essential container in task exited".to_owned());
+            log(sim, task, "exited");
             Turn::Failed
         }
-        ("PENDING", behaviour) => {
+        ("PENDING", _) => {
+            task.enter("ACTIVATING", Some(now + LAST_STEP));
+            Turn::None
+        }
+        ("ACTIVATING", behaviour) => {
             task.started = Some(now);
-            let crash = match behaviour {
-                Behaviour::Crash(seconds) => Some(now + seconds * 1000),
+            let ends = match behaviour {
+                Crash(seconds) | Exit(seconds) => Some(now + seconds * 1000),
                 _ => None,
             };
-            task.enter("RUNNING", crash);
+            task.enter("RUNNING", ends);
+            log(sim, task, "started");
             Turn::Runs
         }
         ("DEACTIVATING", _) => {
-            let due = now + sim.draw_seconds(2, 6);
+            let due = now + sim.draw_seconds(2, 6) - LAST_STEP;
             task.enter("STOPPING", Some(due));
             Turn::None
         }
         ("STOPPING", _) => {
+            task.enter("DEPROVISIONING", Some(now + LAST_STEP));
+            Turn::None
+        }
+        ("DEPROVISIONING", _) => {
             task.stopped = Some(now);
             task.enter("STOPPED", None);
             Turn::Stopped
@@ -272,6 +349,42 @@ pub(super) fn turn(sim: &mut Sim, task: &mut Task) -> Turn {
             task.due = None;
             Turn::None
         }
+    }
+}
+
+/// Why a task could not start.
+fn start_failure(sim: &Sim, task: &Task) -> String {
+    let definition = task_definitions::find(sim, &task.definition);
+    let containers = definition.map_or(&[][..], |it| list(it, "containerDefinitions"));
+    match task.behaviour {
+        Behaviour::NoLogGroup => "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist. : exit status 1".to_owned(),
+        Behaviour::NoSecret => {
+            let missing = containers.iter().flat_map(secrets).find(|it| !parameters::has(sim, it)).unwrap_or_default();
+            format!("ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret {missing}: ResourceNotFoundException: Secrets Manager can't find the specified secret.")
+        }
+        _ => {
+            let image = containers.first().and_then(|it| text(it, "image")).unwrap_or_default();
+            format!("CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref {image}: {image}: not found")
+        }
+    }
+}
+
+/// Has each container write a line where its logs go.
+fn log(sim: &mut Sim, task: &Task, what: &str) {
+    let definition = task_definitions::find(sim, &task.definition);
+    let containers = definition.map_or(&[][..], |it| list(it, "containerDefinitions"));
+    let lines: Vec<(String, String)> = containers
+        .iter()
+        .filter(|it| it["logConfiguration"]["logDriver"] == "awslogs")
+        .filter_map(|it| {
+            let options = &it["logConfiguration"]["options"];
+            let (group, prefix) = (text(options, "awslogs-group")?, text(options, "awslogs-stream-prefix"));
+            let name = text(it, "name").unwrap_or_default();
+            Some((group.to_owned(), format!("{}/{name}/{}", prefix.unwrap_or("ecs"), task.id())))
+        })
+        .collect();
+    for (group, stream) in lines {
+        sim.logs.say(&group, &stream, what, sim.now);
     }
 }
 
@@ -306,15 +419,9 @@ pub(super) fn watch(sim: &mut Sim, service: &Service, task: &mut Task) {
             check(passes, fails);
         }
     }
-    let definition = task_definitions::find(sim, &task.definition);
-    for container in definition.map_or(&[][..], |it| list(it, "containerDefinitions")) {
-        if let Some(health) = container.get("healthCheck") {
-            let interval = int(health, "interval").unwrap_or(30) * 1000;
-            let retries = int(health, "retries").unwrap_or(3);
-            let start = int(health, "startPeriod").unwrap_or(0) * 1000;
-            task.container_checked = true;
-            check(now + interval, now + start + interval * retries);
-        }
+    if let Some((passes, fails)) = checked(sim, task) {
+        task.container_checked = true;
+        check(passes, fails);
     }
     let grace = int(&service.config, "healthCheckGracePeriodSeconds").unwrap_or(0) * 1000;
     match (fails, passes_at, fails_at) {
@@ -327,6 +434,45 @@ pub(super) fn watch(sim: &mut Sim, service: &Service, task: &mut Task) {
         }
         // Without any check a task counts once it has run for 40 seconds.
         _ => task.healthy_at = Some(now + 40_000),
+    }
+}
+
+/// When the health checks of a task's containers have passed, and when they have failed; nothing where there are
+/// none.
+pub(super) fn checked(sim: &Sim, task: &Task) -> Option<(i64, i64)> {
+    let definition = task_definitions::find(sim, &task.definition)?;
+    let checks = list(definition, "containerDefinitions").iter().filter_map(|it| it.get("healthCheck"));
+    let verdicts = checks.map(|health| {
+        let of = |name: &str, default: i64| int(health, name).unwrap_or(default) * 1000;
+        let interval = of("interval", 30);
+        let fails = of("startPeriod", 0) + interval * int(health, "retries").unwrap_or(3);
+        (sim.now + interval, sim.now + fails)
+    });
+    verdicts.reduce(|one, other| (one.0.max(other.0), one.1.min(other.1)))
+}
+
+/// Takes a task, or all tasks of a service, as AWS does when it maintains what they run on (`TerminationNotice`) or
+/// wants its spare capacity back (`SpotInterruption`).
+pub fn retire(sim: &mut Sim, name: &str, code: &str) {
+    let (code, reason) = match code {
+        "SpotInterruption" => ("SpotInterruption", "Your Spot Task was interrupted."),
+        _ => (
+            "TerminationNotice",
+            "ECS is performing maintenance on the underlying infrastructure hosting the task.",
+        ),
+    };
+    let concerned =
+        |task: &Task| task.id() == short(name) || task.group.strip_prefix("service:") == Some(name);
+    let all = sim.ecs.services.iter();
+    let keys: Vec<Key> =
+        all.filter(|(_, it)| it.tasks.iter().any(concerned)).map(|(key, _)| key.clone()).collect();
+    for key in &keys {
+        let Some(mut service) = sim.ecs.services.remove(key) else { continue };
+        for task in service.tasks.iter_mut().filter(|task| concerned(task)) {
+            begin_stop(sim, task, code, reason);
+        }
+        sim.ecs.services.insert(key.clone(), service);
+        scheduler::soon(sim, key);
     }
 }
 
@@ -352,7 +498,7 @@ pub(super) fn begin_stop(sim: &mut Sim, task: &mut Task, code: &'static str, rea
     match delay {
         Some(delay) if task.status == "RUNNING" => task.enter("DEACTIVATING", Some(now + delay)),
         _ => {
-            let due = now + sim.draw_seconds(2, 6);
+            let due = now + sim.draw_seconds(2, 6) - LAST_STEP;
             task.enter("STOPPING", Some(due));
         }
     }
@@ -368,6 +514,12 @@ fn end(task: &mut Task, now: i64, code: &'static str, reason: String) {
     task.enter("STOPPED", None);
 }
 
+/// The tasks of a cluster that are still shown.
+fn all<'a>(sim: &'a Sim, cluster: &'a str) -> impl Iterator<Item = &'a Task> {
+    let of_services = sim.ecs.in_cluster(cluster).flat_map(|(_, service)| &service.tasks);
+    of_services.chain(sim.ecs.standalone.in_cluster(cluster)).filter(|task| !expired(sim.now, task))
+}
+
 pub(super) fn list_tasks(sim: &mut Sim, input: &Value) -> Answer {
     let cluster = named(sim, input)?;
     let wanted = text(input, "serviceName").map(short);
@@ -377,16 +529,15 @@ pub(super) fn list_tasks(sim: &mut Sim, input: &Value) -> Answer {
         return Err(super::services::not_found());
     }
     let stopped = text(input, "desiredStatus") == Some("STOPPED");
+    let group = wanted.map(|name| format!("service:{name}"));
     let family = text(input, "family");
     let started_by = text(input, "startedBy");
-    let mut items: Vec<(String, Value)> = sim
-        .ecs
-        .in_cluster(&cluster)
-        .filter(|(name, _)| wanted.is_none_or(|wanted| wanted == *name))
-        .flat_map(|(_, service)| &service.tasks)
-        .filter(|task| task.stopping == stopped && !expired(sim, task))
+    let launch_type = text(input, "launchType");
+    let mut items: Vec<(String, Value)> = all(sim, &cluster)
+        .filter(|task| task.stopping == stopped && group.as_ref().is_none_or(|wanted| *wanted == task.group))
         .filter(|task| family.is_none_or(|family| short(&task.definition).split(':').next() == Some(family)))
         .filter(|task| started_by.is_none_or(|by| by == task.deployment))
+        .filter(|task| launch_type.is_none_or(|it| it == task.launch_type))
         .map(|task| (task.arn.clone(), json!(task.arn)))
         .collect();
     items.sort_by(|a, b| a.0.cmp(&b.0));
@@ -402,12 +553,9 @@ pub(super) fn describe(sim: &mut Sim, input: &Value) -> Answer {
         names.len() > 100 => invalid("Tasks can have at most 100 items.");
     }
     let wanted: BTreeSet<&str> = names.iter().map(|name| short(name)).collect();
-    let shown: BTreeMap<&str, Value> = sim
-        .ecs
-        .in_cluster(&cluster)
-        .flat_map(|(_, service)| service.tasks.iter().map(move |task| (service, task)))
-        .filter(|(_, task)| wanted.contains(task.id()) && !expired(sim, task))
-        .map(|(service, task)| (task.id(), show(sim, service, task, includes(input, "TAGS"))))
+    let shown: BTreeMap<&str, Value> = all(sim, &cluster)
+        .filter(|task| wanted.contains(task.id()))
+        .map(|task| (task.id(), show(sim, task, includes(input, "TAGS"))))
         .collect();
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for name in names {
@@ -426,6 +574,9 @@ pub(super) fn stop(sim: &mut Sim, input: &Value) -> Answer {
     let id = short(value::required(input, "task", "InvalidParameterException")?);
     let reason = text(input, "reason").unwrap_or("Task stopped by user");
     let arn = sim.arn("ecs", &format!("task/{cluster}/{id}"));
+    if let Some(task) = standalone::stop(sim, &arn, reason) {
+        return Ok(json!({"task": task}));
+    }
     let key = sim
         .ecs
         .services
@@ -439,19 +590,42 @@ pub(super) fn stop(sim: &mut Sim, input: &Value) -> Answer {
     if let Some(task) = service.tasks.iter_mut().find(|task| task.arn == arn) {
         begin_stop(sim, task, "UserInitiated", reason);
     }
-    let shown =
-        service.tasks.iter().find(|task| task.arn == arn).map(|task| show(sim, &service, task, false));
+    let shown = service.tasks.iter().find(|task| task.arn == arn).map(|task| show(sim, task, false));
     sim.ecs.services.insert(key.clone(), service);
     scheduler::soon(sim, &key);
     Ok(json!({"task": shown}))
 }
 
-/// Stopped tasks are shown for an hour.
-pub(super) fn expired(sim: &Sim, task: &Task) -> bool {
-    task.stopped.is_some_and(|at| sim.now - at > 3_600_000)
+/// For how long a stopped task is shown: an hour.
+pub(super) const SHOWN: i64 = 3_600_000;
+
+pub(super) fn expired(now: i64, task: &Task) -> bool {
+    task.stopped.is_some_and(|at| now - at > SHOWN)
 }
 
-pub(super) fn show(sim: &Sim, service: &Service, task: &Task, tags: bool) -> Value {
+/// ExecuteCommand: a session that nothing answers, on a task that allows it.
+pub(super) fn execute(sim: &mut Sim, input: &Value) -> Answer {
+    let cluster = named(sim, input)?;
+    let id = short(value::required(input, "task", "InvalidParameterException")?);
+    let found = all(sim, &cluster).find(|task| task.id() == id);
+    let task = found.ok_or_else(|| invalid("The specified task was not found."))?;
+    refuse! {
+        !task.exec || task.status != "RUNNING" => invalid("The execute command failed because execute command was not enabled when the task was run or the execute command agent isn’t running. Wait and try again or run a new task with execute command enabled and try again.");
+    }
+    let name =
+        text(input, "container").or(task.digests.first().map(|(name, _)| name.as_str())).unwrap_or_default();
+    let mut answer = json!({
+        "clusterArn": clusters::arn(sim, &cluster), "taskArn": task.arn, "containerName": name,
+        "containerArn": format!("{}/{name}", task.arn.replacen(":task/", ":container/", 1)),
+        "interactive": input["interactive"] == true,
+    });
+    let session = format!("ecs-execute-command-{}", sim.hex(17));
+    let url = format!("wss://ssmmessages.{}.amazonaws.com/v1/data-channel/{session}", sim.config.region);
+    set(&mut answer, "session", json!({"sessionId": session, "streamUrl": url, "tokenValue": sim.hex(32)}));
+    Ok(answer)
+}
+
+pub(super) fn show(sim: &Sim, task: &Task, tags: bool) -> Value {
     let definition = task_definitions::find(sim, &task.definition);
     let health = match (task.container_checked, task.behaviour, task.healthy) {
         (true, Behaviour::Unhealthy(_), _) if task.stopping => "UNHEALTHY",
@@ -460,10 +634,9 @@ pub(super) fn show(sim: &Sim, service: &Service, task: &Task, tags: bool) -> Val
     };
     let mut out = json!({
         "taskArn": task.arn,
-        "clusterArn": clusters::arn(sim, service.cluster()),
+        "clusterArn": clusters::arn(sim, task.cluster()),
         "taskDefinitionArn": task.definition,
-        "group": format!("service:{}", service.name()),
-        "startedBy": task.deployment,
+        "group": task.group,
         "lastStatus": task.status,
         "desiredStatus": if task.stopping { "STOPPED" } else { "RUNNING" },
         "healthStatus": health,
@@ -472,7 +645,7 @@ pub(super) fn show(sim: &Sim, service: &Service, task: &Task, tags: bool) -> Val
         "version": task.version,
         "availabilityZone": format!("{}a", sim.config.region),
         "enableExecuteCommand": task.exec,
-        "overrides": {"containerOverrides": [], "inferenceAcceleratorOverrides": []},
+        "launchType": task.launch_type,
         "attachments": [{"id": task.id(), "type": "ElasticNetworkInterface", "status": "ATTACHED", "details": [
             {"name": "privateIPv4Address", "value": task.address},
         ]}],
@@ -497,11 +670,20 @@ pub(super) fn show(sim: &Sim, service: &Service, task: &Task, tags: bool) -> Val
             set(&mut out, name, member.clone());
         }
     }
-    if text(&service.config, "launchType") != Some("EC2") {
-        set(&mut out, "launchType", json!("FARGATE"));
+    if task.launch_type == "FARGATE" {
         set(&mut out, "platformVersion", json!("1.4.0"));
         set(&mut out, "platformFamily", json!("Linux"));
     }
+    if !task.deployment.is_empty() {
+        set(&mut out, "startedBy", json!(task.deployment));
+    }
+    if let Some(provider) = &task.provider {
+        set(&mut out, "capacityProviderName", json!(provider));
+    }
+    let mut overrides = if task.overrides.is_object() { task.overrides.clone() } else { json!({}) };
+    fill(&mut overrides, "containerOverrides", json!([]));
+    fill(&mut overrides, "inferenceAcceleratorOverrides", json!([]));
+    set(&mut out, "overrides", overrides);
     let containers: Vec<Value> = definition
         .map_or(&[][..], |it| list(it, "containerDefinitions"))
         .iter()
@@ -515,8 +697,8 @@ pub(super) fn show(sim: &Sim, service: &Service, task: &Task, tags: bool) -> Val
 
 fn show_container(task: &Task, container: &Value, name: &str, digest: &str, health: &str) -> Value {
     let status = match task.status {
-        "RUNNING" | "DEACTIVATING" | "STOPPING" => "RUNNING",
-        "STOPPED" => "STOPPED",
+        "ACTIVATING" | "RUNNING" | "DEACTIVATING" | "STOPPING" => "RUNNING",
+        "DEPROVISIONING" | "STOPPED" => "STOPPED",
         _ => "PENDING",
     };
     let mut out = json!({
@@ -535,7 +717,9 @@ fn show_container(task: &Task, container: &Value, name: &str, digest: &str, heal
     }
     if task.status == "STOPPED" {
         match task.behaviour {
-            Behaviour::PullFail | Behaviour::NoLogGroup => set(&mut out, "reason", json!(task.stop_reason)),
+            Behaviour::PullFail | Behaviour::NoLogGroup | Behaviour::NoSecret => {
+                set(&mut out, "reason", json!(task.stop_reason))
+            }
             Behaviour::Crash(_) => set(&mut out, "exitCode", json!(1)),
             _ => set(&mut out, "exitCode", json!(0)),
         }

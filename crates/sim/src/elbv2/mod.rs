@@ -145,6 +145,9 @@ pub const OPERATIONS: &[Operation] = &[
     write(SERVICE, "DeleteListener", listeners::delete),
     read(SERVICE, "DescribeListenerAttributes", listeners::describe_attributes),
     write(SERVICE, "ModifyListenerAttributes", listeners::modify_attributes),
+    write(SERVICE, "AddListenerCertificates", listeners::add_certificates),
+    write(SERVICE, "RemoveListenerCertificates", listeners::remove_certificates),
+    read(SERVICE, "DescribeListenerCertificates", listeners::describe_certificates),
     write(SERVICE, "CreateRule", listeners::create_rule),
     write(SERVICE, "ModifyRule", listeners::modify_rule),
     read(SERVICE, "DescribeRules", listeners::describe_rules),
@@ -208,8 +211,7 @@ fn create_load_balancer(sim: &mut Sim, input: &Value) -> Answer {
     fill(&mut config, "Type", json!("application"));
     fill(&mut config, "Scheme", json!("internet-facing"));
     fill(&mut config, "IpAddressType", json!("ipv4"));
-    let mut subnets = texts(input, "Subnets");
-    subnets.extend(list(input, "SubnetMappings").iter().filter_map(|it| text(it, "SubnetId")));
+    let subnets = subnets(input);
     let kind = text(&config, "Type").unwrap_or_default().to_owned();
     refuse! {
         subnets.is_empty() || (kind == "application" && subnets.len() < 2) => invalid("At least two subnets in two different Availability Zones must be specified");
@@ -291,15 +293,26 @@ fn create_load_balancer(sim: &mut Sim, input: &Value) -> Answer {
     Ok(json!({"LoadBalancers": [shown]}))
 }
 
-fn zones(sim: &Sim, subnets: &[&str]) -> Value {
+/// The subnets a request names, each with the address that was chosen for it, if one was.
+fn subnets(input: &Value) -> Vec<Value> {
+    let plain = texts(input, "Subnets").into_iter().map(|id| json!({"SubnetId": id}));
+    plain.chain(list(input, "SubnetMappings").iter().cloned()).collect()
+}
+
+fn zones(sim: &Sim, subnets: &[Value]) -> Value {
     subnets
         .iter()
         .enumerate()
         .map(|(index, subnet)| {
+            let mut address = value::pick(subnet, &["AllocationId", "PrivateIPv4Address", "IPv6Address"]);
+            if value::has(&address, "AllocationId") {
+                set(&mut address, "IpAddress", json!(format!("203.0.113.{}", 10 + index)));
+            }
+            let chosen = address.as_object().is_some_and(|it| !it.is_empty());
             json!({
                 "ZoneName": format!("{}{}", sim.config.region, ["a", "b", "c", "d"][index % 4]),
-                "SubnetId": subnet,
-                "LoadBalancerAddresses": [],
+                "SubnetId": subnet["SubnetId"],
+                "LoadBalancerAddresses": if chosen { vec![address] } else { Vec::new() },
             })
         })
         .collect()
@@ -308,8 +321,7 @@ fn zones(sim: &Sim, subnets: &[&str]) -> Value {
 /// SetSecurityGroups, SetSubnets and SetIpAddressType: what is sent replaces what was there, and is answered.
 fn set_on_load_balancer(sim: &mut Sim, input: &Value) -> Answer {
     let arn = value::required(input, "LoadBalancerArn", "ValidationError")?;
-    let mut subnets = texts(input, "Subnets");
-    subnets.extend(list(input, "SubnetMappings").iter().filter_map(|it| text(it, "SubnetId")));
+    let subnets = subnets(input);
     let zones = (!subnets.is_empty()).then(|| zones(sim, &subnets));
     let it = sim.elb.load_balancers.get_mut(arn).ok_or_else(no_load_balancer)?;
     for name in ["SecurityGroups", "IpAddressType"] {
@@ -322,7 +334,7 @@ fn set_on_load_balancer(sim: &mut Sim, input: &Value) -> Answer {
     }
     let mut answer = value::pick(&it.config, &["AvailabilityZones", "IpAddressType"]);
     set(&mut answer, "SecurityGroupIds", it.config.get("SecurityGroups").cloned().unwrap_or_default());
-    match (input.get("Subnets"), input.get("SecurityGroups")) {
+    match (input.get("Subnets").or(input.get("SubnetMappings")), input.get("SecurityGroups")) {
         (Some(_), _) => value::unset(&mut answer, "SecurityGroupIds"),
         (_, Some(_)) => answer = value::pick(&answer, &["SecurityGroupIds"]),
         _ => answer = value::pick(&answer, &["IpAddressType"]),

@@ -273,18 +273,27 @@ pub(super) fn describe_health(sim: &mut Sim, input: &Value) -> Answer {
     group.targets.retain(|_, it| it.draining.is_none_or(|since| now < since + delay));
     let group = sim.elb.groups.get(arn).ok_or_else(no_group)?;
     let used = sim.elb.in_use(arn);
-    let descriptions: Vec<Value> = group
-        .targets
-        .iter()
-        .map(|((address, port), target)| {
-            json!({
-                "Target": {"Id": address, "Port": port, "AvailabilityZone": format!("{}a", sim.config.region)},
-                "HealthCheckPort": port.to_string(),
-                "TargetHealth": group.health(target, used, sim.now),
-            })
+    let show = |(address, port): &(String, i64), health: Value| {
+        json!({
+            "Target": {"Id": address, "Port": port, "AvailabilityZone": format!("{}a", sim.config.region)},
+            "HealthCheckPort": port.to_string(),
+            "TargetHealth": health,
         })
-        .collect();
+    };
+    let asked = targets(group, input);
+    let descriptions: Vec<Value> = match asked.is_empty() {
+        true => group.targets.iter().map(|(at, it)| show(at, group.health(it, used, sim.now))).collect(),
+        false => {
+            let found = |at: &(String, i64)| group.targets.get(at).map(|it| group.health(it, used, sim.now));
+            asked.iter().map(|at| show(at, found(at).unwrap_or_else(not_registered))).collect()
+        }
+    };
     Ok(json!({"TargetHealthDescriptions": descriptions}))
+}
+
+/// The health of a target that is none.
+fn not_registered() -> Value {
+    json!({"State": "unused", "Reason": "Target.NotRegistered", "Description": "Target is not registered to the target group"})
 }
 
 fn show(sim: &Sim, arn: &str, group: &TargetGroup) -> Value {

@@ -86,11 +86,17 @@ pub const DOCUMENTS: &[(&str, [&str; 3], Absent)] = &[
     ),
 ];
 
+/// Beside a lifecycle stands the smallest size of what moves between storage classes; it travels as a header.
+const MINIMUM: &str = "lifecycle minimum size";
+
 /// Gets a document.
 pub(super) fn get(sim: &mut Sim, input: &Value, _: &Bytes) -> Result<Reply, ApiError> {
     let name = text(input, "Document").unwrap_or_default();
-    if let Some(body) = bucket(sim, input, "")?.documents.get(name) {
-        return Ok(Reply { value: json!({}), body: body.clone() });
+    let documents = &bucket(sim, input, "")?.documents;
+    if let Some(body) = documents.get(name) {
+        let minimum = documents.get(MINIMUM).filter(|_| name == "lifecycle");
+        let value = minimum.map_or(json!({}), |it| json!({"MinimumSize": String::from_utf8_lossy(it)}));
+        return Ok(Reply { value, body: body.clone() });
     }
     match DOCUMENTS.iter().find(|(known, ..)| *known == name).map(|(_, _, absent)| absent) {
         Some(Body(body)) => Ok(Reply { value: json!({}), body: Bytes::from_static(body.as_bytes()) }),
@@ -115,8 +121,14 @@ pub(super) fn put(sim: &mut Sim, input: &Value, body: &Bytes) -> Result<Reply, A
             }
         }
     }
-    bucket(sim, input, "")?.documents.insert(name.to_owned(), body.clone());
-    Ok(Reply::default())
+    let documents = &mut bucket(sim, input, "")?.documents;
+    documents.insert(name.to_owned(), body.clone());
+    if name != "lifecycle" {
+        return Ok(Reply::default());
+    }
+    let minimum = text(input, "MinimumSize").unwrap_or("all_storage_classes_128K").to_owned();
+    documents.insert(MINIMUM.to_owned(), Bytes::from(minimum.clone()));
+    Ok(json!({"MinimumSize": minimum}).into())
 }
 
 /// Deletes a document.

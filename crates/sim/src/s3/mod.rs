@@ -3,6 +3,7 @@
 pub mod documents;
 pub mod wire;
 
+use crate::query::{from_xml, many};
 use crate::sim::{Answer, ApiError, Reply, Sim};
 use crate::table::{Operation, object, read, write};
 use crate::value::{self, hex, int, set, text};
@@ -44,6 +45,8 @@ struct Version {
     marker: bool,
     /// Headers that are given back as they were sent: content type, metadata, checksum.
     headers: Value,
+    /// Its tags as S3 writes them: `{"Tag": [{"Key": …, "Value": …}]}`.
+    tags: Value,
 }
 
 impl S3 {
@@ -103,6 +106,9 @@ pub const OPERATIONS: &[Operation] = &[
     object("GetObject", false, get_object),
     object("HeadObject", false, get_object),
     object("PutObject", true, put_object),
+    read("s3", "GetObjectTagging", get_tagging),
+    object("PutObjectTagging", true, put_tagging),
+    object("DeleteObjectTagging", true, put_tagging),
     write("s3", "DeleteObject", delete_object),
     object("DeleteObjects", true, documents::delete_objects),
     object("CopyObject", true, copy_object),
@@ -317,29 +323,51 @@ fn list_versions(sim: &mut Sim, input: &Value) -> Answer {
     }))
 }
 
-fn get_object(sim: &mut Sim, input: &Value, _: &Bytes) -> Result<Reply, ApiError> {
+/// The version of an object that a request means.
+fn meant<'a>(sim: &'a mut Sim, input: &Value) -> Result<&'a mut Version, ApiError> {
     let key = key(input);
-    let versions = bucket(sim, input, &key)?.objects.get(&key).ok_or_else(|| no_key(&key))?;
+    let versions = bucket(sim, input, &key)?.objects.get_mut(&key).ok_or_else(|| no_key(&key))?;
     let version = match text(input, "VersionId") {
-        Some(id) => versions.iter().find(|it| it.id == id).ok_or_else(|| {
+        Some(id) => versions.iter_mut().find(|it| it.id == id).ok_or_else(|| {
             ApiError::with_status(404, "NoSuchVersion", "The specified version does not exist.")
         })?,
-        None => versions.last().ok_or_else(|| no_key(&key))?,
+        None => versions.last_mut().ok_or_else(|| no_key(&key))?,
     };
+    match version.marker {
+        true => Err(no_key(&key)),
+        false => Ok(version),
+    }
+}
+
+fn get_object(sim: &mut Sim, input: &Value, _: &Bytes) -> Result<Reply, ApiError> {
+    let version = meant(sim, input)?.clone();
     refuse! {
-        version.marker => no_key(&key);
         text(input, "IfMatch").is_some_and(|wanted| !matches(wanted, &version.etag)) => failed("If-Match");
         text(input, "IfNoneMatch").is_some_and(|known| matches(known, &version.etag)) => ApiError::with_status(304, "NotModified", version.etag.clone());
     }
-    let mut value = version.headers.clone();
+    let mut value = version.headers;
     set(&mut value, "ETag", json!(version.etag));
     set(&mut value, "ContentLength", json!(version.body.len()));
-    let (id, body, modified) = (version.id.clone(), version.body.clone(), version.modified);
-    set(&mut value, "LastModified", json!(sim.http_date(modified)));
-    if id != "null" {
-        set(&mut value, "VersionId", json!(id));
+    set(&mut value, "LastModified", json!(sim.http_date(version.modified)));
+    let tags = many(&version.tags, "Tag").len();
+    if tags > 0 {
+        set(&mut value, "x-amz-tagging-count", json!(tags.to_string()));
     }
-    Ok(Reply { value, body })
+    if version.id != "null" {
+        set(&mut value, "VersionId", json!(version.id));
+    }
+    Ok(Reply { value, body: version.body })
+}
+
+fn get_tagging(sim: &mut Sim, input: &Value) -> Answer {
+    Ok(json!({"TagSet": meant(sim, input)?.tags}))
+}
+
+/// PutObjectTagging, and DeleteObjectTagging, which has none.
+fn put_tagging(sim: &mut Sim, input: &Value, body: &Bytes) -> Result<Reply, ApiError> {
+    let (_, mut sent) = from_xml(&String::from_utf8_lossy(body));
+    meant(sim, input)?.tags = sent.get_mut("TagSet").map(Value::take).unwrap_or_default();
+    Ok(Reply::default())
 }
 
 /// Whether a condition's list of ETags (or `*`) has this one.
@@ -383,6 +411,7 @@ fn store(sim: &mut Sim, input: &Value, body: Bytes, etag: String) -> Result<Repl
         modified: now,
         marker: false,
         headers: input.get("Headers").cloned().unwrap_or_else(|| json!({})),
+        tags: input.get("Tagging").cloned().unwrap_or_else(|| json!({})),
     };
     let size = version.body.len();
     push(bucket, &key, version);
@@ -417,9 +446,12 @@ fn copy_object(sim: &mut Sim, input: &Value, _: &Bytes) -> Result<Reply, ApiErro
     let mut put = input.clone();
     if text(input, "MetadataDirective") != Some("REPLACE") {
         set(&mut put, "Headers", found.value.clone());
-        for name in ["ETag", "ContentLength", "LastModified", "VersionId"] {
+        for name in ["ETag", "ContentLength", "LastModified", "VersionId", "x-amz-tagging-count"] {
             value::unset(&mut put["Headers"], name);
         }
+    }
+    if text(input, "TaggingDirective") != Some("REPLACE") {
+        set(&mut put, "Tagging", meant(sim, &asked)?.tags.clone());
     }
     let etag = format!("\"{}\"", hex(&Md5::digest(&found.body)));
     let mut reply = store(sim, &put, found.body, etag)?;
@@ -463,6 +495,7 @@ fn delete_object(sim: &mut Sim, input: &Value) -> Answer {
             modified: now,
             marker: true,
             headers: json!({}),
+            tags: json!({}),
         };
         push(bucket, &key, marker);
         json!({"VersionId": id, "DeleteMarker": true})

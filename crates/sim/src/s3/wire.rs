@@ -38,6 +38,8 @@ const CONDITIONS: &[(&str, &str)] = &[
     ("range", "Range"),
     ("x-amz-copy-source", "CopySource"),
     ("x-amz-metadata-directive", "MetadataDirective"),
+    ("x-amz-tagging-directive", "TaggingDirective"),
+    ("x-amz-transition-default-minimum-object-size", "MinimumSize"),
 ];
 
 /// What a request asks S3 for: the operation, its input and the bytes of the object.
@@ -89,10 +91,13 @@ pub fn parse(request: &Request<Bytes>) -> Result<(&'static str, Value, Bytes), A
         (&Method::POST, _, false) if asked("delete") => "DeleteObjects",
         (&Method::PUT, _, false) if query.is_empty() => "CreateBucket",
         (&Method::DELETE, _, false) if query.is_empty() => "DeleteBucket",
-        (&Method::GET, _, true) if !asked("tagging") && !asked("acl") && !asked("attributes") => "GetObject",
+        (&Method::GET, _, true) if asked("tagging") => "GetObjectTagging",
+        (&Method::PUT, _, true) if asked("tagging") => "PutObjectTagging",
+        (&Method::DELETE, _, true) if asked("tagging") => "DeleteObjectTagging",
+        (&Method::GET, _, true) if !asked("acl") && !asked("attributes") => "GetObject",
         (&Method::HEAD, _, true) => "HeadObject",
         (&Method::PUT, _, true) if asked("partNumber") => "UploadPart",
-        (&Method::PUT, _, true) if !asked("tagging") && !asked("acl") => {
+        (&Method::PUT, _, true) if !asked("acl") => {
             if has(&input, "CopySource") {
                 "CopyObject"
             } else {
@@ -115,6 +120,11 @@ pub fn parse(request: &Request<Bytes>) -> Result<(&'static str, Value, Bytes), A
     if matches!(operation, "PutObject" | "CopyObject") {
         set(&mut input, "Headers", kept(request.headers(), &trailers));
         set(&mut input, "ContentLength", json!(body.len()));
+        if let Some(tags) = header(request.headers(), "x-amz-tagging") {
+            let pair = |(key, value)| json!({"Key": key, "Value": value});
+            let tags: Vec<Value> = fields(tags.as_bytes()).into_iter().map(pair).collect();
+            set(&mut input, "Tagging", json!({"Tag": tags}));
+        }
     }
     Ok((operation, input, body))
 }
@@ -245,6 +255,7 @@ fn success(
         ("LastModified", "last-modified"),
         ("BucketRegion", "x-amz-bucket-region"),
         ("Location", "location"),
+        ("MinimumSize", "x-amz-transition-default-minimum-object-size"),
     ] {
         if let Some(text) = text(value, member) {
             put(name, text);
@@ -347,6 +358,7 @@ fn document(operation: &str, value: &Value) -> Option<String> {
         "CopyObject" => "CopyObjectResult",
         "GetBucketVersioning" => "VersioningConfiguration",
         "GetBucketLocation" => "LocationConstraint",
+        "GetObjectTagging" => "Tagging",
         "CreateMultipartUpload" => "InitiateMultipartUploadResult",
         "CompleteMultipartUpload" => "CompleteMultipartUploadResult",
         _ => return None,

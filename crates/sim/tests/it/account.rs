@@ -52,7 +52,8 @@ impl Account {
     pub fn new() -> Self {
         let mut it =
             Self { sim: empty(), group: String::new(), balancer: String::new(), listener: String::new() };
-        it.ecs("CreateCluster", json!({"clusterName": "main"}));
+        let providers = json!({"clusterName": "main", "capacityProviders": ["FARGATE", "FARGATE_SPOT"]});
+        it.ecs("CreateCluster", providers);
         it.ecs("RegisterTaskDefinition", task_definition("app", "repo/app:v1"));
         let group = json!({
             "Name": "app-tg", "Protocol": "HTTP", "Port": 8000, "VpcId": "vpc-1", "TargetType": "ip",

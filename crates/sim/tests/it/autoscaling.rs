@@ -121,3 +121,89 @@ fn a_schedule_that_is_none_is_refused() {
         assert_eq!(error.code, "ValidationException", "{schedule}");
     }
 }
+
+fn alarm(it: &Account, name: &str, action: &Value, comparison: &str, threshold: f64) {
+    let input = json!({
+        "AlarmName": name, "Namespace": "AWS/ECS", "MetricName": "CPUUtilization", "Statistic": "Average", "Period": 60,
+        "EvaluationPeriods": 2, "ComparisonOperator": comparison, "Threshold": threshold, "AlarmActions": [action],
+        "Dimensions": [{"Name": "ClusterName", "Value": "main"}, {"Name": "ServiceName", "Value": "app"}],
+    });
+    it.sim.call("tests", "cloudwatch", "PutMetricAlarm", input).unwrap();
+}
+
+#[test]
+fn step_scaling_answers_to_alarms_step_by_step() {
+    let it = tracked();
+    scaling(&it, "DeleteScalingPolicy", json!({"PolicyName": "cpu"}));
+    let put = |name: &str, kind: &str, steps: Value| {
+        let configuration = json!({"AdjustmentType": kind, "Cooldown": 120, "StepAdjustments": steps});
+        let policy = json!({"PolicyName": name, "PolicyType": "StepScaling", "StepScalingPolicyConfiguration": configuration});
+        scaling(&it, "PutScalingPolicy", policy)["PolicyARN"].clone()
+    };
+    let out = put(
+        "out",
+        "ChangeInCapacity",
+        json!([
+        {"MetricIntervalLowerBound": 0.0, "MetricIntervalUpperBound": 20.0, "ScalingAdjustment": 1},
+        {"MetricIntervalLowerBound": 20.0, "ScalingAdjustment": 3}]),
+    );
+    let back = put(
+        "in",
+        "PercentChangeInCapacity",
+        json!([{"MetricIntervalUpperBound": 0.0, "ScalingAdjustment": -50}]),
+    );
+    alarm(&it, "high", &out, "GreaterThanThreshold", 70.0);
+    alarm(&it, "low", &back, "LessThanThreshold", 20.0);
+    let policies = scaling(&it, "DescribeScalingPolicies", json!({}));
+    assert_eq!(policies["ScalingPolicies"][1]["Alarms"][0]["AlarmName"], "high");
+    // Eighty of each of two tasks is ten beyond the threshold.
+    load(&it, 160.0);
+    it.wait(110);
+    assert_eq!(desired(&it), 2, "two minutes in a row");
+    it.wait(60);
+    assert_eq!(desired(&it), 3);
+    load(&it, 300.0);
+    it.wait(60);
+    assert_eq!(desired(&it), 3, "cooling down");
+    it.wait(120);
+    assert_eq!(desired(&it), 6, "a hundred is thirty beyond");
+    load(&it, 60.0);
+    it.wait(200);
+    assert_eq!(desired(&it), 3, "by half");
+    let alarms =
+        it.sim.call("tests", "cloudwatch", "DescribeAlarms", json!({"StateValue": "ALARM"})).unwrap();
+    assert_eq!(alarms["MetricAlarms"].as_array().unwrap().len(), 0, "twenty is not below twenty");
+}
+
+#[test]
+fn an_alarm_fails_the_deployment_it_watches_over() {
+    let it = Account::new();
+    alarm(&it, "errors", &json!("arn:aws:sns:us-east-1:123456789012:nobody"), "GreaterThanThreshold", 1.0);
+    let mut input = service("app", "app");
+    input["deploymentConfiguration"] =
+        json!({"alarms": {"alarmNames": ["errors"], "enable": true, "rollback": true}});
+    it.ecs("CreateService", input);
+    it.wait(200);
+    let turn = |state: &str| {
+        let input = json!({"AlarmName": "errors", "StateValue": state, "StateReason": "tests"});
+        it.sim.call("tests", "cloudwatch", "SetAlarmState", input).unwrap();
+    };
+    turn("ALARM");
+    assert_eq!(
+        it.described("app")["deployments"][0]["rolloutState"],
+        "COMPLETED",
+        "nothing is being deployed"
+    );
+    it.ecs("RegisterTaskDefinition", crate::account::task_definition("app", "repo/app:v2"));
+    it.ecs("UpdateService", json!({"cluster": "main", "service": "app", "taskDefinition": "app"}));
+    it.wait(5);
+    turn("ALARM");
+    assert!(it.described("app")["taskDefinition"].as_str().unwrap().ends_with(":2"), "it was on before");
+    turn("OK");
+    turn("ALARM");
+    let service = it.described("app");
+    assert!(service["taskDefinition"].as_str().unwrap().ends_with(":1"));
+    assert_eq!(service["deployments"][1]["rolloutState"], "FAILED");
+    it.wait(300);
+    assert_eq!(it.described("app")["deployments"].as_array().unwrap().len(), 1);
+}

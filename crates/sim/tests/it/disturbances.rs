@@ -72,6 +72,35 @@ fn a_page_may_continue_where_it_began() {
     assert_eq!(it.ecs("ListServices", next)["nextToken"], first["nextToken"]);
 }
 
+#[test]
+fn a_page_may_be_short_or_have_an_item_twice() {
+    let it = Account::new();
+    for name in ["a", "b", "c", "d"] {
+        it.ecs("CreateService", service(name, "app"));
+    }
+    let ask = || it.ecs("ListServices", json!({"cluster": "main", "maxResults": 4}));
+    let fault = |name: &str| json!([{"fault": name, "operation": "ListServices", "times": 1}]);
+    it.sim.control("faults", fault("short-page")).unwrap();
+    let short = ask();
+    assert_eq!((short["serviceArns"].as_array().unwrap().len(), short["nextToken"].is_string()), (2, true));
+    assert_eq!(it.sim.audit(0).pop().unwrap().input["maxResults"], 4, "what was asked for is written down");
+    it.sim.control("faults", fault("repeated-item")).unwrap();
+    assert_eq!(ask()["serviceArns"].as_array().unwrap().len(), 5);
+    assert_eq!(ask()["serviceArns"].as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn aws_takes_tasks_away_and_the_scheduler_replaces_them() {
+    let it = Account::new();
+    it.ecs("CreateService", service("app", "app"));
+    it.wait(120);
+    it.sim.control("retire", json!({"service": "app", "code": "SpotInterruption"})).unwrap();
+    it.wait(120);
+    let gone = it.tasks("app", "STOPPED");
+    assert_eq!((gone.len(), &gone[0]["stopCode"]), (2, &json!("SpotInterruption")));
+    assert_eq!(it.described("app")["runningCount"], 2);
+}
+
 /// AWS's own example: fifty at once, then twenty a second, and what others take is missing.
 #[test]
 fn buckets_run_empty_and_refill_on_virtual_time() {

@@ -96,6 +96,9 @@ fn aws_refuses_bad_services() {
         it.ecs("RegisterTaskDefinition", task_definition("old", "x"));
         json!({"taskDefinition": "old:1"})
     });
+    // Until that is noticed, the revision can be used.
+    it.ecs("CreateService", service("early", "old:1"));
+    it.wait(600);
     let spare = it.elb(
         "CreateTargetGroup",
         json!({"Name": "spare", "Protocol": "HTTP", "Port": 80, "VpcId": "vpc-1", "TargetType": "ip"}),

@@ -238,6 +238,26 @@ fn a_group_that_no_listener_uses_reports_unused_targets() {
 }
 
 #[test]
+fn the_health_of_a_target_is_asked_for_one_by_one_too() {
+    let it = Account::new();
+    let targets = |ids: &[&str]| ids.iter().map(|id| json!({"Id": id, "Port": 1})).collect::<Vec<_>>();
+    it.elb(
+        "RegisterTargets",
+        json!({"TargetGroupArn": it.group, "Targets": targets(&["10.0.0.1", "10.0.0.2"])}),
+    );
+    let asked = json!({"TargetGroupArn": it.group, "Targets": targets(&["10.0.0.2", "10.0.0.9"])});
+    let found = it.elb("DescribeTargetHealth", asked)["TargetHealthDescriptions"].clone();
+    assert_eq!(
+        (&found[0]["Target"]["Id"], &found[0]["TargetHealth"]["State"]),
+        (&json!("10.0.0.2"), &json!("initial"))
+    );
+    assert_eq!(
+        (found.as_array().unwrap().len(), &found[1]["TargetHealth"]["Reason"]),
+        (2, &json!("Target.NotRegistered"))
+    );
+}
+
+#[test]
 fn an_https_listener_needs_a_certificate_and_gets_a_policy() {
     let it = Account::new();
     let mut input = json!({"LoadBalancerArn": it.balancer, "Protocol": "HTTPS", "Port": 443,
@@ -250,4 +270,34 @@ fn an_https_listener_needs_a_certificate_and_gets_a_policy() {
     let made = it.elb("CreateListener", input)["Listeners"][0].clone();
     assert_eq!(made["SslPolicy"], "ELBSecurityPolicy-2016-08");
     assert_eq!(made["DefaultActions"][0]["RedirectConfig"]["Host"], "#{host}");
+}
+
+#[test]
+fn a_listener_has_certificates_beside_its_default_one() {
+    let it = Account::new();
+    let certificate = |name: &str| json!([{"CertificateArn": name}]);
+    let of =
+        |listener: &Value, name: &str| json!({"ListenerArn": listener, "Certificates": certificate(name)});
+    let plain = of(&json!(it.listener), "two");
+    assert!(fails(&it, "AddListenerCertificates", plain).starts_with("ValidationError"));
+    let listener = it.elb(
+        "CreateListener",
+        json!({
+        "LoadBalancerArn": it.balancer, "Protocol": "HTTPS", "Port": 443, "Certificates": certificate("one"),
+        "DefaultActions": [{"Type": "forward", "TargetGroupArn": it.group}]}),
+    );
+    let listener = listener["Listeners"][0]["ListenerArn"].clone();
+    it.elb("AddListenerCertificates", of(&listener, "two"));
+    let shown =
+        it.elb("DescribeListenerCertificates", json!({"ListenerArn": listener}))["Certificates"].clone();
+    assert_eq!(
+        shown,
+        json!([{"CertificateArn": "one", "IsDefault": true}, {"CertificateArn": "two", "IsDefault": false}])
+    );
+    assert!(
+        fails(&it, "RemoveListenerCertificates", of(&listener, "one")).starts_with("OperationNotPermitted")
+    );
+    it.elb("RemoveListenerCertificates", of(&listener, "two"));
+    let shown = it.elb("DescribeListenerCertificates", json!({"ListenerArn": listener}));
+    assert_eq!(shown["Certificates"].as_array().unwrap().len(), 1);
 }

@@ -9,6 +9,7 @@ mod load_balancing;
 mod objects;
 mod queues;
 mod rollouts;
+mod run_tasks;
 mod scaling;
 mod stages;
 mod violations;

@@ -55,6 +55,66 @@ fn a_message_is_hidden_while_somebody_has_it() {
 }
 
 #[test]
+fn messages_received_too_often_go_to_the_dead_letters() {
+    let sim = empty();
+    sim.call("ctl", "sqs", "CreateQueue", json!({"QueueName": "dead"})).unwrap();
+    let redrive =
+        json!({"deadLetterTargetArn": "arn:aws:sqs:us-east-1:123456789012:dead", "maxReceiveCount": 2});
+    let attributes = json!({"RedrivePolicy": redrive.to_string(), "VisibilityTimeout": "5"});
+    sim.call("ctl", "sqs", "CreateQueue", json!({"QueueName": "changes", "Attributes": attributes})).unwrap();
+    sqs(&sim, "SendMessage", json!({"MessageBody": "poison"}));
+    let receive = || {
+        let answer = sqs(&sim, "ReceiveMessage", json!({}));
+        sim.advance(Duration::from_secs(5));
+        answer["Messages"].as_array().map_or(0, Vec::len)
+    };
+    assert_eq!([receive(), receive(), receive()], [1, 1, 0]);
+    let dead = sim.call("ctl", "sqs", "ReceiveMessage", json!({"QueueUrl": "x/dead"})).unwrap();
+    assert_eq!(dead["Messages"][0]["Body"], "poison");
+    let sources =
+        sim.call("ctl", "sqs", "ListDeadLetterSourceQueues", json!({"QueueUrl": "x/dead"})).unwrap();
+    assert!(sources["queueUrls"][0].as_str().unwrap().ends_with("/changes"));
+}
+
+#[test]
+fn a_fifo_queue_keeps_the_order_of_a_group_and_drops_duplicates() {
+    let sim = empty();
+    let call = |operation: &str, mut input: Value| {
+        input["QueueUrl"] = json!("x/jobs.fifo");
+        sim.call("ctl", "sqs", operation, input)
+    };
+    let attributes =
+        json!({"FifoQueue": "true", "ContentBasedDeduplication": "true", "VisibilityTimeout": "20"});
+    assert!(
+        sim.call("ctl", "sqs", "CreateQueue", json!({"QueueName": "jobs", "Attributes": attributes}))
+            .is_err()
+    );
+    sim.call("ctl", "sqs", "CreateQueue", json!({"QueueName": "jobs.fifo", "Attributes": attributes}))
+        .unwrap();
+    assert_eq!(call("SendMessage", json!({"MessageBody": "a"})).unwrap_err().code, "MissingParameter");
+    let send = |body: &str, group: &str| {
+        call("SendMessage", json!({"MessageBody": body, "MessageGroupId": group})).unwrap()["MessageId"]
+            .clone()
+    };
+    assert_eq!(send("a1", "a"), send("a1", "a"), "a duplicate");
+    send("a2", "a");
+    send("b1", "b");
+    let receive = || call("ReceiveMessage", json!({})).unwrap()["Messages"][0].clone();
+    let first = receive();
+    assert_eq!((&first["Body"], &receive()["Body"]), (&json!("a1"), &json!("b1")), "a2 waits for a1");
+    assert_eq!(receive(), Value::Null);
+    call("DeleteMessage", json!({"ReceiptHandle": first["ReceiptHandle"]})).unwrap();
+    assert_eq!(receive()["Body"], "a2");
+    let entries =
+        json!([{"Id": "1", "MessageBody": "c", "MessageGroupId": "c"}, {"Id": "2", "MessageBody": "d"}]);
+    let batch = call("SendMessageBatch", json!({"Entries": entries})).unwrap();
+    assert_eq!(
+        (&batch["Successful"][0]["Id"], &batch["Failed"][0]["Code"]),
+        (&json!("1"), &json!("MissingParameter"))
+    );
+}
+
+#[test]
 fn a_bucket_tells_a_queue_what_happens_in_it() {
     let sim = empty();
     sim.put_bucket("desired", true);

@@ -244,6 +244,22 @@ fn an_environment_variable_and_a_digest_choose_a_behaviour_too() {
 }
 
 #[test]
+fn an_image_that_was_never_pushed_cannot_be_pulled_where_that_matters() {
+    let it = Account::new();
+    it.sim.control("defaults", json!({"pushedOnly": true})).unwrap();
+    it.sim.call("tests", "ecr", "CreateRepository", json!({"repositoryName": "app"})).unwrap();
+    let image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/app:v1";
+    it.ecs("RegisterTaskDefinition", task_definition("pushed", image));
+    it.ecs("CreateService", service("pushed", "pushed"));
+    it.wait(400);
+    let reason = it.tasks("pushed", "STOPPED")[0]["stoppedReason"].as_str().unwrap().to_owned();
+    assert!(reason.starts_with("CannotPullContainerError"), "{reason}");
+    it.sim.put_image("app", "v1", None);
+    it.wait(900);
+    assert_eq!(it.described("pushed")["runningCount"], 2);
+}
+
+#[test]
 fn a_missing_log_group_fails_the_task_not_the_call() {
     let it = Account::new();
     let mut input = task_definition("logs", "repo/app:v1");
@@ -351,6 +367,36 @@ fn the_same_seed_and_calls_give_the_same_account() {
     };
     assert_eq!(run(false), run(false));
     assert_eq!(run(false), run(true), "looking changes nothing");
+}
+
+/// What is drawn for a call depends on the call and the time, not on what else is called at that moment.
+#[test]
+fn the_order_of_independent_calls_at_one_moment_does_not_matter() {
+    let run = |order: &[usize]| {
+        let it = Account::new();
+        let group =
+            json!({"Name": "spare", "Protocol": "HTTP", "Port": 1, "VpcId": "vpc-1", "TargetType": "ip"});
+        let calls = [
+            ("ecs", "CreateService", service("one", "app")),
+            ("ecs", "CreateService", service("two", "app")),
+            ("ecs", "RegisterTaskDefinition", task_definition("other", "app:flaky")),
+            ("elbv2", "CreateTargetGroup", group),
+            ("ecs", "CreateService", it.balanced_service()),
+        ];
+        for index in order {
+            let (of, operation, input) = &calls[*index];
+            it.sim.call("tests", of, operation, input.clone()).unwrap();
+        }
+        it.wait(30);
+        let midway = it.sim.state();
+        it.wait(600);
+        let mut end = it.sim.state();
+        end["auditHash"] = Value::Null;
+        (midway["services"].clone(), end, it.described("one"), it.tasks("two", "RUNNING"))
+    };
+    let straight = run(&[0, 1, 2, 3, 4]);
+    assert_eq!(straight, run(&[4, 3, 2, 1, 0]));
+    assert_eq!(straight, run(&[2, 4, 0, 3, 1]));
 }
 
 #[test]

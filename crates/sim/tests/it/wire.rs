@@ -93,7 +93,7 @@ fn query_calls_are_forms_in_and_xml_out() {
 #[test]
 fn what_does_not_exist_is_said_in_the_right_protocol_and_remembered() {
     let sim = empty();
-    let json = send(&sim, "POST", "/", &target("AmazonEC2ContainerServiceV20141113.RunTask"), b"{}");
+    let json = send(&sim, "POST", "/", &target("AmazonEC2ContainerServiceV20141113.StartTask"), b"{}");
     assert_eq!(
         (json.status().as_u16(), json.headers()["x-amzn-errortype"].to_str().unwrap()),
         (400, "UnknownOperationException")
@@ -103,7 +103,7 @@ fn what_does_not_exist_is_said_in_the_right_protocol_and_remembered() {
     sim.put_bucket("desired", false);
     let s3 = send(&sim, "GET", "/desired?analytics", &[SIGNED], b"");
     assert_eq!(s3.status(), 501);
-    assert_eq!(sim.unknown_operations(), ["ecs:RunTask", "elbv2:DescribeAccountLimits", "s3:Unsupported"]);
+    assert_eq!(sim.unknown_operations(), ["ecs:StartTask", "elbv2:DescribeAccountLimits", "s3:Unsupported"]);
 }
 
 #[test]

@@ -292,10 +292,31 @@ fn actions(actions: &[Tree], member: &str, place: &mut Place<'_>) {
         {
             place.missing(&at, config, &format!(" for the action {kind}"));
         }
+        answer(action, &at, place);
     }
     if !actions.is_empty() && last != 1 && actions.iter().all(|a| settled(a, "type").is_some()) {
         let message = "one action forwards, redirects or answers, and it is the last";
         place.error("actions", member, message);
+    }
+}
+
+/// What a fixed response and a redirect say.
+fn answer(action: &Tree, at: &str, place: &mut Place<'_>) {
+    let within = |config: &str, member: &str| action.get(config).and_then(|c| settled(c, member));
+    if let Some(status) = within("fixedResponseConfig", "statusCode") {
+        let fits = status.len() == 3
+            && status.starts_with(['2', '4', '5'])
+            && status.bytes().all(|b| b.is_ascii_digit());
+        if !fits {
+            let message = "a fixed response has a status code 2xx, 4xx or 5xx";
+            place.error("bad-status", &format!("{at}/fixedResponseConfig/statusCode"), message);
+        }
+    }
+    if let Some(protocol) = within("redirectConfig", "protocol")
+        && !matches!(protocol, "HTTP" | "HTTPS" | "#{protocol}")
+    {
+        let message = "a redirect has the protocol HTTP, HTTPS or `#{protocol}`";
+        place.error("bad-redirect", &format!("{at}/redirectConfig/protocol"), message);
     }
 }
 

@@ -3,6 +3,7 @@
 //! What the facts about AWS say is refused is an error; what is known only from use, or merely unwise, is
 //! a warning. A value that is still open (a reference, an unrendered template) is not judged.
 
+mod attributes;
 mod balancing;
 mod containers;
 mod fargate;
@@ -127,6 +128,7 @@ pub(super) fn check(document: &Document, out: &mut Vec<Diagnostic>) {
         let mut place = Place::new(out, place_of_target_group(document, group));
         names::balancer_name(name, "a target group's name", &mut place);
         balancing::target_group(group, &mut place);
+        attributes::check(group, &mut place);
     }
     for (name, lb) in &document.load_balancers {
         let mut place = Place::new(out, Path::of(["loadBalancers", &lb.item]));

@@ -62,7 +62,6 @@ fn is_account(text: &str) -> bool {
 
 /// What is declared beside services and load balancing.
 pub(super) fn others(document: &Document, out: &mut Vec<Diagnostic>) {
-    let part_of_a_repository = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-/".contains(&b);
     let part_of_a_log_group = |b: u8| b.is_ascii_alphanumeric() || b"._-/#".contains(&b);
     for (called, tree) in &document.clusters {
         let mut place = Place::new(out, document.items.place("clusters", called));
@@ -71,13 +70,8 @@ pub(super) fn others(document: &Document, out: &mut Vec<Diagnostic>) {
     }
     for (called, tree) in &document.repositories {
         let mut place = Place::new(out, document.items.place("repositories", called));
-        let edges = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-        let fits = (2..=256).contains(&called.len())
-            && called.bytes().all(part_of_a_repository)
-            && called.bytes().next().is_some_and(edges)
-            && called.bytes().next_back().is_some_and(edges);
-        if !fits && !is_open(called) {
-            let what = "a repository's name has 2 to 256 small letters, digits, `.`, `_`, `-` and `/`";
+        if !is_repository(called) && !is_open(called) {
+            let what = "a repository's name has 2 to 256 small letters and digits, with `.`, `_`, `-` and `/` between them";
             place.error("bad-name", "", what).at_key();
         }
         tags(tree, &mut place);
@@ -134,6 +128,28 @@ fn tag(key: &str, value: &str, place: &mut Place<'_>) {
     if key.is_empty() || key.chars().count() > 128 || value.chars().count() > 256 {
         place.error("limit", "", "a tag's key has 1 to 128 characters, its value at most 256");
     }
+    let fits = |c: char| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c) || is_separator(c);
+    if [key, value].iter().any(|text| !is_open(text) && !text.chars().all(fits)) {
+        let message = "tags have letters, digits, spaces and `_.:/=+-@`; not every service takes others";
+        place.warning("bad-tag", "", message);
+    }
+}
+
+/// A space of any kind, which is no control character.
+fn is_separator(c: char) -> bool {
+    c.is_whitespace() && !c.is_control()
+}
+
+/// Whether ECR takes a name: parts between slashes, of words between `.`, `_`, `__` or any number of `-`.
+fn is_repository(name: &str) -> bool {
+    let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let part = |part: &str| {
+        let bytes = part.as_bytes();
+        let edges = bytes.first().copied().is_some_and(word) && bytes.last().copied().is_some_and(word);
+        let mut between = part.split(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
+        edges && between.all(|b| matches!(b, "" | "." | "_" | "__") || b.bytes().all(|b| b == b'-'))
+    };
+    (2..=256).contains(&name.len()) && name.split('/').all(part)
 }
 
 /// Whether text is a name as ECS takes it.

@@ -42,6 +42,11 @@ pub(super) fn check(scaling: &Scaling, input: &Tree, place: &mut Place<'_>) {
         policy(tree, &mut place.below(["scaling", "policies", name]));
     }
     for (name, tree) in &scaling.scheduled_actions {
+        let fits = name.trim() == name && !name.chars().any(|c| c.is_control() || ":/|".contains(c));
+        if !fits || name.is_empty() || name.chars().count() > 256 {
+            let message = "a scheduled action's name has 1 to 256 characters other than `:`, `/` and `|`";
+            place.below(["scaling", "scheduledActions", name]).error("bad-name", "", message).at_key();
+        }
         scheduled_action(tree, &mut place.below(["scaling", "scheduledActions", name]));
     }
 }

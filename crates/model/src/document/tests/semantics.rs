@@ -176,10 +176,14 @@ fn names_tags_and_the_top() {
         "error reserved-tag" SERVICE "/tags/2", "error missing-required" SERVICE "/tags/3");
     let many: Vec<Value> = (0..49).map(|i| json!({"key": format!("k{i}")})).collect();
     case!(TASK "/tags" = many; "error limit" TASK "/tags");
+    case!(TASK "/tags" = [{"key": "Größe", "value": "a+b @c"}, {"key": "a*", "value": "{{ tag }}"}];
+        "warning bad-tag" TASK "/tags/1", "warning unrendered-template" TASK "/tags/1/value");
     case!(SERVICE "/serviceName" = "a.b"; "error bad-name" ROOT "/services/api");
     case!(TASK "/family" = "a.b"; "error bad-name" TASK "/family");
     case!(GROUP "/name" = "a_b"; "error bad-name" GROUP "");
     case!(ROOT "/repositories/Upper" = {}; "error bad-name" ROOT "/repositories/Upper");
+    case!(ROOT "/repositories/a..b" = {}; "error bad-name" ROOT "/repositories/a..b");
+    case!(ROOT "/repositories/a~1b--c.d__e" = {};);
     case!(ROOT "/logGroups/~1ecs~1api" = {"retentionInDays": 31};
         "error limit" ROOT "/logGroups/~1ecs~1api/retentionInDays");
     case!(ROOT "/logGroups/a b" = {}; "error bad-name" ROOT "/logGroups/a b");
@@ -349,6 +353,11 @@ fn references_and_order() {
 
 #[test]
 fn target_groups() {
+    case!(LISTENER "/defaultActions/0/fixedResponseConfig/statusCode" = "302";
+        "error bad-status" LISTENER "/defaultActions/0/fixedResponseConfig/statusCode");
+    case!(LISTENER "/defaultActions" = [{"type": "redirect", "redirectConfig":
+        {"statusCode": "HTTP_301", "protocol": "https"}}];
+        "error bad-redirect" LISTENER "/defaultActions/0/redirectConfig/protocol");
     case!(GROUP "/vpcId" = null, GROUP "/port" = null;
         "error missing-required" GROUP "", "error missing-required" GROUP "");
     case!(ROOT "/targetGroups" = {"fn": {"targetType": "lambda", "port": 80}};
@@ -361,6 +370,14 @@ fn target_groups() {
     case!(GROUP "/healthCheckProtocol" = "TCP"; "error conflict" GROUP "/healthCheckProtocol");
     case!(GROUP "/protocol" = "UDP", GROUP "/healthCheckProtocol" = "UDP";
         "error conflict" GROUP "/healthCheckProtocol");
+    case!(GROUP "/attributes" = {"slow_start.duration_seconds": "30", "stickiness.enable": "true",
+                                 "preserve_client_ip.enabled": "true"};
+        "error conflict" GROUP "/attributes/preserve_client_ip.enabled",
+        "warning unknown-attribute" GROUP "/attributes/stickiness.enable");
+    case!(GROUP "/protocol" = "TCP", GROUP "/attributes" = {"preserve_client_ip.enabled": "true"};);
+    case!(GROUP "/protocol" = "GENEVE", GROUP "/port" = 6081, GROUP "/attributes" =
+        {"target_failover.on_deregistration": "rebalance", "target_failover.on_unhealthy": "no_rebalance"};
+        "error conflict" GROUP "/attributes/target_failover.on_unhealthy");
     case!(ROOT "/targetGroups" = {"a": {"targetType": "alb", "protocol": "UDP", "port": 80, "vpcId": "v"}};
         "error conflict" ROOT "/targetGroups/a/protocol");
 }
@@ -408,6 +425,8 @@ fn scaling() {
     const POLICY: &str = "/services/api/scaling/policies/cpu";
     const TRACKING: &str = "/services/api/scaling/policies/cpu/targetTrackingScalingPolicyConfiguration";
     const NIGHT: &str = "/services/api/scaling/scheduledActions/night";
+    case!(SCALING "/scheduledActions/a:b" = {"schedule": "rate(1 day)", "scalableTargetAction": {"minCapacity": 1}};
+        "error bad-name" SCALING "/scheduledActions/a:b");
     case!(SCALING "/minCapacity" = 5, SCALING "/scheduledActions" = null; "error bounds" SCALING "/minCapacity");
     case!(SCALING "/maxCapacity" = null; "error missing-required" SCALING "");
     case!(SCALING "/minCapacity" = (-1); "error limit" SCALING "/minCapacity");

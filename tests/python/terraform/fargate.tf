@@ -1,52 +1,4 @@
-# What issue 4 asks of Terraform: applied, planned without changes, changed, applied, destroyed.
-
-terraform {
-  required_providers {
-    aws = {
-      source  = "hashicorp/aws"
-      version = "~> 5.0"
-    }
-  }
-}
-
-variable "endpoint" {
-  type = string
-}
-
-variable "image_tag" {
-  type    = string
-  default = "v1"
-}
-
-variable "max_capacity" {
-  type    = number
-  default = 6
-}
-
-provider "aws" {
-  region                      = "us-east-1"
-  access_key                  = "AKIATERRAFORM"
-  secret_key                  = "secret"
-  skip_credentials_validation = true
-  skip_metadata_api_check     = true
-  skip_requesting_account_id  = false
-  s3_use_path_style           = true
-
-  default_tags {
-    tags = { Project = "conformance" }
-  }
-
-  endpoints {
-    applicationautoscaling = var.endpoint
-    ecr                    = var.endpoint
-    ecs                    = var.endpoint
-    elbv2                  = var.endpoint
-    logs                   = var.endpoint
-    s3                     = var.endpoint
-    sqs                    = var.endpoint
-    sts                    = var.endpoint
-  }
-}
+# A Fargate service behind a load balancer, with everything it needs around it.
 
 resource "aws_ecs_cluster" "main" {
   name = "terraform"
@@ -166,7 +118,7 @@ resource "aws_ecs_task_definition" "app" {
 
   container_definitions = jsonencode([{
     name         = "app"
-    image        = "${aws_ecr_repository.app.repository_url}:${var.image_tag}"
+    image        = "${aws_ecr_repository.app.repository_url}:${var.changed ? "v2" : "v1"}"
     essential    = true
     portMappings = [{ containerPort = 8000 }]
     environment = [
@@ -220,7 +172,7 @@ resource "aws_appautoscaling_target" "app" {
   resource_id        = "service/${aws_ecs_cluster.main.name}/${aws_ecs_service.app.name}"
   scalable_dimension = "ecs:service:DesiredCount"
   min_capacity       = 1
-  max_capacity       = var.max_capacity
+  max_capacity       = var.changed ? 9 : 6
 }
 
 resource "aws_appautoscaling_policy" "cpu" {

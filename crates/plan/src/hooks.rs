@@ -1,0 +1,72 @@
+//! Lifecycle hooks of the kind PAUSE: a deployment that waits for a person to let it go on or take it back.
+
+use evenkeel_model::Tree;
+use evenkeel_model::key::{ServiceKey, Subject};
+use evenkeel_model::orders::Verdict;
+use evenkeel_model::shapes::Op;
+use evenkeel_model::world::World;
+
+use crate::report::Hook;
+use crate::unit::Draft;
+use crate::{Because, rollout};
+
+/// True where a rollout under way may come to wait for a person.
+pub(crate) fn may_pause(service: &Tree) -> bool {
+    let hooks = service.get("deploymentConfiguration").map_or(&[][..], |c| c.list_of("lifecycleHooks"));
+    hooks.iter().any(|h| h.str("targetType") == Some("PAUSE")) && rollout::under_way(service).is_some()
+}
+
+/// What of a service's deployments must not change between planning an answer to a hook and giving it.
+pub(crate) fn stable(deployments: &Tree) -> Tree {
+    let kept = |tree: &Tree, names: &[&str]| {
+        names
+            .iter()
+            .fold(Tree::map(), |all, name| all.with(*name, tree.get(name).cloned().unwrap_or_default()))
+    };
+    Tree::list(deployments.items().iter().map(|deployment| {
+        let hooks = deployment.list_of("lifecycleHookDetails").iter();
+        kept(deployment, &["serviceDeploymentArn", "status"])
+            .with("hooks", Tree::list(hooks.map(|hook| kept(hook, &["hookId", "status"]))))
+    }))
+}
+
+/// The deployment under way and its ARN, where it waits for a person.
+pub(crate) fn waiting<'t>(world: &'t World, key: &ServiceKey, live: &'t Tree) -> Option<(&'t Tree, &'t str)> {
+    let current = live.str("currentServiceDeployment").filter(|_| may_pause(live))?;
+    let deployments = world.tree(&Subject::Deployments(key.clone()))?.items();
+    let found = deployments.iter().find(|d| d.str("serviceDeploymentArn") == Some(current))?;
+    found.list_of("lifecycleHookDetails").iter().any(awaits).then_some((found, current))
+}
+
+fn awaits(hook: &Tree) -> bool {
+    hook.str("status") == Some("AWAITING_ACTION")
+}
+
+/// Reports the hooks of the rollout under way that wait for a person, and adds the steps that tell ECS what the
+/// person said.
+pub(crate) fn steps(draft: &mut Draft<'_>, key: &ServiceKey, live: &Tree) {
+    let subject = Subject::Deployments(key.clone());
+    let Some((deployment, arn)) = waiting(draft.world(), key, live) else { return };
+    let stage = deployment.str("lifecycleStage").unwrap_or_default();
+    for hook in deployment.list_of("lifecycleHookDetails").iter().filter(|h| awaits(h)) {
+        let Some(id) = hook.str("hookId") else { continue };
+        let verdict = draft.verdict(id);
+        draft.report.hooks.push(Hook {
+            id: id.to_owned(),
+            stage: stage.to_owned(),
+            expires: hook.get("expiresAt").and_then(Tree::as_num).map(|at| at as i64),
+            then: hook.str("timeoutAction").unwrap_or_default().to_owned(),
+        });
+        let Some(verdict) = verdict else { continue };
+        let (action, words) = match verdict {
+            Verdict::Continue => ("CONTINUE", "goes on as asked"),
+            Verdict::Rollback => ("ROLLBACK", "is taken back as asked"),
+        };
+        let input = Tree::map().with("serviceDeploymentArn", arn).with("hookId", id).with("action", action);
+        let name = format!("continue-service-deployment {id}");
+        draft
+            .step(name, subject.clone(), Op::EcsContinueServiceDeployment, input)
+            .because(Because::Reason(format!("{stage} {words}")))
+            .touches([Subject::Service(key.clone())]);
+    }
+}
