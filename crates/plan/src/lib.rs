@@ -356,6 +356,14 @@ pub fn plan(input: &Input<'_>) -> Planned {
         report.refused.push(Refusal::new(finding.message));
         planned.plan.units.remove(&finding.unit);
     }
+    for (key, why) in &input.document.kept_back {
+        let refusal = Refusal::new(why);
+        let report = planned.report.units.entry(key.clone()).or_default();
+        report.refused.push(match input.document.declares(key) {
+            true => refusal.or("until that is corrected, its last good version counts"),
+            false => refusal.or("until that is corrected, it is left as it is"),
+        });
+    }
     for (key, report) in &mut planned.report.units {
         report::conclude(report, planned.plan.units.get(key), input, key);
     }

@@ -16,6 +16,7 @@ mod checker;
 mod diagnosis;
 mod healing;
 mod holds;
+mod kept_back;
 mod order;
 mod ownership;
 mod persons;

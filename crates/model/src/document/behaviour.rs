@@ -15,6 +15,8 @@ pub struct Settings {
     pub mode: Mode,
     /// What becomes of a human's changes in AWS.
     pub heal: Heal,
+    /// Whether a fault in one entry keeps the whole document from being put in force.
+    pub atomic: bool,
     /// Most rollouts at once.
     pub max_concurrent_rollouts: usize,
     /// So many failed rollouts of one document version stop those that it still has to begin.
@@ -32,6 +34,7 @@ impl Default for Settings {
         Settings {
             mode: Mode::Enforce,
             heal: Heal::On,
+            atomic: false,
             max_concurrent_rollouts: 10,
             stop_after_failures: None,
             rollout_deadline: None,
@@ -123,6 +126,7 @@ pub(super) fn settings(tree: &Tree, path: &Path, out: &mut Vec<Diagnostic>) -> S
     Settings {
         mode: mode(tree),
         heal: heal(tree).unwrap_or(default.heal),
+        atomic: tree.bool("atomic").unwrap_or(false),
         max_concurrent_rollouts: count("rollouts/maxConcurrent").unwrap_or(default.max_concurrent_rollouts),
         stop_after_failures: count("rollouts/stopAfterFailures"),
         rollout_deadline: seconds_at(tree, "rollouts/deadline"),

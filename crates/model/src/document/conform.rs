@@ -167,10 +167,6 @@ impl<'o> Walk<'o> {
             (Field::Adopt, Tree::Bool(b)) => Tree::Bool(b),
             (Field::Adopt, Tree::Str(text)) if &*text == "ifEqual" => Tree::Str(text),
             (Field::Adopt, Tree::Map(map)) => self.object(ADOPT_FROM, map),
-            (Field::Later(what), _) => {
-                self.out.push(Diagnostic::warning("not-yet", self.path(), *what).at_key());
-                Tree::Null
-            }
             (Field::Object(entries), Tree::Map(map)) => self.object(entries, map),
             (Field::Each(item), Tree::Map(map)) => Tree::Map(
                 map.into_iter()

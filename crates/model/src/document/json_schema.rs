@@ -85,7 +85,6 @@ fn field(field: &'static Field, others: Others, shapes: &mut Shapes) -> Value {
             {"type": "object", "properties": {"from": {"type": "string", "pattern": r"\S"}},
              "required": ["from"], "additionalProperties": false},
         ]}),
-        Field::Later(what) => json!({"description": what}),
         Field::Duration => json!({"type": "string", "pattern": r"^\s*(\d|PT)"}),
         Field::WordOr(words, entries) => json!({"anyOf": [{"enum": words}, object(entries, others, shapes)]}),
         Field::Object(entries) => {

@@ -1,12 +1,15 @@
 //! The document: what the user wants, in AWS's own shapes.
 //!
-//! [`read`] turns a parsed text into a [`Document`] and everything that is wrong with it; [`schema`]
-//! holds which members a document has; [`refs`] knows the references between its parts.
+//! [`read`] turns a parsed text into a [`Document`] and everything that is wrong with it, [`read_partial`] into
+//! what of it can be put in force; [`schema`] holds which members a document has; [`refs`] knows the references
+//! between its parts.
 
 mod answers;
 mod behaviour;
 mod conform;
 mod json_schema;
+mod links;
+mod partial;
 mod read;
 pub mod refs;
 mod schema;
@@ -18,11 +21,12 @@ use std::collections::BTreeMap;
 
 pub use behaviour::{Behaviour, Heal, Mode, Retry, Settings};
 pub use json_schema::json_schema;
+pub use partial::{Partial, read_partial};
 pub use read::read;
 pub use treatment::Adopt;
 pub use windows::Window;
 
-use crate::key::ServiceKey;
+use crate::key::{ServiceKey, UnitKey};
 use crate::path::Path;
 use crate::tree::Tree;
 
@@ -62,6 +66,9 @@ pub struct Document {
     /// What stands under which key.
     items: refs::Items,
     treatment: treatment::Treatment,
+    /// Units whose entry in the text has errors, and those that depend on them, with the reason in a sentence:
+    /// their last good version counts, or they are left out where there is none.
+    pub kept_back: BTreeMap<UnitKey, String>,
 }
 
 /// A service with all that belongs to its unit.

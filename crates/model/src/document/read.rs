@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::behaviour;
 use super::conform::{self, Moved, Walk};
-use super::refs::{self, Malformed};
+use super::links;
+use super::refs;
 use super::schema;
 use super::semantics;
 use super::treatment::{Adopt, Treatment};
@@ -13,23 +14,35 @@ use crate::diagnostic::{self, Diagnostic};
 use crate::key::{ServiceKey, UnitKey};
 use crate::path::Path;
 use crate::text::{self, Marks, Parsed};
-use crate::tree::{Map, Name, Tree, is_masked};
+use crate::tree::{Map, Name, Tree};
 
 /// The document in a parsed text with everything found in it, in the order of the text; no document
 /// where anything found is an error.
 pub fn read(parsed: Parsed) -> (Option<Document>, Vec<Diagnostic>) {
+    let (document, _, diagnostics) = read_all(parsed);
+    let refused = diagnostic::any_error(&diagnostics);
+    ((!refused).then_some(document), diagnostics)
+}
+
+/// What a parsed text says, errors or not, and everything found in it.
+pub(super) fn read_all(parsed: Parsed) -> (Document, Marks, Vec<Diagnostic>) {
     let Parsed { tree, marks, mut diagnostics } = parsed;
-    let mut walk = Walk::new(&mut diagnostics);
-    let checked = walk.field(&schema::ROOT, tree);
-    let moved = walk.moved;
-    let document = build(checked, &mut diagnostics);
-    semantics::check(&document, &mut diagnostics);
-    dangling(&document, &mut diagnostics);
+    let (document, moved) = read_tree(tree, &mut diagnostics);
     place(&marks, &moved, &mut diagnostics);
     diagnostic::sort(&mut diagnostics);
     diagnostics.dedup();
-    let refused = diagnostic::any_error(&diagnostics);
-    ((!refused).then_some(document), diagnostics)
+    (document, marks, diagnostics)
+}
+
+/// The same of a tree, without positions.
+pub(super) fn read_tree(tree: Tree, diagnostics: &mut Vec<Diagnostic>) -> (Document, Vec<Moved>) {
+    let mut walk = Walk::new(diagnostics);
+    let checked = walk.field(&schema::ROOT, tree);
+    let moved = walk.moved;
+    let document = build(checked, diagnostics);
+    semantics::check(&document, diagnostics);
+    links::check(&document, diagnostics);
+    (document, moved)
 }
 
 /// Gives findings their positions. The tree as it was read has become the document by now: a document
@@ -84,6 +97,7 @@ fn build(mut tree: Tree, out: &mut Vec<Diagnostic>) -> Document {
         log_groups: BTreeMap::new(),
         items: refs::Items::default(),
         treatment: Treatment::of(tree),
+        kept_back: BTreeMap::new(),
     };
     let path = Path::root();
     for (item, group) in section(tree, "targetGroups") {
@@ -506,85 +520,4 @@ fn waiting_forever(depends: &BTreeMap<ServiceKey, Vec<ServiceKey>>) -> Vec<Servi
         }
     }
     open.into_keys().cloned().collect()
-}
-
-/// References to what the document does not have.
-fn dangling(document: &Document, out: &mut Vec<Diagnostic>) {
-    let mut look = |service: Option<&ServiceKey>, at: &dyn Fn() -> Path, tree: &Tree| {
-        refs::find(tree, &mut |path, reference| {
-            let here = at().join(path);
-            match reference {
-                Ok(reference) if document.has(service, &reference) => {}
-                Ok(reference) => {
-                    let what = if is_masked(&here) { "this reference".to_owned() } else { format!("`{reference}`") };
-                    let message = format!("{what} names nothing in this document");
-                    out.push(Diagnostic::error("dangling-reference", here, message));
-                }
-                Err(Malformed(_)) => out.push(
-                    Diagnostic::error("bad-reference", here, "this has not the form of a reference")
-                        .with_hint("`${targetGroup:NAME}`, `${loadBalancer:NAME}`, `${listener:LOAD-BALANCER/NAME}`, `${listenerRule:SERVICE/NAME}`, `${repository:NAME}`"),
-                ),
-            }
-        });
-    };
-    for (key, service) in &document.services {
-        let at = || Path::of(["services", &service.item]);
-        look(Some(key), &|| at().child("taskDefinition"), &service.task_definition);
-        look(Some(key), &|| at().child("service"), &service.input);
-        for (name, rule) in &service.rules {
-            let at = || at().child("listenerRules").child(name);
-            look(Some(key), &|| at().child("listenerArn"), &Tree::from(rule.listener.as_str()));
-            look(Some(key), &at, &rule.input);
-        }
-        for (name, policy) in service.scaling.iter().flat_map(|s| &s.policies) {
-            look(Some(key), &|| at().child("scaling").child("policies").child(name), policy);
-        }
-    }
-    for lb in document.load_balancers.values() {
-        for (name, listener) in &lb.listeners {
-            let at = || Path::of(["loadBalancers", &lb.item, "listeners", name]);
-            look(None, &at, &listener.input);
-            for (name, rule) in &listener.rules {
-                look(None, &|| at().child("rules").child(name), &rule.input);
-            }
-        }
-    }
-    for (family, tree) in &document.task_definitions {
-        look(None, &|| document.items.place("taskDefinitions", family), tree);
-    }
-    misplaced(document, out);
-}
-
-/// References where nothing resolves them.
-fn misplaced(document: &Document, out: &mut Vec<Diagnostic>) {
-    let mut look = |at: &dyn Fn() -> Path, tree: &Tree| {
-        refs::find(tree, &mut |path, _| {
-            let message = "a reference cannot stand here";
-            out.push(Diagnostic::error("misplaced-reference", at().join(path), message));
-        });
-    };
-    for (section, items) in [
-        ("clusters", &document.clusters),
-        ("repositories", &document.repositories),
-        ("logGroups", &document.log_groups),
-    ] {
-        for (name, tree) in items {
-            look(&|| document.items.place(section, name), tree);
-        }
-    }
-    for group in document.target_groups.values() {
-        look(&|| semantics::place_of_target_group(document, group), &group.input);
-    }
-    for lb in document.load_balancers.values() {
-        look(&|| Path::of(["loadBalancers", &lb.item]), &lb.input);
-    }
-    for service in document.services.values() {
-        let at = || Path::of(["services", &service.item, "scaling"]);
-        if let Some(scaling) = &service.scaling {
-            look(&at, &scaling.target);
-            for (name, action) in &scaling.scheduled_actions {
-                look(&|| at().child("scheduledActions").child(name), action);
-            }
-        }
-    }
 }

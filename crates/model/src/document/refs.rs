@@ -192,6 +192,12 @@ impl Items {
         Path::of([section, item])
     }
 
+    /// The key under which the thing of that AWS name stands in a section.
+    pub(super) fn place_in<'n>(&'n self, section: &str, name: &'n str) -> &'n str {
+        let found = self.others.iter().find(|((of, named), _)| *of == section && named == name);
+        found.map_or(name, |(_, item)| item)
+    }
+
     pub(super) fn target_group(&mut self, service: Option<&ServiceKey>, item: &str, name: &str) {
         let (shared, inside) = self.target_groups.entry(item.to_owned()).or_default();
         match service {

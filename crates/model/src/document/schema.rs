@@ -25,8 +25,6 @@ pub(super) enum Field {
     TextMap,
     /// Whether what exists already is taken over: true, false, `"ifEqual"` or `{"from": DOCUMENT}`.
     Adopt,
-    /// A member of the language that this version reads and does not act on; the text says what happens.
-    Later(&'static str),
     /// An AWS shape, less and plus some members.
     Aws(&'static Aws),
     /// An object of our own.
@@ -118,7 +116,7 @@ static SETTINGS: &[Entry] = &[
             may("deadline", Field::Duration),
         ]),
     ),
-    may("atomic", Field::Later("this version refuses a document with any error as a whole")),
+    may("atomic", Field::Flag),
 ];
 
 const HEAL: Entry = may("heal", Field::WordOr(&["on", "off"], &[must("after", Field::Duration)]));

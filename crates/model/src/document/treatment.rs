@@ -45,6 +45,12 @@ impl Treatment {
         Treatment { adopt: Adopt::of(document).unwrap_or_default(), ..Treatment::default() }
     }
 
+    /// Has a unit treated as it is there.
+    pub fn copy(&mut self, from: &Treatment, unit: &UnitKey) {
+        let adopt = from.adopts.get(unit).unwrap_or(&from.adopt);
+        self.adopts.insert(unit.clone(), adopt.clone());
+    }
+
     /// Notes what a unit says for itself.
     pub fn adopts(&mut self, unit: UnitKey, adopt: Option<Adopt>) {
         if let Some(adopt) = adopt {

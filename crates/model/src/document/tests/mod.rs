@@ -11,6 +11,7 @@ mod any;
 mod corpus;
 mod forms;
 mod meanings;
+mod partial;
 mod quirks;
 mod reading;
 mod semantics;

@@ -92,12 +92,13 @@ fn the_key_is_the_name_unless_the_value_carries_one() {
 fn settings_have_defaults_and_yaml_words_for_on_and_off() {
     assert_eq!(document(&around("")).settings, Settings::default());
     let text = around(
-        r#""settings": {"mode": "observe", "heal": false, "prune": "off", "retry": {"after": "10m", "max": 3},
+        r#""settings": {"mode": "observe", "heal": false, "prune": "off", "atomic": true, "retry": {"after": "10m", "max": 3},
 "rollouts": {"maxConcurrent": 3, "stopAfterFailures": 2, "deadline": "30m"}}"#,
     );
     let settings = Settings {
         mode: Mode::Observe,
         heal: Heal::Off,
+        atomic: true,
         max_concurrent_rollouts: 3,
         stop_after_failures: Some(2),
         rollout_deadline: Some(1800),
