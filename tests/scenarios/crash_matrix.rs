@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::json;
 
 use super::{API, CLUSTER, WORKER, farsight};
@@ -24,22 +25,27 @@ enum Kind {
     Other,
 }
 
+/// True for a call that changes AWS.
+pub fn is_write(request: &http::Request<Bytes>) -> bool {
+    let target = request.headers().get("x-amz-target").and_then(|t| t.to_str().ok()).unwrap_or_default();
+    let body = std::str::from_utf8(request.body()).unwrap_or_default();
+    let name = target.rsplit('.').next().unwrap_or_default();
+    let name = body.strip_prefix("Action=").filter(|_| name.is_empty()).unwrap_or(name);
+    let reads = ["Describe", "List", "Get"].iter().any(|verb| name.starts_with(verb));
+    *request.method() == http::Method::POST && !reads
+}
+
 /// The numbers of the calls of that kind in an undisturbed first run.
 async fn calls(kind: Kind) -> Vec<usize> {
     let stage = Stage::new(&farsight());
     let log: Arc<Mutex<Vec<Kind>>> = Arc::default();
     let noted = log.clone();
     let mut daemon = stage.daemon_with(move |_, request| {
-        let target = request.headers().get("x-amz-target").and_then(|t| t.to_str().ok()).unwrap_or_default();
-        let body = std::str::from_utf8(request.body()).unwrap_or_default();
-        let name = target.rsplit('.').next().unwrap_or_default();
-        let name = body.strip_prefix("Action=").filter(|_| name.is_empty()).unwrap_or(name);
-        let reads = ["Describe", "List", "Get"].iter().any(|verb| name.starts_with(verb));
         let record = *request.method() == http::Method::PUT && request.uri().path().contains("/units/");
-        let call = match *request.method() {
-            http::Method::POST if !reads => Kind::Write,
-            _ if record => Kind::Record,
-            _ => Kind::Other,
+        let call = match record {
+            _ if is_write(request) => Kind::Write,
+            true => Kind::Record,
+            false => Kind::Other,
         };
         noted.lock().unwrap().push(call);
         Fate::Answered
