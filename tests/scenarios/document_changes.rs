@@ -192,11 +192,11 @@ async fn a_health_check_of_the_document_is_changed_in_place() {
 async fn a_field_that_cannot_be_changed_is_refused_with_a_way_out() {
     let mut scene = Scene::settled(&farsight()).await;
     let mut document = farsight();
-    document["targetGroups"]["farsight-api-tg"]["port"] = json!(9000);
+    document["targetGroups"]["farsight-api-tg"]["vpcId"] = json!("vpc-0000000000000000f");
     scene.stage.push(&document);
     scene.until("refused", |s| !s.is_settled()).await;
     tokio::time::sleep(Duration::from_secs(300)).await;
-    scene.saw(&["farsight-api-tg", "refused", "port", "cannot be changed"]);
+    scene.saw(&["farsight-api-tg", "refused", "vpcId", "cannot be changed"]);
     scene.wrote(&[]);
     scene.stage.push(&farsight());
     scene.rest(SOON).await;
