@@ -7,7 +7,7 @@ use aws_config::SdkConfig;
 use evenkeel_cloud::calls::{CallError, CallMetrics, Calls, CallsOptions, Pace};
 use evenkeel_cloud::execute::Clock;
 use evenkeel_cloud::observe::{Known, observe};
-use evenkeel_cloud::store::{Location, Records, S3, Store, StoreError};
+use evenkeel_cloud::store::{Location, OrdersFile, OrdersFileError, Records, S3, Store, StoreError};
 use evenkeel_model::document::{Document, Mode};
 use evenkeel_model::key::Subject;
 use evenkeel_model::memory::{Memory, read_record};
@@ -24,6 +24,9 @@ pub enum PlanError {
     /// Memory could not be read.
     #[error("the state cannot be read")]
     State(#[source] StoreError),
+    /// What people asked for by hand could not be read.
+    #[error("the orders cannot be read")]
+    Orders(#[source] Box<OrdersFileError>),
     /// The state location is no S3 prefix.
     #[error("`{0}` is no place for state: give an S3 prefix such as s3://bucket/evenkeel/")]
     Location(String),
@@ -38,7 +41,7 @@ pub enum PlanError {
 /// Looks lead to looks (load balancer, listener, rule), a handful of times.
 const MOST_ROUNDS: usize = 12;
 
-/// What a daemon would do now. Reads AWS and, where `state` is given, memory; writes nothing.
+/// What a daemon would do now. Reads AWS and, where `state` is given, memory and orders; writes nothing.
 ///
 /// # Errors
 /// Where AWS or the state cannot be read.
@@ -51,9 +54,9 @@ pub async fn plan_once(
 ) -> Result<Planned, PlanError> {
     let metrics = CallMetrics::register(&prometheus::Registry::new()).map_err(PlanError::Metrics)?;
     let calls = Calls::new(sdk, CallsOptions { pace, ..CallsOptions::new(metrics) });
-    let memory = match state {
+    let (memory, orders) = match state {
         Some(location) => load(sdk, location, pace).await?,
-        None => Memory::default(),
+        None => (Memory::default(), Orders::default()),
     };
     let clock = Clock::new(pace);
     let mut world = World::default();
@@ -71,7 +74,7 @@ pub async fn plan_once(
                 now: clock.now(),
                 clock: calls.now().map_or(0, |t| t.as_second()),
                 others: &[],
-                orders: &Orders::default(),
+                orders: &orders,
                 ceilings: Ceilings { mode: Mode::Enforce, prune: true, replace: true },
                 in_flight: &nothing,
             }));
@@ -89,18 +92,22 @@ pub async fn plan_once(
     Err(PlanError::Unseen(unseen.map(|s| s.to_string()).unwrap_or_default()))
 }
 
-async fn load(sdk: &SdkConfig, location: Location, pace: Pace) -> Result<Memory, PlanError> {
+/// Memory, and what people asked for by hand.
+async fn load(sdk: &SdkConfig, location: Location, pace: Pace) -> Result<(Memory, Orders), PlanError> {
     let Location::S3 { bucket, key } = location else {
         return Err(PlanError::Location(location.to_string()));
     };
     let prefix = key.trim_end_matches('/');
     let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-    let records = Records::new(Store::new(S3::new(sdk, 0, pace), bucket, &prefix));
+    let store = Store::new(S3::new(sdk, 0, pace), bucket, &prefix);
+    let orders = OrdersFile::new(store.clone()).read().await;
+    let orders = orders.map_err(|error| PlanError::Orders(Box::new(error)))?;
+    let records = Records::new(store);
     let mut memory = Memory::default();
     for (bytes, _) in records.load_all().await.map_err(PlanError::State)?.into_values() {
         if let Ok((key, unit)) = read_record(&bytes) {
             memory.0.insert(key, unit);
         }
     }
-    Ok(memory)
+    Ok((memory, orders))
 }
