@@ -226,13 +226,13 @@ def deploy(aws, sim, write):
 
 def one_off(aws, sim):
     overrides = {"containerOverrides": [{"name": "app", "command": ["migrate"], "environment": [
-        {"name": "SIM_BEHAVIOUR", "value": "exit-20"}]}]}
+        {"name": "SIM_BEHAVIOUR", "value": "exit-100"}]}]}
     task = aws("ecs", "run-task", "--cluster", "shop", "--task-definition", "shop", "--launch-type", "FARGATE",
                "--network-configuration", NETWORK, "--overrides", json.dumps(overrides), "--started-by", "pipeline",
                "--query", "tasks[0].taskArn", "--output", "text")
-    sim.advance(50)
+    sim.advance(60)
     aws("ecs", "wait", "tasks-running", "--cluster", "shop", "--tasks", task)
-    sim.advance(120)
+    sim.advance(200)
     aws("ecs", "wait", "tasks-stopped", "--cluster", "shop", "--tasks", task)
     assert aws("ecs", "describe-tasks", "--cluster", "shop", "--tasks", task, "--query",
                "tasks[0].containers[0].exitCode", "--output", "text") == "0"

@@ -205,6 +205,7 @@ def main(endpoint):
     inactive.wait(cluster="life", services=["app"], WaiterConfig=FAST)
     assert scaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"] == []
     command_line(endpoint, sim, group)
+    around(sim, balancer, group)
     elb.delete_load_balancer(LoadBalancerArn=balancer)
     elb.delete_target_group(TargetGroupArn=group)
     ecs.deregister_task_definition(taskDefinition="life:1")
@@ -213,6 +214,72 @@ def main(endpoint):
     state = sim.control("state")
     assert not state["dirty"], state["unknownOperations"]
     finish("boto3 and the AWS CLI: a whole life, no field left over")
+
+
+def around(sim, balancer, group):
+    """What a deployment needs now and then; each answer is looked at as the others are."""
+    ecs, elb, ecr, logs = sim.client("ecs"), sim.client("elbv2"), sim.client("ecr"), sim.client("logs")
+    ssm, secrets, sqs, alarms = sim.client("ssm"), sim.client("secretsmanager"), sim.client("sqs"), sim.client("cloudwatch")
+    ran = ecs.run_task(cluster="life", taskDefinition="life:1", launchType="FARGATE", enableExecuteCommand=True,
+                       networkConfiguration={"awsvpcConfiguration": {"subnets": ["subnet-1"]}})["tasks"][0]["taskArn"]
+    sim.advance(60)
+    ecs.execute_command(cluster="life", task=ran, command="sh", interactive=True)
+    ecs.stop_task(cluster="life", task=ran)
+    sim.advance(60)
+    assert ecs.describe_tasks(cluster="life", tasks=[ran])["tasks"][0]["stopCode"] == "UserInitiated"
+    provider = {"autoScalingGroupArn": "arn:aws:autoscaling:us-east-1:123456789012:autoScalingGroup:1:autoScalingGroupName/x"}
+    ecs.create_capacity_provider(name="own", autoScalingGroupProvider=provider)
+    assert len(ecs.describe_capacity_providers(include=["TAGS"])["capacityProviders"]) == 3
+    ecs.update_capacity_provider(name="own", autoScalingGroupProvider={"managedScaling": {"status": "ENABLED"}})
+    ecs.delete_capacity_provider(capacityProvider="own")
+    ecs.put_account_setting_default(name="containerInsights", value="enabled")
+    assert ecs.list_account_settings(effectiveSettings=True)["settings"]
+    ecs.list_container_instances(cluster="life")
+    ecs.describe_container_instances(cluster="life", containerInstances=["x"])
+    certificate = [{"CertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/one"}]
+    secure = elb.create_listener(
+        LoadBalancerArn=balancer, Port=443, Protocol="HTTPS", Certificates=certificate,
+        DefaultActions=[{"Type": "forward", "TargetGroupArn": group}])["Listeners"][0]["ListenerArn"]
+    elb.add_listener_certificates(ListenerArn=secure, Certificates=[{"CertificateArn": "two"}])
+    assert len(elb.describe_listener_certificates(ListenerArn=secure)["Certificates"]) == 2
+    ecr.get_authorization_token()
+    ecr.set_repository_policy(repositoryName="life", policyText="{}")
+    assert ecr.get_repository_policy(repositoryName="life")["policyText"] == "{}"
+    ecr.put_image(repositoryName="life", imageTag="v9", imageManifest="{}")
+    refused("ImageAlreadyExistsException", ecr.put_image, repositoryName="life", imageTag="v9", imageManifest="{}")
+    assert len(ecr.list_images(repositoryName="life")["imageIds"]) == 2
+    ecr.batch_delete_image(repositoryName="life", imageIds=[{"imageTag": "v9"}, {"imageTag": "none"}])
+    logs.create_log_stream(logGroupName="/life", logStreamName="s")
+    logs.put_log_events(logGroupName="/life", logStreamName="s", logEvents=[{"timestamp": 1, "message": "m"}])
+    assert logs.get_log_events(logGroupName="/life", logStreamName="s")["events"][0]["message"] == "m"
+    logs.filter_log_events(logGroupName="/life")
+    assert logs.describe_log_streams(logGroupName="/life", orderBy="LastEventTime")["logStreams"]
+    ssm.describe_parameters(ParameterFilters=[{"Key": "Name", "Values": ["/life/x"]}])
+    assert ssm.get_parameters_by_path(Path="/life")["Parameters"][0]["Value"] == "1"
+    ssm.add_tags_to_resource(ResourceType="Parameter", ResourceId="/life/x", Tags=[{"Key": "a", "Value": "b"}])
+    assert ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId="/life/x")["TagList"]
+    ssm.delete_parameters(Names=["/life/x", "/no"])
+    made = secrets.create_secret(Name="life", SecretString="one", Tags=[{"Key": "a", "Value": "b"}])["ARN"]
+    secrets.put_secret_value(SecretId=made, SecretString="two")
+    assert secrets.get_secret_value(SecretId="life")["SecretString"] == "two"
+    assert secrets.get_secret_value(SecretId="life", VersionStage="AWSPREVIOUS")["SecretString"] == "one"
+    secrets.describe_secret(SecretId="life")
+    secrets.list_secrets()
+    secrets.get_resource_policy(SecretId="life")
+    secrets.delete_secret(SecretId="life", ForceDeleteWithoutRecovery=True)
+    queue = sqs.create_queue(QueueName="life.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    sqs.send_message_batch(QueueUrl=queue, Entries=[
+        {"Id": "1", "MessageBody": "m", "MessageGroupId": "g", "MessageDeduplicationId": "d"}, {"Id": "2", "MessageBody": "n"}])
+    received = sqs.receive_message(QueueUrl=queue, AttributeNames=["All"])["Messages"]
+    sqs.change_message_visibility_batch(
+        QueueUrl=queue, Entries=[{"Id": "1", "ReceiptHandle": received[0]["ReceiptHandle"], "VisibilityTimeout": 0}])
+    alarms.put_metric_alarm(AlarmName="life", MetricName="x", Namespace="y", EvaluationPeriods=1, Period=60, Threshold=1.5,
+                            ComparisonOperator="GreaterThanThreshold", Statistic="Sum", Tags=[{"Key": "a", "Value": "b"}])
+    alarms.set_alarm_state(AlarmName="life", StateValue="OK", StateReason="r")
+    arn = alarms.describe_alarms(AlarmNamePrefix="li")["MetricAlarms"][0]["AlarmArn"]
+    assert alarms.list_tags_for_resource(ResourceARN=arn)["Tags"]
+    refused("ResourceNotFound", alarms.delete_alarms, AlarmNames=["none"])
+    alarms.delete_alarms(AlarmNames=["life"])
 
 
 def command_line(endpoint, sim, group):

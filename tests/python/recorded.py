@@ -39,7 +39,7 @@ def lost(recorded, shown, path=""):
                     yield f"{path}: {item} not among {shown}"
             elif item not in shown and str(item) not in map(str, shown):
                 yield f"{path}: {item!r} not among {shown}"
-    elif str(recorded) != str(shown):
+    elif recorded != shown and str(recorded) != str(shown):
         yield f"{path}: {recorded!r} on AWS, {shown!r} here"
 
 
@@ -155,7 +155,14 @@ def repository(sim, name, declared, live):
     return shown, ("RepositoryName", "RepositoryUri", "Arn", "Tags")
 
 
+def alarm(sim, name, declared, live):
+    watch = sim.client("cloudwatch")
+    watch.put_metric_alarm(AlarmName=name, **{key: it for key, it in declared.items() if key not in ("AlarmName", "Tags")})
+    return watch.describe_alarms(AlarmNames=[name])["MetricAlarms"][0], ("AlarmName", "Arn", "Tags")
+
+
 KINDS = {
+    "AWS::CloudWatch::Alarm": (alarm, False),
     "AWS::ElasticLoadBalancingV2::Listener": (listener, False),
     "AWS::ElasticLoadBalancingV2::ListenerRule": (listener_rule, False),
     "AWS::ECR::Repository": (repository, True),
@@ -179,7 +186,7 @@ def main(endpoint, folder):
         resource = pair["resource"]
         kind = KINDS.get(resource["resourceType"])
         if kind is None:
-            # DynamoDB's scaling, CloudWatch's alarms and certificates are not simulated.
+            # DynamoDB's scaling and certificates without a listener are not simulated.
             left.add(resource["resourceType"])
             continue
         create, lowers = kind

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::scene::Scene;
-use super::{WORKER, farsight};
+use super::{API, WORKER, farsight};
 use crate::stage::{BUCKET, KEY};
 
 /// Spoils the document, sees it said in these words, sees a hand edit healed all the same, mends it.
@@ -51,9 +51,10 @@ async fn a_document_that_is_no_json_is_said_with_its_line() {
 
 #[tokio::test(start_paused = true)]
 async fn an_unknown_field_is_said_with_its_line() {
-    let text = crate::text("config/examples/farsight.json").replacen("\"launchType\"", "\"lunchType\"", 1);
+    let text =
+        crate::text("config/examples/farsight.json").replacen("\"region\"", "\"settngs\": {}, \"region\"", 1);
     let spoil = |s: &Scene| s.stage.push_text(text.as_bytes());
-    last_good_one_stays(spoil, &["line ", "lunchType"], mend).await;
+    last_good_one_stays(spoil, &["line ", "settngs"], mend).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -72,12 +73,38 @@ async fn a_document_of_another_region_is_refused() {
     last_good_one_stays(spoil, &["eu-west-1", "us-east-1"], mend).await;
 }
 
+/// The service with the fault stays as it was last good, hand edits healed; the others go on.
 #[tokio::test(start_paused = true)]
-async fn a_reference_to_nothing_is_said() {
-    let text = crate::text("config/examples/farsight.json")
-        .replace("${targetGroup:farsight-api-tg}", "${targetGroup:nothing}");
-    let spoil = |s: &Scene| s.stage.push_text(text.as_bytes());
-    last_good_one_stays(spoil, &["nothing"], mend).await;
+async fn a_fault_inside_one_service_leaves_the_others_free() {
+    let mut scene = Scene::settled(&farsight()).await;
+    let mut wrong = farsight();
+    let entry = &mut wrong["services"][API]["service"]["loadBalancers"][0];
+    entry["targetGroupArn"] = "${targetGroup:nothing}".into();
+    wrong["services"][WORKER]["service"]["enableExecuteCommand"] = true.into();
+    scene.stage.push(&wrong);
+    scene.until("at fault", |s| !s.faults.is_empty()).await;
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    scene.saw(&[API, "refused", "its entry in the document has errors"]);
+    scene.wrote(&["UpdateService farsight-worker"]);
+    let status = scene.daemon.status.borrow().clone();
+    scene.check(status.faults[0].message.contains("nothing") && !status.is_settled(), "the fault is told");
+    scene.update(API, json!({"healthCheckGracePeriodSeconds": 7}));
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    scene.wrote(&["UpdateService farsight-worker", "UpdateService farsight-api-server"]);
+    wrong["services"][API] = farsight()["services"][API].clone();
+    scene.stage.push(&wrong);
+    scene.rest(60).await;
+    scene.check(scene.daemon.status.borrow().faults.is_empty(), "nothing is said any more");
+    scene.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_all_or_nothing_asked_for_a_fault_keeps_everything_back() {
+    let mut wrong = farsight();
+    wrong["settings"]["atomic"] = true.into();
+    wrong["services"][API]["service"]["desiredCount"] = "two".into();
+    let spoil = |s: &Scene| s.stage.push(&wrong);
+    last_good_one_stays(spoil, &["desiredCount"], mend).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -111,6 +138,7 @@ async fn an_empty_document_deletes_nothing() {
 async fn a_daemon_that_starts_with_a_bad_document_does_nothing_until_there_is_a_good_one() {
     let mut bad = farsight();
     bad["services"][WORKER]["service"]["desiredCount"] = "two".into();
+    bad["settings"]["atomic"] = true.into();
     let mut scene = Scene::start(&bad);
     scene.until("at fault", |s| !s.faults.is_empty()).await;
     tokio::time::sleep(Duration::from_secs(600)).await;

@@ -10,6 +10,7 @@ mod first_run;
 mod hand_edits;
 mod orders;
 mod ownership;
+mod replacement;
 mod restarts;
 mod scene;
 mod several_documents;

@@ -155,3 +155,32 @@ async fn a_target_group_that_is_not_ours_keeps_the_service_waiting_and_nothing_e
     scene.check(!scene.writes().contains(&"CreateTargetGroup farsight-api-tg".into()), "it was adopted");
     scene.end().await;
 }
+
+/// The same services in a document of another name.
+fn renamed(adopt: Value) -> Value {
+    let mut document = farsight();
+    document["name"] = "farsight-two".into();
+    document["adopt"] = adopt;
+    document
+}
+
+#[tokio::test(start_paused = true)]
+async fn services_move_to_another_document_by_their_tags_alone() {
+    let mut scene = Scene::settled(&farsight()).await;
+    let before = scene.stage.service(API);
+    // By another name nothing is ours, and nothing is touched.
+    scene.stage.push(&renamed(Value::Bool(false)));
+    scene.until("refused", |s| !s.is_settled()).await;
+    tokio::time::sleep(Duration::from_secs(SOON)).await;
+    scene.saw(&[API, "refused", "belongs to the document \"farsight\""]);
+    scene.wrote(&[]);
+    scene.stage.push(&renamed(json!({"from": "farsight"})));
+    scene.rest(SOON).await;
+    let writes = scene.writes();
+    let tagging = |w: &String| w.starts_with("TagResource") || w.starts_with("AddTags");
+    scene.check(!writes.is_empty() && writes.iter().all(tagging), "tags and nothing else");
+    let after = scene.stage.service(API);
+    scene.check(after["deployments"][0]["id"] == before["deployments"][0]["id"], "no deployment");
+    scene.check(after["tags"].to_string().contains("farsight-two"), "it is the other document's");
+    scene.end().await;
+}

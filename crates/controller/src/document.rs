@@ -7,7 +7,7 @@ use std::sync::Arc;
 use evenkeel_cloud::calls::account;
 use evenkeel_cloud::store::{DocumentSource, Poll, Version};
 use evenkeel_model::diagnostic::{self, Diagnostic};
-use evenkeel_model::document::{Document, read};
+use evenkeel_model::document::{Document, Partial, read_partial};
 use evenkeel_model::path::Path;
 use evenkeel_model::text;
 use tokio_util::sync::CancellationToken;
@@ -149,11 +149,20 @@ fn take(shared: &Shared, place: &str, bytes: &[u8], version: &Version) {
         }
     };
     let account = shared.board().account.clone();
-    let (document, diagnostics) = read_guarded(parsed, account.as_deref(), &shared.region);
-    let Some(document) = document else {
+    let (partial, diagnostics) = read_guarded(parsed, account.as_deref(), &shared.region);
+    let Some(partial) = partial else {
         let message = summary(&diagnostics);
         return fault(shared, place, Some(name), message, diagnostics);
     };
+    let before = shared.board().documents.get(place).and_then(|slot| slot.current.clone());
+    let kept_back: Vec<String> = partial.faulty().map(|(place, _)| place.to_string()).collect();
+    let fault = (!partial.is_whole()).then(|| Fault {
+        source: place.to_owned(),
+        version: Some(name.clone()),
+        message: summary(&diagnostics),
+        diagnostics: diagnostics.clone(),
+    });
+    let document = partial.with_last_good(before.as_ref().map(|b| &b.document));
     let title = document.name.clone();
     for warning in &diagnostics {
         tracing::debug!(path = %warning.path, "{}: {}", warning.severity.word(), warning.message);
@@ -164,27 +173,36 @@ fn take(shared: &Shared, place: &str, bytes: &[u8], version: &Version) {
         modified: version.last_modified.map(|t| t.as_second()),
         warnings: diagnostics,
     });
-    shared.board().documents.insert(place.to_owned(), Slot { current: Some(current), fault: None });
-    shared.event(None, format!("document \"{title}\" version {name} is in force"), false);
+    let message = fault.as_ref().map(|f| f.message.clone());
+    shared.board().documents.insert(place.to_owned(), Slot { current: Some(current), fault });
+    match message {
+        None => shared.event(None, format!("document \"{title}\" version {name} is in force"), false),
+        Some(message) => {
+            let kept = kept_back.join(", ");
+            let said = format!("document \"{title}\" version {name} is in force but for {kept}: {message}");
+            shared.event(None, said, true);
+        }
+    }
     shared.wake.notify_one();
 }
 
-/// Reads a document and checks that it is for this account and region, positions included.
-pub(crate) fn read_guarded(
+/// Reads what of a document can be put in force, and checks that it is for this account and region, positions
+/// included.
+fn read_guarded(
     parsed: text::Parsed,
     account: Option<&str>,
     region: &str,
-) -> (Option<Document>, Vec<Diagnostic>) {
+) -> (Option<Partial>, Vec<Diagnostic>) {
     let place = |name: &str| {
         let path = Path::of([name]);
         (path.clone(), parsed.marks.locate(&parsed.tree, &path, false))
     };
     let places = [place("account"), place("region")];
-    let (document, mut diagnostics) = read(parsed);
-    let Some(document) = document else { return (None, diagnostics) };
-    let mut wrong = guard(&document, account, region);
+    let (partial, mut diagnostics) = read_partial(parsed);
+    let Some(partial) = partial else { return (None, diagnostics) };
+    let mut wrong = guard(partial.document(), account, region);
     if wrong.is_empty() {
-        return (Some(document), diagnostics);
+        return (Some(partial), diagnostics);
     }
     for diagnostic in &mut wrong {
         diagnostic.at = places.iter().find(|(p, _)| *p == diagnostic.path).and_then(|(_, at)| *at);

@@ -1,7 +1,8 @@
 //! Brings both sides into one form before they are compared.
 //!
 //! AWS describes some things in another form than it takes them: a load balancer's subnets come back
-//! as availability zones, a lone target group of a forward twice, Service Connect on a deployment.
+//! as availability zones, a lone target group of a forward twice, Service Connect on a deployment. Where
+//! something is said twice and the two do not agree, both count, so that neither hides the other.
 
 use evenkeel_model::{Map, Tree};
 
@@ -38,12 +39,24 @@ pub fn declared(kind: Kind, mut tree: Tree) -> Tree {
             conditions(&mut tree);
         }
         Kind::LoadBalancer if !tree.list_of("subnetMappings").is_empty() => {
-            let subnets = tree.list_of("subnetMappings").iter().filter_map(|m| m.get("subnetId").cloned());
-            tree.set("subnets", Tree::list(subnets.collect::<Vec<_>>()));
+            let mapped = tree.list_of("subnetMappings").iter().filter_map(|m| m.get("subnetId"));
+            let subnets = joined(tree.list_of("subnets"), mapped);
+            tree.set("subnets", Tree::from(subnets));
         }
         _ => {}
     }
     tree
+}
+
+/// All of both, each once.
+fn joined<'t>(first: &[Tree], second: impl IntoIterator<Item = &'t Tree>) -> Vec<Tree> {
+    let mut all = first.to_vec();
+    for tree in second {
+        if !all.contains(tree) {
+            all.push(tree.clone());
+        }
+    }
+    all
 }
 
 /// Zones become subnets, and subnet mappings where they have addresses.
@@ -74,8 +87,8 @@ fn load_balancer(tree: &mut Tree) {
     }
 }
 
-/// A lone `targetGroupArn` becomes a `forwardConfig` with that one group. Actions are brought into the
-/// order in which they are taken.
+/// A lone `targetGroupArn` becomes a `forwardConfig` with that group. Actions are brought into the order in
+/// which they are taken.
 fn actions(tree: &mut Tree, member: &str) {
     let Some(Tree::List(items)) = tree.as_map_mut().and_then(|m| m.get_mut(member)) else {
         return;
@@ -83,12 +96,13 @@ fn actions(tree: &mut Tree, member: &str) {
     let mut sorted = std::mem::take(items).into_vec();
     sorted.sort_by_key(|a| a.int("order").unwrap_or(i64::MAX));
     for action in &mut sorted {
-        if let Some(arn) = action.take("targetGroupArn")
-            && action.pointer("forwardConfig/targetGroups").is_none_or(Tree::is_empty)
-        {
+        let Some(arn) = action.take("targetGroupArn") else { continue };
+        let groups = action.pointer("forwardConfig/targetGroups").map_or(&[][..], Tree::items);
+        if !groups.iter().any(|g| g.get("targetGroupArn") == Some(&arn)) {
             let group = Tree::map().with("targetGroupArn", arn);
+            let groups = joined(groups, [&group]);
             let mut config = action.take("forwardConfig").unwrap_or_else(Tree::map);
-            config.set("targetGroups", Tree::list([group]));
+            config.set("targetGroups", Tree::from(groups));
             action.set("forwardConfig", config);
         }
     }
@@ -116,11 +130,10 @@ fn conditions(tree: &mut Tree) {
             .map(|(_, config)| *config);
         for member in ["values", "regexValues"] {
             let values = condition.take(member).filter(|v| !v.is_empty());
-            if let (Some(config), Some(values)) = (config, values)
-                && condition.get(config).is_none_or(|c| c.get(member).is_none_or(Tree::is_empty))
-            {
+            if let (Some(config), Some(values)) = (config, values) {
                 let block = condition.take(config).unwrap_or_else(Tree::map);
-                condition.set(config, block.with(member, values));
+                let values = joined(block.list_of(member), values.items());
+                condition.set(config, block.with(member, Tree::from(values)));
             }
         }
         drop_empty(condition);

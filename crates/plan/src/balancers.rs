@@ -38,8 +38,17 @@ impl Planner<'_> {
         }
     }
 
-    fn lookup(&self) -> Lookup<'_> {
-        Lookup { document: self.document(), world: self.world(), service: None }
+    pub(crate) fn lookup(&self) -> Lookup<'_> {
+        let (document, world) = (self.document(), self.world());
+        Lookup { document, world, generations: &self.generations, service: None }
+    }
+
+    /// A listener's input with the target groups beside each other that replace one another.
+    fn staged(&self, input: Tree, there: &[Tree]) -> Tree {
+        match self.rules.replacements.actions(input.list_of("defaultActions"), there) {
+            Some(actions) => input.with("defaultActions", actions),
+            None => input,
+        }
     }
 
     fn create_balancer(&self, draft: &mut Draft<'_>, name: &str, lb: &LoadBalancer, subject: &Subject) {
@@ -73,7 +82,7 @@ impl Planner<'_> {
     ) {
         let lookup = self.lookup();
         let (input, waits) = lookup.resolve(&listener.input);
-        let input = input.into_owned();
+        let input = self.staged(input.into_owned(), &[]);
         let item = format!("{}/{key}", lb.item);
         let tags = ownership::wanted(self.document(), &listener.input, &item);
         draft.applies(&format!("listener {key}"), &lift::declared(Kind::Listener, input.clone()));
@@ -246,6 +255,7 @@ impl Planner<'_> {
             rules::wait_all(draft, waits);
             return;
         }
+        let input = self.staged(input, live.list_of("defaultActions"));
         let lifted = lift::declared(Kind::Listener, input.clone());
         draft.applies(part, &lifted);
         let live = lift::described(Kind::Listener, live.clone());
@@ -274,7 +284,8 @@ impl Planner<'_> {
                     change.set(member, value.unwrap_or_else(|| Tree::list([])));
                 }
             }
-            let touched = rules::groups(lookup, &listener.input);
+            let mut touched = rules::groups(lookup, &listener.input);
+            touched.extend(self.rules.replacements.beside(&touched));
             draft
                 .step(format!("modify-listener {key}"), subject.clone(), Op::Elbv2ModifyListener, change)
                 .because_of(acted)

@@ -51,7 +51,9 @@ pub fn check(input: &Input<'_>, planned: &Planned) -> Vec<Finding> {
             }
         }
     }
-    deletions::check(input, planned, &mut |unit, message| {
+    let replaces =
+        |key: &UnitKey, step: &Step| ends_a_replacement(input, step) || recreates(input, key, step);
+    deletions::check(input, planned, &replaces, &mut |unit, message| {
         findings.push(Finding { unit: unit.clone(), message });
     });
     findings
@@ -110,6 +112,23 @@ fn sendable(step: &Step, find: &mut dyn FnMut(String)) {
             find(format!("step {} would be refused at `{path}`: {problem}", step.id));
         }
     });
+}
+
+/// True for the end of a target group that nothing leads to, where replacing is allowed.
+fn ends_a_replacement(input: &Input<'_>, step: &Step) -> bool {
+    let unused = |t: &Tree| t.list_of("loadBalancerArns").is_empty();
+    step.action.op == Op::Elbv2DeleteTargetGroup
+        && input.ceilings.replace
+        && input.world.tree(&step.subject).is_some_and(unused)
+}
+
+/// True for a service that the document wants deleted and made anew, where replacing is allowed.
+fn recreates(input: &Input<'_>, key: &UnitKey, step: &Step) -> bool {
+    let service = key.service().and_then(|k| input.document.services.get(k));
+    step.action.op == Op::EcsDeleteService
+        && input.ceilings.replace
+        && service.is_some_and(|s| s.recreate)
+        && matches!(step.because.first(), Some(Because::Field(_)))
 }
 
 fn may_not_write(input: &Input<'_>, key: &UnitKey) -> bool {

@@ -11,12 +11,13 @@ use evenkeel_model::Tree;
 use evenkeel_model::document::Prune;
 use evenkeel_model::key::{ServiceKey, Subject, UnitKey};
 use evenkeel_model::memory::Remembered;
+use evenkeel_model::shapes::Op;
 use evenkeel_model::world::EXPECTATION;
 
 use crate::ownership::{self, TAG_DOCUMENT, TAG_KEY};
 use crate::refs::find_rule;
 use crate::report::{Refusal, WaitingOn};
-use crate::{Input, Planned, Unit, hash, restraint};
+use crate::{Input, Planned, Step, Unit, generations, hash, restraint};
 
 /// Deletions count for this long against the share of a kind that may go.
 pub(crate) const DAY: i64 = 24 * 60 * 60;
@@ -140,7 +141,9 @@ fn deleted<'a>(input: &'a Input<'_>) -> impl Iterator<Item = (&'a UnitKey, Strin
         let done =
             memory.deleted.iter().filter(|(_, at)| **at + DAY > input.clock).map(|(item, _)| item.clone());
         let steps = memory.intent.iter().flat_map(|intent| &intent.steps);
-        let begun = steps.filter_map(|step| item_of_step(unit, step));
+        // What is declared is deleted to be made anew.
+        let goes = |item: &String| is_part(item) || !input.document.declares(unit);
+        let begun = steps.filter_map(|step| item_of_step(unit, step)).filter(goes);
         let all: BTreeSet<String> = done.chain(begun).collect();
         all.into_iter().map(move |item| (unit, item))
     })
@@ -294,11 +297,21 @@ fn candidates(input: &Input<'_>) -> BTreeSet<Candidate> {
     found
 }
 
+/// What a unit is in AWS: one thing, but for target groups, of which several may stand beside each other.
+pub(crate) fn subjects(unit: &UnitKey, memory: &Remembered) -> Vec<Subject> {
+    let names = memory.applied.get(generations::NAMES).map(Tree::items).unwrap_or_default();
+    let others = names.iter().filter_map(|n| Some(Subject::TargetGroup(n.as_str()?.to_owned())));
+    restraint::tagged(unit).into_iter().chain(others).collect()
+}
+
 /// True where the unit is there, carries our tags with the key that it had, and is nobody else's; and where it
 /// is gone from the document, as long as it may be deleted.
 fn may_go(input: &Input<'_>, unit: &UnitKey, memory: &Remembered) -> bool {
-    let tree = restraint::tagged(unit).and_then(|subject| input.world.tree(&subject));
-    tree.is_some_and(|tree| is_there(tree) && carries(input, tree, item_key(memory)))
+    let there = |subject: &Subject| {
+        let tree = input.world.tree(subject);
+        tree.is_some_and(|tree| is_there(tree) && carries(input, tree, item_key(memory)))
+    };
+    subjects(unit, memory).iter().any(there)
         && !input.others.iter().any(|other| other.declares(unit))
         && (input.document.declares(unit) || memory.deletes && !input.document.kept_back.contains_key(unit))
 }
@@ -373,39 +386,46 @@ fn listeners(input: &Input<'_>, name: &str, items: &mut Vec<String>) {
     }
 }
 
-/// What is wrong with the deletions of a plan.
-pub(crate) fn check(input: &Input<'_>, planned: &Planned, find: &mut dyn FnMut(&UnitKey, String)) {
+/// What is wrong with the deletions of a plan; `replaces` says of a step that it deletes to make anew.
+pub(crate) fn check(
+    input: &Input<'_>,
+    planned: &Planned,
+    replaces: &dyn Fn(&UnitKey, &Step) -> bool,
+    find: &mut dyn FnMut(&UnitKey, String),
+) {
     let units = &planned.plan.units;
     if units.values().all(|unit| deleting(unit).next().is_none()) {
         return;
     }
     let allowed = Deletions::of(input);
     let mut quota = Quota::of(input, &candidates(input));
+    let mut counted: BTreeSet<Candidate> = BTreeSet::new();
     for (unit, planned) in units {
-        for (step, item) in deleting(planned) {
-            let Some(item) = item else {
-                find(unit, format!("step {step} deletes what nobody asked to delete"));
+        for step in deleting(planned).filter(|step| !replaces(unit, step)) {
+            let Some(item) = planned.deletes.get(&step.id) else {
+                find(unit, format!("step {} deletes what nobody asked to delete", step.id));
                 continue;
             };
             let with_its_unit = is_part(item) && !input.document.declares(unit);
             let item = if with_its_unit { unit.to_string() } else { item.clone() };
             let candidate = Candidate { unit: unit.clone(), item };
             if allowed.0.get(&candidate) != Some(&Verdict::May) {
-                find(unit, format!("step {step} deletes what may not be deleted"));
-            } else if !with_its_unit && quota.take(&candidate) != Verdict::May {
-                find(unit, format!("step {step} deletes more of a kind than may go in a day"));
+                find(unit, format!("step {} deletes what may not be deleted", step.id));
+            } else if counted.insert(candidate.clone()) && quota.take(&candidate) != Verdict::May {
+                find(unit, format!("step {} deletes more of a kind than may go in a day", step.id));
             }
         }
     }
 }
 
-/// The steps that delete something, with what.
-fn deleting(unit: &Unit) -> impl Iterator<Item = (&crate::StepId, Option<&String>)> {
-    let deletes = |s: &&crate::Step| {
-        let op = s.action.op;
-        let unsets = op == evenkeel_model::shapes::Op::LogsDeleteRetentionPolicy;
-        let collects = op == evenkeel_model::shapes::Op::EcsDeregisterTaskDefinition;
-        (op.name().starts_with("Delete") && !unsets) || (op.name().starts_with("Deregister") && !collects)
-    };
-    unit.steps.iter().filter(deletes).map(|s| (&s.id, unit.deletes.get(&s.id)))
+/// The steps that delete something.
+fn deleting(unit: &Unit) -> impl Iterator<Item = &Step> {
+    unit.steps.iter().filter(|step| {
+        let op = step.action.op;
+        let unsets = op == Op::LogsDeleteRetentionPolicy;
+        // Revisions are looked at by themselves.
+        let collects = op == Op::EcsDeregisterTaskDefinition;
+        let deletes = op.name().starts_with("Delete") || op.name().starts_with("Deregister");
+        deletes && !unsets && !collects
+    })
 }

@@ -9,14 +9,16 @@ use evenkeel_model::key::{ServiceKey, Subject, UnitKey};
 use evenkeel_model::memory::Memory;
 use evenkeel_model::world::World;
 
+use crate::generations::Generations;
 use crate::refs::Lookup;
-use crate::shifts;
 use crate::task_definition::{self, Choice};
-use crate::{diagnosis, hold, hooks, prune, revisions as collected};
+use crate::{diagnosis, hold, hooks, prune, replacement, revisions as collected, shifts};
 
 /// The subjects to keep observed.
 pub fn interest(document: &Document, world: &World, memory: &Memory) -> BTreeSet<Subject> {
-    let mut all = BTreeSet::new();
+    let generations = &Generations::of(document, world, memory);
+    let mut all: BTreeSet<Subject> = generations.names.iter().cloned().map(Subject::TargetGroup).collect();
+    all.extend(replacement::interest(world, generations));
     all.extend(document.clusters.keys().cloned().map(Subject::Cluster));
     all.extend(document.repositories.keys().cloned().map(Subject::Repository));
     all.extend(document.log_groups.keys().cloned().map(Subject::LogGroup));
@@ -28,7 +30,7 @@ pub fn interest(document: &Document, world: &World, memory: &Memory) -> BTreeSet
         }
         all.insert(subject);
         for listener in lb.listeners.values() {
-            rules(document, world, None, listener.rules.values(), &mut all);
+            rules(document, world, generations, None, listener.rules.values(), &mut all);
         }
     }
     for (key, service) in &document.services {
@@ -39,8 +41,8 @@ pub fn interest(document: &Document, world: &World, memory: &Memory) -> BTreeSet
             all.insert(Subject::Policies(key.clone()));
             all.insert(Subject::ScheduledActions(key.clone()));
         }
-        rules(document, world, Some(key), service.rules.values(), &mut all);
-        let lookup = Lookup { document, world, service: Some(key) };
+        rules(document, world, generations, Some(key), service.rules.values(), &mut all);
+        let lookup = Lookup { document, world, generations, service: Some(key) };
         let (want, _) = lookup.resolve(&service.task_definition);
         let live = world.seen(&Subject::Service(key.clone()));
         if live.is_unknown() {
@@ -64,7 +66,7 @@ pub fn interest(document: &Document, world: &World, memory: &Memory) -> BTreeSet
         all.extend(collected::needs(world, family, document.settings.keep_revisions));
     }
     for (family, want) in &document.task_definitions {
-        let lookup = Lookup { document, world, service: None };
+        let lookup = Lookup { document, world, generations, service: None };
         let (want, _) = lookup.resolve(want);
         let remembered = memory.unit(&UnitKey::TaskDefinition(family.clone()));
         revisions(world, remembered, &want, None, &mut all);
@@ -92,12 +94,13 @@ fn revisions(
 fn rules<'r>(
     document: &Document,
     world: &World,
+    generations: &Generations,
     service: Option<&ServiceKey>,
     rules: impl Iterator<Item = &'r Rule>,
     all: &mut BTreeSet<Subject>,
 ) {
     for rule in rules {
-        let lookup = Lookup { document, world, service };
+        let lookup = Lookup { document, world, generations, service };
         if let Ok(listener) = lookup.listener_of(rule) {
             all.insert(Subject::Rules(listener));
         }

@@ -9,6 +9,7 @@ mod basics;
 pub mod check;
 mod deletions;
 mod diagnosis;
+mod generations;
 mod hash;
 mod hold;
 mod hooks;
@@ -19,7 +20,9 @@ mod ownership;
 mod print;
 mod priorities;
 mod prune;
+mod recreation;
 mod refs;
+mod replacement;
 mod report;
 mod restraint;
 mod revisions;
@@ -28,6 +31,7 @@ mod rules;
 mod scaling;
 mod service;
 mod shifts;
+mod succession;
 mod tagging;
 mod target_group;
 mod task_definition;
@@ -40,6 +44,7 @@ mod unit;
 mod update;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use evenkeel_model::Tree;
 use evenkeel_model::document::{Document, Mode};
@@ -51,7 +56,9 @@ use evenkeel_model::shapes::Op;
 use evenkeel_model::world::{Expect, Moment, World};
 
 use deletions::Deletions;
+use generations::Generations;
 pub use interest::interest;
+use replacement::Replacements;
 use rules::Rulebook;
 use shifts::Shifts;
 
@@ -296,8 +303,8 @@ impl Unit {
             after.task_definition = self.task_definition.clone().or(after.task_definition.take());
         }
         after.deleted.retain(|_, at| *at + deletions::DAY > run.clock);
-        for (step, item) in &self.deletes {
-            if !run.done.contains(step) {
+        for item in self.deletes.values() {
+            if self.deletes.iter().any(|(step, of)| of == item && !run.done.contains(step)) {
                 continue;
             }
             after.deleted.insert(item.clone(), run.clock);
@@ -345,6 +352,7 @@ pub fn expectation(op: Op, output: &Tree) -> Expect {
         | Op::LogsCreateLogGroup => Expect::Present,
         Op::EcsRegisterTaskDefinition => lists(output, "taskDefinition/taskDefinitionArn", ""),
         Op::ScalingPutScalingPolicy => lists(output, "policyARN", "policyARN"),
+        Op::EcsDeleteService | Op::Elbv2DeleteTargetGroup => Expect::Absent,
         Op::Elbv2CreateRule => lists(output, "rules/0/ruleArn", "ruleArn"),
         Op::Elbv2CreateListener => lists(output, "listeners/0/listenerArn", "listenerArn"),
         _ => Expect::Anything,
@@ -359,13 +367,19 @@ fn lists(output: &Tree, named: &str, member: &'static str) -> Expect {
 
 /// Decides. A pure function of its input; equal inputs give equal plans.
 pub fn plan(input: &Input<'_>) -> Planned {
+    let generations = Rc::new(Generations::of(input.document, input.world, input.memory));
     let mut planner = Planner {
         input,
         planned: Planned::default(),
         quiet: Vec::new(),
         rolling: None,
+        rules: Rulebook {
+            shifts: Shifts::of(input, &generations),
+            replacements: Replacements::of(input, &generations),
+            ..Rulebook::default()
+        },
+        generations,
         failures: None,
-        rules: Rulebook { shifts: Shifts::of(input), ..Rulebook::default() },
         deletions: Deletions::of(input),
         collected: 0,
     };
@@ -495,6 +509,8 @@ struct Planner<'a> {
     quiet: Vec<(UnitKey, Unit)>,
     /// Services whose rollout is under way or begins with this plan; looked for where somebody asks.
     rolling: Option<BTreeSet<ServiceKey>>,
+    /// Target groups that are or were replaced.
+    generations: Rc<Generations>,
     /// Services that failed to roll out this version of the document; looked for where somebody asks.
     failures: Option<usize>,
     /// What is decided about listener rules before any unit is planned.

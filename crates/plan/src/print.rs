@@ -90,9 +90,7 @@ fn steps(out: &mut String, unit: &Unit) {
                 Because::Field(drift) => fields.push(drift),
             }
         }
-        // What goes says more than why.
-        let named = reasons.is_empty() || sign(step) == '-';
-        let rest = if named { about.to_owned() } else { reasons.join(", ") };
+        let rest = if reasons.is_empty() { about.to_owned() } else { reasons.join(", ") };
         line(out, &format!("  {} {verb:<26} {rest}", sign(step)));
         for drift in fields {
             line(out, &format!("      {}", field(drift)));

@@ -14,6 +14,7 @@ use evenkeel_model::document::{Document, Mode, Priority, Rule};
 use evenkeel_model::key::{ServiceKey, Subject, UnitKey};
 use evenkeel_model::path::Path;
 
+use crate::generations::Generations;
 use crate::ownership::{TAG_DOCUMENT, TAG_KEY, tag};
 use crate::refs::Lookup;
 use crate::report::{Drift, Owner, Refusal};
@@ -137,7 +138,7 @@ impl Planner<'_> {
         let input = self.input;
         let mut wanted: BTreeMap<String, Vec<(UnitKey, String, &Rule)>> = BTreeMap::new();
         rules_of(input.document, &mut |unit, service, key, rule| {
-            let lookup = Lookup { document: input.document, world: input.world, service };
+            let lookup = Lookup { service, ..self.lookup() };
             if let Ok(listener) = lookup.listener_of(rule) {
                 wanted.entry(listener).or_default().push((unit, key, rule));
             }
@@ -153,7 +154,7 @@ impl Planner<'_> {
 }
 
 /// All rules of a document with their units and keys.
-fn rules_of<'d>(
+pub(crate) fn rules_of<'d>(
     document: &'d Document,
     each: &mut dyn FnMut(UnitKey, Option<&'d ServiceKey>, String, &'d Rule),
 ) {
@@ -178,7 +179,8 @@ fn promised(input: &Input<'_>) -> BTreeMap<String, BTreeMap<i64, (String, String
     let mut promised: BTreeMap<String, BTreeMap<i64, (String, String)>> = BTreeMap::new();
     for document in input.others {
         rules_of(document, &mut |_, service, key, rule| {
-            let lookup = Lookup { document, world: input.world, service };
+            let none = Generations::default();
+            let lookup = Lookup { document, world: input.world, generations: &none, service };
             if let (Priority::At(number), Ok(listener)) = (rule.priority, lookup.listener_of(rule)) {
                 promised.entry(listener).or_default().insert(number, (document.name.clone(), key));
             }

@@ -17,9 +17,9 @@ use crate::ownership::{TAG_DOCUMENT, TAG_KEY, tag};
 use crate::refs::{find_rule, is_ours};
 use crate::report::{Refusal, State, WaitingOn};
 use crate::unit::Draft;
-use crate::{Because, Input, Need, Planner, StepId, restraint, scaling};
+use crate::{Because, Input, Need, Planner, StepId, scaling};
 
-/// Why something is deleted.
+/// Of what is not deleted.
 const GONE: &str = "the document no longer has it";
 
 impl Planner<'_> {
@@ -39,22 +39,21 @@ impl Planner<'_> {
         let mut draft = Draft::new(input, unit.clone());
         draft.report.state = State::Undeclared;
         // Families have nothing to delete but their revisions, which go by a setting of their own.
-        let Some(subject) = restraint::tagged(unit) else { return self.forget(unit, memory) };
-        let tree = match input.world.seen(&subject) {
-            Seen::Unknown => {
-                draft.wait(WaitingOn::Seen(subject));
-                return self.put_gone(draft);
-            }
-            Seen::Absent { .. } => return self.forget(unit, memory),
-            Seen::Present { tree, .. } => tree,
-        };
-        if tree.str("status") == Some("DRAINING") {
+        let subjects = deletions::subjects(unit, memory);
+        if let Some(unseen) = subjects.iter().find(|s| input.world.seen(s).is_unknown()) {
+            draft.wait(WaitingOn::Seen(unseen.clone()));
+            return self.put_gone(draft);
+        }
+        let ours = |tree: &Tree| tag(tree, TAG_DOCUMENT) == Some(&input.document.name);
+        let there = subjects.iter().filter_map(|s| Some((s, input.world.tree(s)?)));
+        let there: Vec<(&Subject, &Tree)> = there.filter(|(_, tree)| ours(tree)).collect();
+        if there.iter().any(|(_, tree)| tree.str("status") == Some("DRAINING")) {
             draft.wait(WaitingOn::Draining);
             return self.put_gone(draft);
         }
-        if !deletions::is_there(tree) || tag(tree, TAG_DOCUMENT) != Some(&input.document.name) {
+        let Some((_, tree)) = there.iter().find(|(_, tree)| deletions::is_there(tree)) else {
             return self.forget(unit, memory);
-        }
+        };
         if let Some(other) = input.others.iter().find(|other| other.declares(unit)) {
             draft.note(format!("the document \"{}\" declares it", other.name));
             return self.put_gone(draft);
@@ -71,7 +70,7 @@ impl Planner<'_> {
             Verdict::Refused(refusal) => draft.refuse(refusal),
             Verdict::Waits(wait) => draft.wait(wait),
             Verdict::May if !draft.is_open() => {}
-            Verdict::May => delete(&mut draft, &subject, tree),
+            Verdict::May => there.iter().for_each(|(subject, tree)| delete(&mut draft, subject, tree)),
         }
         self.put_gone(draft);
     }
@@ -126,7 +125,9 @@ fn step<'s>(
     input: Tree,
 ) -> &'s mut crate::Step {
     draft.unit.deletes.insert(StepId(id.clone()), item.to_owned());
-    draft.step(id, subject, op, input).because(Because::Reason(GONE.to_owned()))
+    let about = id.split_once(' ').map_or("", |(_, about)| about);
+    let why = Because::Reason(format!("{about}, which the document does not have"));
+    draft.step(id, subject, op, input).because(why)
 }
 
 /// Adds the steps that delete a unit with all that belongs to it.
@@ -136,8 +137,8 @@ fn delete(draft: &mut Draft<'_>, subject: &Subject, tree: &Tree) {
     let (op, input) = match &unit {
         UnitKey::Service(key) => return delete_service(draft, key),
         UnitKey::TaskDefinition(_) => return,
-        UnitKey::TargetGroup(name) => {
-            if let Some(wait) = holder(draft.input, name, tree) {
+        UnitKey::TargetGroup(_) => {
+            if let Some(wait) = holder(draft.input, subject, tree) {
                 return draft.wait(wait);
             }
             (Op::Elbv2DeleteTargetGroup, Tree::map().with("targetGroupArn", arn("targetGroupArn")))
@@ -165,7 +166,11 @@ fn delete(draft: &mut Draft<'_>, subject: &Subject, tree: &Tree) {
         }
         UnitKey::LogGroup(name) => (Op::LogsDeleteLogGroup, Tree::map().with("logGroupName", name.as_str())),
     };
-    let id = format!("{} {}", op.verb(), unit.name());
+    let name = match subject {
+        Subject::TargetGroup(name) => name.clone(),
+        _ => unit.name(),
+    };
+    let id = format!("{} {name}", op.verb());
     step(draft, &unit.to_string(), id, subject.clone(), op, input);
 }
 
@@ -244,8 +249,8 @@ fn target_groups(input: &Input<'_>, of: &Tree) -> Vec<Subject> {
 }
 
 /// Who still holds a target group.
-fn holder(input: &Input<'_>, name: &str, tree: &Tree) -> Option<WaitingOn> {
-    let by = |by: String| Some(WaitingOn::Released { what: format!("target group {name}"), by });
+fn holder(input: &Input<'_>, group: &Subject, tree: &Tree) -> Option<WaitingOn> {
+    let by = |by: String| Some(WaitingOn::Released { what: group.to_string(), by });
     if !tree.list_of("loadBalancerArns").is_empty() {
         return by("listeners and rules".into());
     }
@@ -376,7 +381,7 @@ pub(crate) fn needs(document: &Document, world: &World, memory: &Memory, all: &m
         }
         let gone = !document.declares(unit);
         if gone {
-            all.extend(restraint::tagged(unit));
+            all.extend(deletions::subjects(unit, remembered));
         }
         match unit {
             UnitKey::Service(key) if gone => {

@@ -8,6 +8,7 @@ use evenkeel_model::document::{Document, Rule};
 use evenkeel_model::key::{ServiceKey, Subject};
 use evenkeel_model::world::{Seen, World};
 
+use crate::generations::Generations;
 use crate::ownership::{self, TAG_DOCUMENT, TAG_KEY};
 use crate::report::WaitingOn;
 
@@ -16,6 +17,8 @@ use crate::report::WaitingOn;
 pub(crate) struct Lookup<'a> {
     pub document: &'a Document,
     pub world: &'a World,
+    /// What AWS has of target groups that are or were replaced.
+    pub generations: &'a Generations,
     /// The service inside which the reference stands.
     pub service: Option<&'a ServiceKey>,
 }
@@ -57,10 +60,11 @@ impl<'a> Lookup<'a> {
         }
         refs::find(&Tree::from(text), &mut |_, r| {
             if let Ok(Ref::TargetGroup(item)) = r {
-                named = self.document.target_group_named(self.service, &item).map(str::to_owned);
+                named = self.document.target_group_named(self.service, &item);
+                named = named.map(|name| self.generations.name(name));
             }
         });
-        named.map(Subject::TargetGroup)
+        named.map(|name| Subject::TargetGroup(name.to_owned()))
     }
 
     fn value(&self, reference: &Ref) -> Found<String> {
@@ -68,7 +72,7 @@ impl<'a> Lookup<'a> {
             Ref::Repository(name) => Ok(self.document.repository_uri(name)),
             Ref::TargetGroup(item) => {
                 let name = self.document.target_group_named(self.service, item).unwrap_or(item);
-                let subject = Subject::TargetGroup(name.to_owned());
+                let subject = Subject::TargetGroup(self.generations.name(name).to_owned());
                 let tree = present(self.world, subject.clone())?;
                 text(tree, "targetGroupArn", subject)
             }

@@ -189,6 +189,8 @@ pub enum WaitingOn {
         /// What it has to do.
         what: String,
     },
+    /// A target group is being replaced by another: what has to be so for the next step.
+    Replacement(String),
     /// A run of the unit is under way.
     Executing,
     /// The last try failed; the next one may begin then (Unix seconds by AWS's clock).
@@ -239,6 +241,7 @@ impl fmt::Display for WaitingOn {
                 write!(f, "for another version: {failed} {rollouts} of this one failed, no more are begun")
             }
             WaitingOn::Unit { unit, what } => write!(f, "for {} to {what}", crate::print::title(unit)),
+            WaitingOn::Replacement(what) => write!(f, "for {what} (it is being replaced)"),
             WaitingOn::Executing => f.write_str("executing"),
             WaitingOn::BackOff { failure, seconds } => {
                 write!(f, "next try in {seconds} s, after: {failure}")

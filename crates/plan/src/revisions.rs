@@ -78,7 +78,7 @@ impl Planner<'_> {
             let subject = Subject::TaskDefinition(arn.to_owned());
             draft
                 .step(id, subject, Op::EcsDeregisterTaskDefinition, Tree::map().with("taskDefinition", arn))
-                .because(Because::Reason(format!("the newest {keep} are kept")))
+                .because(Because::Reason(format!("{}, beyond the newest {keep}", short_name(arn))))
                 .touches([Subject::Family(family.to_owned())]);
         }
     }

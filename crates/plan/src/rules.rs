@@ -14,6 +14,7 @@ use crate::adoption::Resource;
 use crate::ownership::{TAG_DOCUMENT, TAG_KEY};
 use crate::priorities::{Move, Place, Priorities};
 use crate::refs::{Lookup, find_rule};
+use crate::replacement::Replacements;
 use crate::report::{Drift, Refusal, WaitingOn};
 use crate::shifts::{Hands, Shifts};
 use crate::tagging::Tagging;
@@ -25,6 +26,7 @@ use crate::{Because, Need, StepId, deletions, ownership, priorities, shifts};
 pub(crate) struct Rulebook<'a> {
     pub priorities: Priorities,
     pub shifts: Shifts<'a>,
+    pub replacements: Replacements<'a>,
 }
 
 /// Adds the steps for the rules of a service or listener; returns the ids of those that create or change one.
@@ -112,7 +114,15 @@ fn rule(
             return None;
         }
     };
-    let groups = groups(lookup, &wanted.input);
+    let live = find_rule(lookup.document, rules, key)
+        .or_else(|| elsewhere(lookup.document, rules, &draft.key, key, wanted));
+    let there = live.map_or(&[][..], |r| r.list_of("actions"));
+    let mut groups = groups(lookup, &wanted.input);
+    groups.extend(book.replacements.beside(&groups));
+    let input = match book.replacements.actions(input.list_of("actions"), there) {
+        Some(actions) => input.with("actions", actions),
+        None => input,
+    };
     let mut needs: Vec<Need> = waits.iter().cloned().map(Need::Observed).collect();
     let priority = match book.priorities.of(&listener, key)? {
         Place::At(number) | Place::Moves(number, _) => Some(*number),
@@ -130,8 +140,6 @@ fn rule(
             None
         }
     };
-    let live = find_rule(lookup.document, rules, key)
-        .or_else(|| elsewhere(lookup.document, rules, &draft.key, key, wanted));
     let arn = live.and_then(|r| r.str("ruleArn")).unwrap_or_default();
     let hands = book.shifts.hands(lookup.world, &[&format!("${{listenerRule:{key}}}"), arn]);
     let Some(live) = live else {
@@ -149,7 +157,9 @@ fn rule(
         if let Hands::Settled(one, other) | Hands::Test(one, other) = &hands {
             create.set("actions", shifts::settled(input.list_of("actions"), &[], one, other));
         }
-        let missing = draft.missing(&part);
+        let base = Path::of(["listenerRules", key.rsplit('/').next().unwrap_or_default()]);
+        let left = lookup.service.is_some() && draft.may_be_missing(&part, &base);
+        let missing = !left && draft.missing(&part);
         applied(draft, key, &listener, Some(priority), &lift::declared(Kind::Rule, input));
         if !missing {
             return None;
@@ -171,7 +181,7 @@ fn rule(
     };
     let claimed = draft.claim(&resource)?;
     let changed = if waits.is_empty() {
-        keep(draft, lookup, wanted, &resource, live, (&input, priority, &hands))
+        keep(draft, lookup, &resource, live, (&input, priority, &hands), groups)
     } else {
         wait_all(draft, waits);
         None
@@ -218,13 +228,12 @@ pub(crate) fn elsewhere<'r>(
 fn keep(
     draft: &mut Draft<'_>,
     lookup: Lookup<'_>,
-    wanted: &Rule,
     resource: &Resource<'_>,
     live: &Tree,
     (input, priority, hands): (&Tree, Option<i64>, &Hands),
+    groups: Vec<Subject>,
 ) -> Option<StepId> {
     let Resource { subject, arn, item: key, part, .. } = *resource;
-    let groups = groups(lookup, &wanted.input);
     let live = lift::described(Kind::Rule, live.clone());
     let mut want = lift::declared(Kind::Rule, input.clone());
     if lookup.service.is_some() {

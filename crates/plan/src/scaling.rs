@@ -35,12 +35,13 @@ fn merged(ids: Tree, input: &Tree) -> Tree {
 /// that creates it where it does not.
 pub(crate) fn steps(
     draft: &mut Draft<'_>,
-    document: &Document,
+    lookup: Lookup<'_>,
     key: &ServiceKey,
     service: &Service,
     live: Option<&Tree>,
     created: Option<&StepId>,
 ) {
+    let document = lookup.document;
     let Some(scaling) = &service.scaling else {
         if created.is_none() && draft.world().tree(&Subject::ScalableTarget(key.clone())).is_some() {
             draft.note(
@@ -60,7 +61,6 @@ pub(crate) fn steps(
         Target::There => Vec::new(),
         Target::Step(id) => vec![Need::Step(id)],
     };
-    let lookup = Lookup { document, world: draft.world(), service: Some(key) };
     let mut policies = Vec::new();
     for (name, policy) in &scaling.policies {
         let (policy, waits) = lookup.resolve(policy);
@@ -156,7 +156,7 @@ fn target(
         full
     };
     let Some(tree) = known else {
-        let missing = draft.missing("scaling");
+        let missing = !draft.may_be_missing("scaling", &Path::of(["scaling"])) && draft.missing("scaling");
         draft.applies("scaling", &scaling.target);
         if !missing {
             return Target::Missing;
@@ -272,9 +272,11 @@ impl Listed<'_> {
         for (name, want) in wanted {
             let part = format!("{} {name}", self.word);
             let id = format!("{} {name}", self.put.verb());
+            let base = Path::of(["scaling", self.member, name]);
             let Some(tree) = live.iter().find(|l| l.str(self.name) == Some(name)) else {
                 let owner = if fresh { Owner::Document } else { draft.owner_of_missing(&part) };
-                let missing = draft.missing_by(&part, owner);
+                let left = !fresh && draft.may_be_missing(&part, &base);
+                let missing = !left && draft.missing_by(&part, owner);
                 draft.applies(&part, want);
                 if missing {
                     let input = merged(ids(key), want).with(self.name, name.as_str());
@@ -285,7 +287,6 @@ impl Listed<'_> {
                 }
                 continue;
             };
-            let base = Path::of(["scaling", self.member, name]);
             let with_baseline = draft.with_baseline(&part, self.kind, want, tree);
             let carried = draft.carry(&base, self.kind, &with_baseline, tree);
             let drifts = draft.drifts(&part, self.kind, &carried, tree);

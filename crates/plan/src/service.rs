@@ -80,12 +80,14 @@ impl Planner<'_> {
     fn service(&mut self, key: &ServiceKey, service: &Service) {
         let document = self.document();
         let mut draft = Draft::new(self.input, UnitKey::Service(key.clone()));
-        let lookup = Lookup { document, world: self.world(), service: Some(key) };
+        let generations = self.generations.clone();
+        let lookup = Lookup { document, world: self.world(), generations: &generations, service: Some(key) };
         let (task, mut waits) = lookup.resolve(&service.task_definition);
         let (input, more) = lookup.resolve(&service.input);
         waits.extend(more);
-        let wanted = Wanted { key, service, task, input, waits };
         let subject = Subject::Service(key.clone());
+        let input = self.rules.replacements.entries(input, self.world().tree(&subject));
+        let wanted = Wanted { key, service, task, input, waits };
         if self.cluster_is_there(&mut draft, key) {
             match draft.seen(&subject) {
                 None => {}
@@ -127,7 +129,11 @@ impl Planner<'_> {
     fn create(&mut self, draft: &mut Draft<'_>, wanted: &Wanted<'_>, lookup: Lookup<'_>) {
         let document = self.document();
         let key = wanted.key;
-        let owner = draft.owner_of_missing("service");
+        let owner = match draft.owner_of_missing("service") {
+            // It was deleted to be made anew: neither healing nor a window keeps it from coming back.
+            Owner::Human if wanted.service.recreate => Owner::Rollout,
+            owner => owner,
+        };
         if !draft.missing_by("service", owner) {
             return;
         }
@@ -179,7 +185,7 @@ impl Planner<'_> {
         ]);
         chosen.into_input(step, "taskDefinition");
         let created = step.id.clone();
-        scaling::steps(draft, document, key, wanted.service, None, Some(&created));
+        scaling::steps(draft, lookup, key, wanted.service, None, Some(&created));
     }
 
     /// Steps for a service that exists.
@@ -244,6 +250,9 @@ impl Planner<'_> {
         }
         draft.unit.primary = rollout::primary(live).map(str::to_owned);
         let Some(whole) = self.with_revision(draft, wanted, live) else { return };
+        if draft.judging.is_none() && self.recreates(draft, wanted, &whole) {
+            return;
+        }
         self.update(draft, wanted, lookup, &whole);
         if draft.judging.is_none() {
             hooks::steps(draft, wanted.key, live);
@@ -251,7 +260,7 @@ impl Planner<'_> {
         }
         let tags = ownership::wanted(document, &wanted.service.input, &wanted.service.item);
         Tagging::Ecs.steps(draft, resource.subject, resource.arn, "", &tags, resource.tags);
-        scaling::steps(draft, document, wanted.key, wanted.service, Some(live), None);
+        scaling::steps(draft, lookup, wanted.key, wanted.service, Some(live), None);
         if draft.judging.is_none() {
             prune::parts(draft, &self.deletions);
             self.collect(draft, task_definition::family(&wanted.task));

@@ -11,6 +11,7 @@ use evenkeel_model::Tree;
 use evenkeel_model::key::{ServiceKey, Subject};
 use evenkeel_model::world::{Seen, World};
 
+use crate::generations::Generations;
 use crate::refs::Lookup;
 use crate::report::WaitingOn;
 use crate::{Input, rollout};
@@ -71,11 +72,12 @@ pub(crate) fn needs_revision(declared: &Tree, live: &Tree, last: Option<&Tree>) 
 }
 
 impl<'a> Shifts<'a> {
-    pub fn of(input: &Input<'a>) -> Self {
+    pub fn of(input: &Input<'a>, generations: &Generations) -> Self {
         let mut shifts = Shifts::default();
         for (key, service) in &input.document.services {
             let live = input.world.tree(&Subject::Service(key.clone()));
-            let lookup = Lookup { document: input.document, world: input.world, service: Some(key) };
+            let lookup =
+                Lookup { document: input.document, world: input.world, generations, service: Some(key) };
             let group = |text: &str| lookup.resolve(&Tree::from(text)).0.as_str().map(str::to_owned);
             let pair = |entry: &Tree, advanced: &Tree| -> BTreeSet<String> {
                 let texts = [entry.str("targetGroupArn"), advanced.str("alternateTargetGroupArn")];

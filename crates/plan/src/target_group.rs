@@ -1,5 +1,6 @@
 //! Target groups with their attributes.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use evenkeel_diff::{Kind, attribute_default, default_at, fill, rules};
@@ -11,11 +12,10 @@ use evenkeel_model::world::Seen;
 use evenkeel_model::{Name, Tree};
 
 use crate::adoption::Resource;
-use crate::ownership;
-use crate::report::{Drift, Owner, Refusal};
+use crate::report::{Drift, Owner, Refusal, WaitingOn};
 use crate::tagging::Tagging;
 use crate::unit::Draft;
-use crate::{Because, Planner, dotted};
+use crate::{Because, Planner, Step, Unit, dotted, generations, ownership};
 
 /// What ModifyTargetGroup takes. Source: the API reference.
 const MODIFIABLE: [&str; 9] = [
@@ -34,47 +34,87 @@ impl Planner<'_> {
     pub(crate) fn target_groups(&mut self) {
         for (name, group) in &self.document().target_groups {
             let mut draft = Draft::new(self.input, UnitKey::TargetGroup(name.clone()));
-            let subject = Subject::TargetGroup(name.clone());
             draft.applies("targetGroup", &group.input);
             draft.applies("attributes", &ownership::map(&group.attributes));
-            match draft.seen(&subject) {
-                None => {}
-                Some(Seen::Present { tree, .. }) => self.keep_group(&mut draft, name, group, &subject, tree),
-                Some(_) => self.create_group(&mut draft, name, group, &subject),
-            }
+            self.target_group(&mut draft, name, group);
             let (key, unit, report) = draft.finish();
+            self.remember_generations(&key, name, &unit);
             self.put(key, unit, report);
         }
     }
 
-    fn create_group(&self, draft: &mut Draft<'_>, name: &str, group: &TargetGroup, subject: &Subject) {
-        if !draft.missing("targetGroup") {
+    /// A generation is remembered before it is made: once the document changes again, nothing else may tell
+    /// of it.
+    fn remember_generations(&mut self, key: &UnitKey, name: &str, unit: &Unit) {
+        let Some(generation) = self.generations.get(name).filter(|_| unit.ready() > 0) else { return };
+        let before = self.input.memory.unit(key);
+        let names = generation.names(name);
+        if names.is_empty() || before.applied.get(generations::NAMES) == Some(&names) {
             return;
         }
+        let mut remembered = before.clone();
+        remembered.applied.insert(generations::NAMES.to_owned(), names);
+        self.planned.remember.insert(key.clone(), remembered);
+    }
+
+    fn target_group(&self, draft: &mut Draft<'_>, name: &str, group: &TargetGroup) {
+        let generation = self.generations.get(name);
+        let unseen = generation.map_or(&[][..], |g| &g.unseen);
+        if !unseen.is_empty() {
+            unseen.iter().for_each(|n| draft.wait(WaitingOn::Seen(Subject::TargetGroup(n.clone()))));
+            return;
+        }
+        let found = self.generations.name(name);
+        let subject = Subject::TargetGroup(found.to_owned());
+        match draft.seen(&subject) {
+            None => {}
+            Some(Seen::Present { tree, .. }) => self.keep_group(draft, name, group, &subject, tree),
+            Some(_) => self.create_group(draft, found, group),
+        }
+        if let Some(generation) = generation {
+            draft.applies(generations::NAMES, &generation.names(name));
+            if generation.target.is_some() {
+                self.retire(draft, name, generation);
+            }
+        }
+    }
+
+    fn create_group(&self, draft: &mut Draft<'_>, name: &str, group: &TargetGroup) {
+        if draft.missing("targetGroup") {
+            draft.makes("attributes");
+            self.make_group(draft, name, group, &group.input).because(Because::Missing);
+        }
+    }
+
+    /// Makes the group under a name; returns the step that does.
+    pub(crate) fn make_group<'d>(
+        &self,
+        draft: &'d mut Draft<'_>,
+        name: &str,
+        group: &TargetGroup,
+        input: &Tree,
+    ) -> &'d mut Step {
+        let subject = Subject::TargetGroup(name.to_owned());
         let tags = ownership::wanted(self.document(), &group.input, &group.item);
         draft.applies("tags", &ownership::map(&tags));
-        let input = group.input.clone().with("tags", ownership::list(&tags));
-        let step = draft.step(
-            format!("create-target-group {name}"),
-            subject.clone(),
-            Op::Elbv2CreateTargetGroup,
-            input,
-        );
-        step.because(Because::Missing);
-        let created = step.id.clone();
-        draft.makes("attributes");
+        let input = input.clone().with("name", name).with("tags", ownership::list(&tags));
+        let op = Op::Elbv2CreateTargetGroup;
+        let at = draft.unit.steps.len();
+        let created =
+            draft.step(format!("create-target-group {name}"), subject.clone(), op, input).id.clone();
         if !group.attributes.is_empty() {
             let input = Tree::map().with("attributes", attribute_list(&group.attributes));
             draft
                 .step(
                     format!("modify-target-group-attributes {name}"),
-                    subject.clone(),
+                    subject,
                     Op::Elbv2ModifyTargetGroupAttributes,
                     input,
                 )
                 .because(Because::Missing)
                 .fill("targetGroupArn", &created, "targetGroups/0/targetGroupArn");
         }
+        &mut draft.unit.steps[at]
     }
 
     fn keep_group(
@@ -99,19 +139,28 @@ impl Planner<'_> {
             tags: &live_tags,
         };
         let Some(claimed) = draft.claim(&resource) else { return };
+        // Under whatever name, it is the one that the document means.
+        let declared = match subject {
+            Subject::TargetGroup(found) if found != name => {
+                Cow::Owned(group.input.clone().with("name", found.as_str()))
+            }
+            _ => Cow::Borrowed(&group.input),
+        };
         let base = Path::of(["targetGroups", &group.item]);
-        let full = draft.with_baseline("targetGroup", Kind::TargetGroup, &group.input, tree);
+        let full = draft.with_baseline("targetGroup", Kind::TargetGroup, &declared, tree);
         let want = draft.carry(&base, Kind::TargetGroup, &full, tree);
         let fixed: Vec<&str> = rules::immutable(Kind::TargetGroup).collect();
         let (immutable, mutable): (Vec<Drift>, Vec<Drift>) = draft
             .drifts("targetGroup", Kind::TargetGroup, &want, tree)
             .into_iter()
             .partition(|d| d.path.segments().next().is_some_and(|m| fixed.contains(&m)));
-        for drift in immutable {
-            let why = format!("`{}` of target group {name} cannot be changed", dotted(&drift.path));
-            let way_out =
-                "declare a target group of another name and point the service and its listener at it";
-            draft.cannot(drift, Refusal::new(why).or(way_out));
+        if draft.judging.is_none() && self.generations.get(name).is_some() && !immutable.is_empty() {
+            self.succeed(draft, name, group, &want, immutable, tree);
+        } else {
+            for drift in immutable {
+                let why = format!("`{}` of target group {name} cannot be changed", dotted(&drift.path));
+                draft.cannot(drift, Refusal::new(why));
+            }
         }
         let acted = draft.accept(mutable);
         if !acted.is_empty() {

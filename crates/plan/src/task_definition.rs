@@ -12,7 +12,6 @@ use evenkeel_model::shapes::Op;
 use evenkeel_model::world::{Seen, World};
 
 use crate::ownership::{self, TAG_HASH};
-use crate::refs::Lookup;
 use crate::report::{Owner, WaitingOn};
 use crate::unit::Draft;
 use crate::{Because, Planner, StepId, hash};
@@ -132,7 +131,7 @@ impl Planner<'_> {
         let document = self.document();
         for (family, want) in &document.task_definitions {
             let mut draft = Draft::new(self.input, UnitKey::TaskDefinition(family.clone()));
-            let lookup = Lookup { document, world: self.world(), service: None };
+            let lookup = self.lookup();
             let (want, waits) = lookup.resolve(want);
             if !waits.is_empty() {
                 waits.into_iter().for_each(|w| draft.wait(w));

@@ -3,7 +3,7 @@
 //! [`Scene::settled`] fills the world with everything the document has, as AWS describes it, in sync and
 //! ours; a test then changes what it is about.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use evenkeel_model::Tree;
 use evenkeel_model::document::{self, Document, Mode, Priority};
@@ -14,6 +14,7 @@ use evenkeel_model::text::{self, Format};
 use evenkeel_model::world::{Moment, Seen, World};
 use serde_json::{Value, json};
 
+use crate::generations::Generations;
 use crate::refs::Lookup;
 use crate::{Ceilings, Input, Planned, check, ownership, plan, print};
 
@@ -29,6 +30,8 @@ pub(crate) struct Scene {
     pub ceilings: Ceilings,
     pub orders: Orders,
     pub in_flight: BTreeSet<UnitKey>,
+    /// The target groups of each task of the services that the miniature runs.
+    pub tasks: BTreeMap<Subject, Vec<BTreeSet<String>>>,
     /// Other documents in force.
     pub others: Vec<&'static Document>,
     /// The document as it was read last.
@@ -105,6 +108,7 @@ impl Scene {
             orders: Orders::default(),
             in_flight: BTreeSet::new(),
             others: Vec::new(),
+            tasks: BTreeMap::new(),
             json,
             version: "v1".into(),
             moment: 1,
@@ -158,6 +162,11 @@ impl Scene {
     pub fn unseen(&mut self, subject: Subject) {
         self.moment += 1;
         self.world.wrote(subject, Moment(self.moment), evenkeel_model::world::Expect::Anything);
+    }
+
+    /// Time goes by without a look.
+    pub fn wait(&mut self, millis: u64) {
+        self.moment += millis;
     }
 
     /// Somebody changes a live thing.
@@ -292,8 +301,13 @@ impl Scene {
             self.observe(Subject::LoadBalancer(name.clone()), tree);
             let mut listeners = Vec::new();
             for (key, listener) in &lb.listeners {
-                let (input, waits) =
-                    Lookup { document, world: &self.world, service: None }.resolve(&listener.input);
+                let (input, waits) = Lookup {
+                    document,
+                    world: &self.world,
+                    generations: &Generations::default(),
+                    service: None,
+                }
+                .resolve(&listener.input);
                 assert_eq!(waits, []);
                 let input = input.into_owned();
                 let tags = self.tags(&listener.input, &format!("{}/{key}", lb.item));
@@ -313,7 +327,8 @@ impl Scene {
                 json!({"clusterName": key.cluster, "status": "ACTIVE"}),
             );
         }
-        let lookup = Lookup { document, world: &self.world, service: Some(key) };
+        let lookup =
+            Lookup { document, world: &self.world, generations: &Generations::default(), service: Some(key) };
         let (task, _) = lookup.resolve(&service.task_definition);
         let (input, _) = lookup.resolve(&service.input);
         let (task, input) = (task.into_owned(), input.into_owned());
@@ -341,7 +356,12 @@ impl Scene {
             .with("tags", tags);
         self.observe(Subject::Service(key.clone()), live);
         for (name, rule) in &service.rules {
-            let lookup = Lookup { document, world: &self.world, service: Some(key) };
+            let lookup = Lookup {
+                document,
+                world: &self.world,
+                generations: &Generations::default(),
+                service: Some(key),
+            };
             let (input, _) = lookup.resolve(&rule.input);
             let input = input.into_owned();
             let listener = lookup.listener_of(rule).unwrap();
@@ -364,7 +384,12 @@ impl Scene {
         }
         if let Some(scaling) = &service.scaling {
             self.observe(Subject::ScalableTarget(key.clone()), scaling.target.clone());
-            let lookup = Lookup { document, world: &self.world, service: Some(key) };
+            let lookup = Lookup {
+                document,
+                world: &self.world,
+                generations: &Generations::default(),
+                service: Some(key),
+            };
             let policies: Vec<Tree> = scaling
                 .policies
                 .iter()

@@ -25,6 +25,7 @@ mod persons;
 mod priorities;
 mod properties;
 mod prune;
+mod replacement;
 mod rest;
 mod restraint;
 mod rollouts;

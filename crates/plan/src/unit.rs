@@ -133,6 +133,11 @@ impl<'a> Draft<'a> {
         if self.memory().applied.contains_key(part) { Owner::Human } else { Owner::Document }
     }
 
+    /// True where somebody took away something of which the document says that nobody minds.
+    pub fn may_be_missing(&mut self, part: &str, at: &Path) -> bool {
+        self.owner_of_missing(part) == Owner::Human && self.ignored(at)
+    }
+
     /// Takes in that something is not there; true where it is to be made.
     pub fn missing(&mut self, part: &str) -> bool {
         let owner = self.owner_of_missing(part);

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use evenkeel_diff::{Clearing, Kind, clearing, compare_described, fill, put, rules};
+use evenkeel_diff::{Clearing, Kind, clearing, compare_described, fill, put};
 use evenkeel_model::Tree;
 use evenkeel_model::key::{ServiceKey, Subject, short_name};
 use evenkeel_model::path::Path;
@@ -10,6 +10,7 @@ use evenkeel_model::shapes::Op;
 use evenkeel_model::world::{EXPECTATION, Seen};
 
 use crate::hold::Differences;
+use crate::recreation::is_fixed;
 use crate::refs::Lookup;
 use crate::report::{Drift, Owner, Refusal, WaitingOn};
 use crate::service::{Chosen, Wanted, attached, deploys};
@@ -50,11 +51,11 @@ impl Planner<'_> {
             drifts.retain(|d| member(d) != "healthCheckGracePeriodSeconds");
         }
 
-        let fixed = |d: &Drift| rules::immutable(Kind::Service).any(|m| m == member(d));
+        let fixed = |d: &Drift| is_fixed(member(d));
         let (immutable, mut mutable): (Vec<Drift>, Vec<Drift>) = drifts.into_iter().partition(fixed);
         for drift in immutable {
             let why = format!("`{}` of a service cannot be changed", dotted(&drift.path));
-            draft.cannot(drift, Refusal::new(why).or("delete the service and let Evenkeel create it anew"));
+            draft.cannot(drift, Refusal::new(why).or(self.how_to_recreate(wanted)));
         }
         mutable.retain(|drift| match lasting(&input, drift) {
             Some(why) => {

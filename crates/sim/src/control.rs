@@ -3,7 +3,7 @@
 //! Each command takes and answers JSON; scripts run the same commands at times of their own.
 
 use crate::audit::AuditRow;
-use crate::ecs::tasks;
+use crate::ecs::task_calls;
 use crate::endpoint::Endpoint;
 use crate::faults::Fault;
 use crate::front::respond;
@@ -156,7 +156,7 @@ pub fn run(endpoint: &mut Endpoint, command: &str, input: &Value) -> Result<Valu
         }
         "retire" => {
             let (name, code) = (text(input, "task").map_or_else(|| of("service"), str::to_owned), of("code"));
-            endpoint.change(move |sim| tasks::retire(sim, &name, &code));
+            endpoint.change(move |sim| task_calls::retire(sim, &name, &code));
         }
         "keep" => {
             let rows = int(input, "rows").and_then(|it| usize::try_from(it).ok());

@@ -59,13 +59,11 @@ impl Ecr {
     pub fn tags_of(&self, image: &str) -> Vec<String> {
         let path = image.split_once(".amazonaws.com/").map_or(image, |(_, path)| path);
         let name = path.split(['@', ':']).next().unwrap_or_default();
-        let digest = self.digest_of(image);
-        let own = path.split('@').next().and_then(|it| it.split_once(':'));
-        let others = self.repositories.get(name).map(|it| &it.tags);
-        own.map(|(_, tag)| tag.to_owned())
-            .into_iter()
-            .chain(others.into_iter().flatten().filter(|(_, of)| **of == digest).map(|(tag, _)| tag.clone()))
-            .collect()
+        let own = path.split('@').next().and_then(|it| it.split_once(':')).map(|(_, tag)| tag.to_owned());
+        let others = self.repositories.get(name).map(|it| (&it.tags, self.digest_of(image)));
+        let others =
+            others.iter().flat_map(|(tags, digest)| tags.iter().filter(move |(_, of)| *of == digest));
+        own.into_iter().chain(others.map(|(tag, _)| tag.clone())).collect()
     }
 
     /// Pushes an image: points a tag at a digest, which is made up where none is given.

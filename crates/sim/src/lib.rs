@@ -1,11 +1,15 @@
-//! An AWS small enough to read: ECS, ELBv2, Application Auto Scaling, ECR, CloudWatch Logs, S3, SQS and STS
-//! on the real wire and on virtual time.
+//! An AWS small enough to read: ECS, ELBv2, Application Auto Scaling, ECR, CloudWatch Logs and alarms, S3, SQS,
+//! STS, parameters and secrets, on the real wire and on virtual time.
 //!
 //! [`sim::Sim`] is a pure state machine: calls come in, virtual time passes, and nothing else happens. Before
 //! it stands [`endpoint::Endpoint`] with the audit log and whatever disturbs a call. Two doors lead there
-//! through one function ([`front::handle`]): [`SimHandle::send`] in process, and [`serve`] on a socket. It shares no code with the controller that is tested against it, so that one
-//! mistake cannot hide in both. The same seed and the same calls give the same answers and the same
-//! [`AuditRow`]s.
+//! through one function ([`front::handle`]): [`SimHandle::send`] in process, and [`serve`] on a socket. It shares
+//! no code with the controller that is tested against it, so that one mistake cannot hide in both. The same seed
+//! and the same calls give the same answers and the same [`AuditRow`]s.
+//!
+//! To find a rule of AWS, begin at the operation's row in its service's `OPERATIONS`: it names the function that
+//! refuses, fills in and answers. What happens later, by itself, is in [`ecs::scheduler`], [`ecs::stages`],
+//! [`ecs::tasks`] and [`autoscaler`].
 
 /// Validations as rows: the first condition that holds refuses the request with its error.
 macro_rules! refuse {

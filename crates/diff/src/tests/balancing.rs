@@ -248,3 +248,33 @@ fn what_says_nothing_is_no_difference() {
         answer(json!({"statusCode": "503", "contentType": "text/plain"})),
     );
 }
+
+#[test]
+fn what_is_said_twice_and_not_alike_is_a_difference() {
+    let lifted = |kind, want: Value, live: Value| {
+        let found = crate::compare_described(kind, &Tree::from(want), &Tree::from(live));
+        found.into_iter().map(|d| d.path.to_string()).collect::<Vec<_>>()
+    };
+    let rule = |arn: &str, value: &str| {
+        json!({
+            "actions": [{"type": "forward", "targetGroupArn": arn,
+                         "forwardConfig": {"targetGroups": [{"targetGroupArn": "a", "weight": 1}]}}],
+            "conditions": [{"field": "path-pattern", "values": [value], "pathPatternConfig": {"values": ["/a"]}}],
+        })
+    };
+    let want = json!({
+        "actions": [{"type": "forward", "targetGroupArn": "a"}],
+        "conditions": [{"field": "path-pattern", "values": ["/a"]}],
+    });
+    assert!(lifted(Kind::Rule, want.clone(), rule("a", "/a")).is_empty());
+    assert_eq!(
+        lifted(Kind::Rule, want.clone(), rule("b", "/a")),
+        ["/actions/0/forwardConfig/targetGroups/b"]
+    );
+    assert_eq!(
+        lifted(Kind::Rule, want, rule("a", "/b")),
+        ["/conditions/path-pattern/pathPatternConfig/values/~1b"]
+    );
+    let live = json!({"subnets": ["a", "c"], "subnetMappings": [{"subnetId": "a"}, {"subnetId": "b"}]});
+    assert_eq!(lifted(Kind::LoadBalancer, json!({"subnets": ["a", "b"]}), live), ["/subnets/c"]);
+}

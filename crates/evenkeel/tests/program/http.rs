@@ -91,7 +91,7 @@ async fn one_service_is_found_by_its_two_names() {
 #[tokio::test]
 async fn the_plan_is_json_unless_text_is_asked_for() {
     let server = Server::start(status()).await;
-    assert_eq!(server.get("/v1/plan").await.json()["version"], "3HL4kqtJ");
+    assert_eq!(server.get("/v1/plan").await.json()["documents"][0]["version"], "3HL4kqtJ");
     let text = server.get_with("/v1/plan", "Accept: text/plain").await;
     assert!(text.header("content-type").starts_with("text/plain"));
     assert!(
@@ -127,6 +127,7 @@ async fn metrics_have_zeros_for_the_fleet_and_series_for_what_is_there() {
         evenkeel_services{state="changing"} 0
         evenkeel_services{state="drifted"} 0
         evenkeel_services{state="held"} 0
+        evenkeel_services{state="paused"} 0
         evenkeel_services{state="refused"} 1
         evenkeel_services{state="rolling"} 1
         evenkeel_services{state="suspended"} 0

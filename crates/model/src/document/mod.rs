@@ -92,6 +92,8 @@ pub struct Service {
     pub behaviour: Behaviour,
     /// Leave this service alone.
     pub suspend: bool,
+    /// Where something about it cannot be changed, delete it and make it anew.
+    pub recreate: bool,
     /// Changing it forces a new deployment.
     pub restart: Option<String>,
     /// Paths whose drift is nobody's business.

@@ -127,6 +127,11 @@ fn add_dependents(document: &Document, faulty: &mut BTreeMap<Path, String>) {
 }
 
 impl Partial {
+    /// What of the text is in order.
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
     /// True where nothing is kept back.
     pub fn is_whole(&self) -> bool {
         self.faulty.is_empty()

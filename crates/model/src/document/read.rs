@@ -370,6 +370,7 @@ fn service(
         mode: behaviour::mode(&value),
         behaviour: behaviour::of_service(&value, path, out),
         suspend: value.bool("suspend").unwrap_or(false),
+        recreate: value.str("replace") == Some("recreate"),
         restart: value.str("restart").map(str::to_owned),
         ignore: ignores(&value, path, out),
     };

@@ -150,6 +150,7 @@ static SERVICE: &[Entry] = &[
     may("dependsOn", Field::Texts),
     may("mode", Field::Word(&["observe", "enforce"])),
     may("suspend", Field::Flag),
+    may("replace", Field::Word(&["recreate"])),
     HEAL,
     RETRY,
     WINDOWS,

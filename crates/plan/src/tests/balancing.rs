@@ -123,22 +123,6 @@ fn an_attribute_that_nobody_declared_goes_back_to_its_default() {
 }
 
 #[test]
-fn what_cannot_be_changed_on_a_target_group_is_refused() {
-    let mut scene = Scene::settled(farsight());
-    scene.change(|d| d["targetGroups"]["farsight-api-tg"]["port"] = json!(9000));
-    prints(
-        &scene,
-        expect![[r#"
-        target-group farsight-api-tg
-          = left      port   8000 -> 9000   (document)
-          ! refused   `port` of target group farsight-api-tg cannot be changed
-                      declare a target group of another name and point the service and its listener at it
-        unchanged 7
-    "#]],
-    );
-}
-
-#[test]
 fn a_listener_is_made_where_it_is_missing_and_changed_where_it_differs() {
     let mut scene = Scene::settled(farsight());
     scene.sees(listeners(), json!([]));

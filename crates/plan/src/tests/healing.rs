@@ -324,14 +324,15 @@ fn what_cannot_be_changed_on_a_service_is_refused_and_the_rest_is_healed() {
     prints(
         &scene,
         expect![[r#"
-        web/api
-          ~ update-service             api
-              enableECSManagedTags   true -> false
-          = left      launchType   EC2 -> FARGATE   (human)
-          ! refused   `launchType` of a service cannot be changed
-                      delete the service and let Evenkeel create it anew
-        unchanged 1
-    "#]],
+            web/api
+              ~ update-service             api
+                  enableECSManagedTags   true -> false
+              = left      launchType   EC2 -> FARGATE   (human)
+              ! refused   `launchType` of a service cannot be changed
+                          say `"replace": "recreate"` in the service: it is deleted and made anew, and down in
+                          between
+            unchanged 1
+        "#]],
     );
 }
 

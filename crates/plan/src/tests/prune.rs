@@ -113,9 +113,9 @@ fn with_prune_on_a_service_goes_with_its_rules_and_its_scaling() {
         &scene,
         expect![[r#"
             web/s0
-              - deregister-scalable-target s0
-              - delete-rule                s0/main
-              - delete-service             s0
+              - deregister-scalable-target s0, which the document does not have
+              - delete-rule                s0/main, which the document does not have
+              - delete-service             s0, which the document does not have
             unchanged 1
         "#]],
     );
@@ -180,7 +180,7 @@ fn a_target_group_goes_once_nobody_holds_it() {
             target-group in
               … waiting   for listeners and rules to let go of target group in
             web/s0
-              - delete-service             s0
+              - delete-service             s0, which the document does not have
             unchanged 1
         "#]],
     );
@@ -209,15 +209,15 @@ fn what_holds_data_is_kept_unless_it_said_otherwise_while_it_was_declared() {
         &scene,
         expect![[r#"
             cluster gone
-              - delete-cluster             gone
+              - delete-cluster             gone, which the document does not have
             cluster kept
               · note      the document no longer has it; it is kept, because it did not say "deletion": "delete"
             repository gone
-              - delete-repository          gone
+              - delete-repository          gone, which the document does not have
             repository kept
               · note      the document no longer has it; it is kept, because it did not say "deletion": "delete"
             log-group /gone
-              - delete-log-group           /gone
+              - delete-log-group           /gone, which the document does not have
             log-group /kept
               · note      the document no longer has it; it is kept, because it did not say "deletion": "delete"
             load-balancer kept
@@ -296,9 +296,9 @@ fn no_more_than_the_share_of_a_kind_goes_in_a_day() {
         &scene,
         expect![[r#"
             web/s1
-              - delete-service             s1
+              - delete-service             s1, which the document does not have
             web/s2
-              - delete-service             s2
+              - delete-service             s2, which the document does not have
             web/s3
               … waiting   for another day: at most 2 of kind service may go in one
             web/s4
@@ -511,9 +511,9 @@ fn rules_policies_and_scheduled_actions_that_are_not_declared_go_under_prune_onl
         &scene,
         expect![[r#"
             web/s0
-              - delete-scaling-policy      spare
-              - delete-rule                s0/old
-              - delete-scheduled-action    by-hand
+              - delete-scaling-policy      spare, which the document does not have
+              - delete-rule                s0/old, which the document does not have
+              - delete-scheduled-action    by-hand, which the document does not have
             unchanged 1
         "#]],
     );
@@ -588,7 +588,7 @@ fn a_listener_that_is_taken_out_goes_with_its_rules() {
         &scene,
         expect![[r#"
             load-balancer lb
-              - delete-listener            b
+              - delete-listener            b, which the document does not have
             unchanged 2
         "#]],
     );
@@ -623,8 +623,8 @@ fn old_revisions_go_where_the_document_says_how_many_stay() {
         &scene,
         expect![[r#"
             web/api
-              - deregister-task-definition api:2
-              - deregister-task-definition api:3
+              - deregister-task-definition api:2, beyond the newest 3
+              - deregister-task-definition api:3, beyond the newest 3
             unchanged 1
         "#]],
     );
@@ -744,4 +744,40 @@ proptest! {
         let there: BTreeSet<UnitKey> = (0..n).map(|i| unit(&format!("s{i}"))).filter(|u| scene.world.tree(&Subject::Service(u.service().unwrap().clone())).is_some()).collect();
         prop_assert!(there.iter().all(|u| declared.contains(u) || foreign.contains(u)), "{:?}", there);
     }
+}
+
+#[test]
+fn every_generation_of_a_target_group_goes() {
+    let mut document = many(1, json!({"prune": "on"}));
+    document["targetGroups"] = json!({"tg": {"protocol": "HTTP", "port": 80, "vpcId": "v"}});
+    let mut scene = Scene::settled(document);
+    let unit = UnitKey::TargetGroup("tg".into());
+    let first = Subject::TargetGroup("tg".into());
+    scene.edit(first.clone(), |g| g["loadBalancerArns"] = json!([]));
+    let next = Subject::TargetGroup("tg-1a2b3c4d".into());
+    let names = Tree::list([Tree::from("tg-1a2b3c4d")]);
+    scene.memory.0.get_mut(&unit).unwrap().applied.insert("generations".into(), names);
+    let arn = elb("targetgroup", "tg-1a2b3c4d");
+    let live = scene.world.tree(&first).unwrap().clone().with("targetGroupArn", arn);
+    scene.observe(next.clone(), live.with("targetGroupName", "tg-1a2b3c4d"));
+    scene.change(|d| d["targetGroups"] = json!({}));
+    scene.look_for_the_rest();
+    prints(
+        &scene,
+        expect![[r#"
+            target-group tg
+              - delete-target-group        tg, which the document does not have
+              - delete-target-group        tg-1a2b3c4d, which the document does not have
+            unchanged 2
+        "#]],
+    );
+    // A run that was cut off between them leaves the unit remembered.
+    let planned = scene.plan();
+    let group = &planned.plan.units[&unit];
+    let done = BTreeSet::from([group.steps[0].id.clone()]);
+    let mut half = scene.memory.unit(&unit).clone();
+    group.record(&unit, &mut half, &crate::Run { complete: false, ..ran("shop", CLOCK, &done) });
+    assert!(half.applied.contains_key("generations") && half.deleted.is_empty());
+    assert_eq!(deletes(&mut scene).len(), 2);
+    assert!(scene.memory.unit(&unit).applied.is_empty());
 }

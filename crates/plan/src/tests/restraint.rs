@@ -514,3 +514,28 @@ fn every_part_of_a_service_can_be_ignored() {
         "#]],
     );
 }
+
+#[test]
+fn what_nobody_minds_may_be_gone_but_is_made_at_first() {
+    let mut document = balancing::ruled();
+    let api = &mut document["services"]["api"];
+    api["scaling"] = json!({"minCapacity": 2, "maxCapacity": 10, "scheduledActions": {"night": {
+        "schedule": "rate(1 day)", "scalableTargetAction": {"minCapacity": 0}}}});
+    api["ignore"] = json!([
+        {"path": "/scaling/scheduledActions/night", "reason": "off for the fair"},
+        {"path": "/listenerRules/main", "reason": "moved by hand"}]);
+    let mut scene = Scene::settled(document);
+    scene.sees(Subject::ScheduledActions(key("api")), json!([]));
+    scene.sees(Subject::Rules(elb("listener/app", "shared")), json!([]));
+    prints(
+        &scene,
+        expect![[r#"
+        web/api
+          · note      /listenerRules/main differs and is ignored: moved by hand
+          · note      /scaling/scheduledActions/night differs and is ignored: off for the fair
+        unchanged 2
+    "#]],
+    );
+    scene.memory.0.clear();
+    assert_eq!(scene.plan().plan.units[&unit("api")].steps.len(), 2);
+}

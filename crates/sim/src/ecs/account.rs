@@ -12,7 +12,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("containerInsights", "disabled"),
     ("containerInstanceLongArnFormat", "enabled"),
     ("defaultLogDriverMode", "non-blocking"),
-    ("dualStackIPv6", "enabled"),
+    ("fargateEventWindows", "disabled"),
     ("fargateFIPSMode", "disabled"),
     ("fargateTaskRetirementWaitPeriod", "7"),
     ("guardDutyActivate", "off"),

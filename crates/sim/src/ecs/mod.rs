@@ -1,6 +1,7 @@
 //! ECS: its state, its operations, its tags.
 
 mod account;
+pub mod behaviour;
 pub mod capacity;
 pub mod clusters;
 pub mod deployments;
@@ -8,10 +9,12 @@ pub mod events;
 pub mod kept;
 pub mod launches;
 pub mod scheduler;
+pub mod service_rules;
 pub mod services;
 pub mod shown;
 pub mod stages;
 pub mod standalone;
+pub mod task_calls;
 pub mod task_definitions;
 pub mod tasks;
 
@@ -150,11 +153,11 @@ pub const OPERATIONS: &[Operation] = &[
     read(SERVICE, "DescribeTaskDefinition", task_definitions::describe),
     read(SERVICE, "ListTaskDefinitions", task_definitions::list_revisions),
     read(SERVICE, "ListTaskDefinitionFamilies", task_definitions::list_families),
-    read(SERVICE, "ListTasks", tasks::list_tasks),
-    read(SERVICE, "DescribeTasks", tasks::describe),
+    read(SERVICE, "ListTasks", task_calls::list_tasks),
+    read(SERVICE, "DescribeTasks", task_calls::describe),
     write(SERVICE, "RunTask", standalone::run),
-    write(SERVICE, "StopTask", tasks::stop),
-    write(SERVICE, "ExecuteCommand", tasks::execute),
+    write(SERVICE, "StopTask", task_calls::stop),
+    write(SERVICE, "ExecuteCommand", task_calls::execute),
     read(SERVICE, "ListServiceDeployments", deployments::list_deployments),
     read(SERVICE, "DescribeServiceDeployments", deployments::describe),
     read(SERVICE, "DescribeServiceRevisions", deployments::describe_revisions),
@@ -213,9 +216,11 @@ fn existing(sim: &Sim, input: &Value) -> Result<Vec<String>, ApiError> {
         (Some("task-definition"), Some(_), _) => task_definitions::find(sim, arn).is_some(),
         (Some("capacity-provider"), Some(name), _) => sim.ecs.providers.contains_key(name),
         (Some("task"), Some(_), _) if sim.ecs.standalone.has(arn) => true,
-        (Some("task"), Some(_), _) => {
-            sim.ecs.services.values().any(|service| service.tasks.iter().any(|task| task.arn == arn))
-        }
+        (Some("task"), Some(_), _) => sim
+            .ecs
+            .services
+            .values()
+            .any(|service| service.tasks.iter().chain(&service.stopped).any(|task| task.arn == arn)),
         _ => return Err(invalid(format!("Invalid identifier: {arn}"))),
     };
     match found {

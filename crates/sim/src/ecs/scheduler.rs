@@ -2,10 +2,11 @@
 //!
 //! Each service is looked at only when something of it is due, so a steady fleet costs nothing.
 
+use super::behaviour::Behaviour;
 use super::services::{Deployment, REVISION, Service, ServiceDeployment};
 use super::stages::{self, Stages};
-use super::tasks::{self, Behaviour, Order, Task, Turn};
-use super::{Key, capacity, events, launches};
+use super::tasks::{self, Order, Task, Turn};
+use super::{Key, capacity, events, launches, task_calls};
 use crate::sim::Sim;
 use crate::value::{self, flag, int, set, text};
 use serde_json::{Value, json};
@@ -54,6 +55,7 @@ pub fn wake(sim: &mut Sim) {
     }
     let gone = service.inactive_at.is_some_and(|at| sim.now - at >= sim.ecs.remembered);
     if gone {
+        service.stopped.iter().for_each(|task| drop(sim.tags.remove(&task.arn)));
         return;
     }
     service.wake = next(sim, &service).map(|at| at.max(sim.now + 1));
@@ -179,19 +181,15 @@ fn images(sim: &Sim, revision: &Value) -> Value {
 /// Lets happen to the tasks of a service what is due.
 fn progress(sim: &mut Sim, service: &mut Service) {
     let now = sim.now;
-    service.tasks.retain(|task| {
-        let expired = tasks::expired(now, task);
-        if expired {
-            sim.tags.remove(&task.arn);
-        }
-        !expired
-    });
+    while let Some(task) = service.stopped.pop_front_if(|task| tasks::expired(now, task)) {
+        sim.tags.remove(&task.arn);
+    }
     let mut all = std::mem::take(&mut service.tasks);
     for task in &mut all {
         while task.due.is_some_and(|at| at <= now) {
             let turned = tasks::turn(sim, task);
             if sim.ecs.events_to.is_some() {
-                let shown = tasks::show(sim, task, false);
+                let shown = task_calls::show(sim, task, false);
                 events::task(sim, shown);
             }
             match turned {
@@ -222,6 +220,8 @@ fn progress(sim: &mut Sim, service: &mut Service) {
             replace(sim, service, task);
         }
     }
+    // What has stopped takes up no room and no time.
+    service.stopped.extend(all.extract_if(.., |task| task.stopped.is_some()));
     service.tasks = all;
 }
 
@@ -410,7 +410,7 @@ fn balance(sim: &mut Sim, service: &mut Service) {
     let (lower, upper) = (service.lower_bound(), service.upper_bound());
     let own = service.active(Some(&id));
     if own < desired && !stalled && service.launch_after <= sim.now {
-        let count = (desired - own).min(upper - service.present()).max(0);
+        let count = (desired - own).min(upper - service.tasks.len() as i64).max(0);
         start(sim, service, &id, &revision, count);
     }
     if own > desired {
@@ -482,9 +482,7 @@ pub(super) fn stop(sim: &mut Sim, service: &mut Service, count: i64, chosen: imp
 /// Completes a deployment and says so where nothing is left to do.
 pub(super) fn settle(sim: &mut Sim, service: &mut Service, id: &str) {
     let now = sim.now;
-    let busy = |deployment: &str| {
-        service.tasks.iter().any(|task| task.deployment == deployment && task.status != "STOPPED")
-    };
+    let busy = |deployment: &str| service.tasks.iter().any(|task| task.deployment == deployment);
     let kept: Vec<String> = service
         .deployments
         .iter()
@@ -494,7 +492,7 @@ pub(super) fn settle(sim: &mut Sim, service: &mut Service, id: &str) {
         .collect();
     let own_healthy =
         service.tasks.iter().filter(|task| task.deployment == id && task.is_healthy()).count() as i64;
-    let quiet = service.tasks.iter().all(|task| matches!(task.status, "RUNNING" | "STOPPED"));
+    let quiet = service.tasks.iter().all(|task| task.status == "RUNNING");
     let done = kept.len() == 1
         && own_healthy == service.desired
         && service.running(None) == service.desired
@@ -531,7 +529,7 @@ pub(super) fn settle(sim: &mut Sim, service: &mut Service, id: &str) {
 fn drain(sim: &mut Sim, service: &mut Service) {
     let count = service.tasks.len() as i64;
     stop(sim, service, count, |_| true);
-    if service.tasks.iter().all(|task| task.status == "STOPPED") {
+    if service.tasks.is_empty() {
         service.status = "INACTIVE";
         service.deployments.clear();
         service.inactive_at = Some(sim.now);

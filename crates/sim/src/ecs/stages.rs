@@ -299,7 +299,7 @@ fn done(sim: &mut Sim, service: &Service, stages: &mut Stages, configuration: &V
             return later(stages, stages.since + minutes * MINUTE as i64);
         }
         "CLEAN_UP" => {
-            return service.tasks.iter().all(|it| it.deployment == primary.id || it.status == "STOPPED");
+            return service.tasks.iter().all(|it| it.deployment == primary.id);
         }
         _ => {}
     }

@@ -1,8 +1,9 @@
 //! Tasks that somebody runs: RunTask, and what becomes of tasks that belong to no service.
 
+use super::behaviour::Behaviour;
 use super::clusters::named;
-use super::tasks::{self, Behaviour, Order, Task, Turn};
-use super::{TAGS, capacity, events, invalid, launches, short, task_definitions};
+use super::tasks::{self, Order, Task, Turn};
+use super::{TAGS, capacity, events, invalid, launches, short, task_calls, task_definitions};
 use crate::sim::{Answer, ApiError, Sim};
 use crate::value::{self, has, int, list, text};
 use serde_json::{Value, json};
@@ -68,7 +69,7 @@ pub fn wake(sim: &mut Sim) {
             task.healthy_at = tasks::checked(sim, &task).map(|(passes, _)| passes);
         }
         if sim.ecs.events_to.is_some() {
-            let shown = tasks::show(sim, &task, false);
+            let shown = task_calls::show(sim, &task, false);
             events::task(sim, shown);
         }
     }
@@ -86,7 +87,7 @@ pub fn wake(sim: &mut Sim) {
 pub(super) fn stop(sim: &mut Sim, arn: &str, reason: &str) -> Option<Value> {
     let mut task = sim.ecs.standalone.take(arn)?;
     tasks::begin_stop(sim, &mut task, "UserInitiated", reason);
-    let shown = tasks::show(sim, &task, false);
+    let shown = task_calls::show(sim, &task, false);
     sim.ecs.standalone.keep(task);
     Some(shown)
 }
@@ -97,7 +98,7 @@ pub(super) fn run(sim: &mut Sim, input: &Value) -> Answer {
     let token = text(input, "clientToken").map(|token| format!("{cluster} {token}"));
     if let Some(before) = token.as_ref().and_then(|token| sim.ecs.standalone.tokens.get(token)) {
         let there = before.iter().filter_map(|arn| sim.ecs.standalone.tasks.get(arn));
-        let tasks: Vec<Value> = there.map(|task| tasks::show(sim, task, true)).collect();
+        let tasks: Vec<Value> = there.map(|task| task_calls::show(sim, task, true)).collect();
         return Ok(json!({"tasks": tasks, "failures": []}));
     }
     let name = value::required(input, "taskDefinition", "InvalidParameterException")?;
@@ -133,7 +134,7 @@ pub(super) fn run(sim: &mut Sim, input: &Value) -> Answer {
             tags,
         };
         let task = tasks::launch(sim, order);
-        shown.push(tasks::show(sim, &task, true));
+        shown.push(task_calls::show(sim, &task, true));
         arns.push(task.arn.clone());
         placed.push(task);
     }

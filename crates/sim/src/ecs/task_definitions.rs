@@ -91,7 +91,7 @@ fn is_gone(sim: &Sim, definition: &Value) -> bool {
     };
     let arn = text(definition, "taskDefinitionArn");
     let refers = |service: &super::services::Service| {
-        service.tasks.iter().any(|it| Some(it.definition.as_str()) == arn && it.status != "STOPPED")
+        service.tasks.iter().any(|it| Some(it.definition.as_str()) == arn)
             || service
                 .deployments
                 .iter()

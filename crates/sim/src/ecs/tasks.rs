@@ -1,100 +1,13 @@
-//! Tasks: how one starts, becomes healthy or fails, and stops; and the operations on them.
+//! Tasks: how one starts, becomes healthy or fails, and stops.
 
-use super::clusters::{self, named};
+use super::behaviour::{Behaviour, secrets};
 use super::services::Service;
-use super::{Key, TAGS, includes, invalid, paging, scheduler, short, stages, standalone, task_definitions};
+use super::{short, stages, task_definitions};
 use crate::parameters;
-use crate::sim::{Answer, Sim};
-use crate::value::{self, fill, has, int, list, page, paged, set, text, texts};
-use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
-
-/// What a task is going to do. The document under test chooses, by a container's environment variable
-/// `SIM_BEHAVIOUR`, by an image tag of the same word, or by an image whose digest has such a tag in ECR.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Behaviour {
-    /// Starts within 20 to 40 seconds and stays healthy.
-    Ok,
-    /// `slow`, `slow-300`: starts so many seconds later than that (two minutes).
-    Slow(i64),
-    /// `pullfail`: its image cannot be pulled. So it is with one that is not in ECR, where a script wants that known.
-    PullFail,
-    /// `crash`, `crash-60`: its essential container fails so many seconds after it started (at once).
-    Crash(i64),
-    /// `exit`, `exit-60`: its essential container has done its work so many seconds after it started (at once).
-    Exit(i64),
-    /// `unhealthy`, `unhealthy-120`: fails whatever health check there is, from so many seconds on (at once).
-    Unhealthy(i64),
-    /// `flaky`, `flaky-20`: so many of a hundred tasks, by lot, crash at once (half of them).
-    Flaky(i64),
-    /// `no-capacity`: there is no room for it, so that none is started.
-    NoCapacity,
-    /// Its log group is missing.
-    NoLogGroup,
-    /// A secret or parameter of a container is missing.
-    NoSecret,
-}
-
-impl Behaviour {
-    fn named(word: &str) -> Option<Self> {
-        let (name, seconds) = match word.rsplit_once('-').map(|(name, text)| (name, text.parse::<i64>())) {
-            Some((name, Ok(seconds))) => (name, Some(seconds)),
-            _ => (word, None),
-        };
-        Some(match name {
-            "slow" => Self::Slow(seconds.unwrap_or(120)),
-            "pullfail" => Self::PullFail,
-            "crash" => Self::Crash(seconds.unwrap_or(0)),
-            "exit" => Self::Exit(seconds.unwrap_or(0)),
-            "unhealthy" => Self::Unhealthy(seconds.unwrap_or(0)),
-            "flaky" => Self::Flaky(seconds.unwrap_or(50)),
-            "no-capacity" => Self::NoCapacity,
-            _ => return None,
-        })
-    }
-
-    /// What the tasks of a task definition are going to do; `overrides` are those of RunTask.
-    pub(super) fn of(sim: &Sim, definition: &Value, overrides: &Value) -> Self {
-        let containers = list(definition, "containerDefinitions");
-        let overridden = list(overrides, "containerOverrides").iter().find_map(variable);
-        let chosen = overridden.or_else(|| containers.iter().find_map(variable)).map_or_else(
-            || {
-                let images = containers.iter().filter_map(|it| text(it, "image"));
-                images.flat_map(|image| sim.ecr.tags_of(image)).find_map(|tag| Self::named(&tag))
-            },
-            Self::named,
-        );
-        let mut images = containers.iter().filter_map(|it| text(it, "image"));
-        match chosen {
-            Some(Self::PullFail) => Self::PullFail,
-            _ if !images.all(|image| sim.ecr.can_pull(image)) => Self::PullFail,
-            _ if !containers.iter().all(|it| secrets(it).all(|it| parameters::has(sim, it))) => {
-                Self::NoSecret
-            }
-            _ if !containers.iter().filter_map(log_group).all(|group| sim.logs.has(group)) => {
-                Self::NoLogGroup
-            }
-            chosen => chosen.unwrap_or(Self::Ok),
-        }
-    }
-}
-
-fn variable(container: &Value) -> Option<&str> {
-    let mut variables = list(container, "environment").iter();
-    text(variables.find(|it| text(it, "name") == Some("SIM_BEHAVIOUR"))?, "value")
-}
-
-fn secrets(container: &Value) -> impl Iterator<Item = &str> {
-    list(container, "secrets").iter().filter_map(|it| text(it, "valueFrom"))
-}
-
-/// The log group that must be there before a container starts.
-fn log_group(container: &Value) -> Option<&str> {
-    let log = &container["logConfiguration"];
-    let needs = text(log, "logDriver") == Some("awslogs")
-        && text(&log["options"], "awslogs-create-group") != Some("true");
-    needs.then(|| text(&log["options"], "awslogs-group").unwrap_or_default())
-}
+use crate::sim::Sim;
+use crate::value::{int, list, text};
+use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// A task: of a service, or one that somebody ran.
 #[derive(Clone)]
@@ -102,7 +15,7 @@ pub struct Task {
     /// Its ARN.
     pub arn: String,
     /// What it belongs to: `service:NAME`, `family:NAME`.
-    group: String,
+    pub(super) group: String,
     /// The deployment that started it, or who ran it, as they said.
     pub deployment: String,
     /// The ARN of its task definition.
@@ -123,20 +36,20 @@ pub struct Task {
     /// Target groups it is registered in, and with which port.
     pub(super) targets: Vec<(String, i64)>,
     pub(super) address: String,
-    container_checked: bool,
-    digests: Vec<(String, String)>,
-    created: i64,
-    pulled: Option<i64>,
-    started: Option<i64>,
-    stopping_since: Option<i64>,
+    pub(super) container_checked: bool,
+    pub(super) digests: Vec<(String, String)>,
+    pub(super) created: i64,
+    pub(super) pulled: Option<i64>,
+    pub(super) started: Option<i64>,
+    pub(super) stopping_since: Option<i64>,
     pub(super) stopped: Option<i64>,
-    stop_code: &'static str,
-    stop_reason: String,
-    launch_type: &'static str,
-    provider: Option<String>,
-    overrides: Value,
-    exec: bool,
-    version: i64,
+    pub(super) stop_code: &'static str,
+    pub(super) stop_reason: String,
+    pub(super) launch_type: &'static str,
+    pub(super) provider: Option<String>,
+    pub(super) overrides: Value,
+    pub(super) exec: bool,
+    pub(super) version: i64,
 }
 
 /// What a task is started with.
@@ -451,31 +364,6 @@ pub(super) fn checked(sim: &Sim, task: &Task) -> Option<(i64, i64)> {
     verdicts.reduce(|one, other| (one.0.max(other.0), one.1.min(other.1)))
 }
 
-/// Takes a task, or all tasks of a service, as AWS does when it maintains what they run on (`TerminationNotice`) or
-/// wants its spare capacity back (`SpotInterruption`).
-pub fn retire(sim: &mut Sim, name: &str, code: &str) {
-    let (code, reason) = match code {
-        "SpotInterruption" => ("SpotInterruption", "Your Spot Task was interrupted."),
-        _ => (
-            "TerminationNotice",
-            "ECS is performing maintenance on the underlying infrastructure hosting the task.",
-        ),
-    };
-    let concerned =
-        |task: &Task| task.id() == short(name) || task.group.strip_prefix("service:") == Some(name);
-    let all = sim.ecs.services.iter();
-    let keys: Vec<Key> =
-        all.filter(|(_, it)| it.tasks.iter().any(concerned)).map(|(key, _)| key.clone()).collect();
-    for key in &keys {
-        let Some(mut service) = sim.ecs.services.remove(key) else { continue };
-        for task in service.tasks.iter_mut().filter(|task| concerned(task)) {
-            begin_stop(sim, task, code, reason);
-        }
-        sim.ecs.services.insert(key.clone(), service);
-        scheduler::soon(sim, key);
-    }
-}
-
 /// Tells a task to stop: a registered one drains its connections first. Answers whether it does.
 pub(super) fn begin_stop(sim: &mut Sim, task: &mut Task, code: &'static str, reason: &str) -> bool {
     if task.stopping {
@@ -514,215 +402,9 @@ fn end(task: &mut Task, now: i64, code: &'static str, reason: String) {
     task.enter("STOPPED", None);
 }
 
-/// The tasks of a cluster that are still shown.
-fn all<'a>(sim: &'a Sim, cluster: &'a str) -> impl Iterator<Item = &'a Task> {
-    let of_services = sim.ecs.in_cluster(cluster).flat_map(|(_, service)| &service.tasks);
-    of_services.chain(sim.ecs.standalone.in_cluster(cluster)).filter(|task| !expired(sim.now, task))
-}
-
-pub(super) fn list_tasks(sim: &mut Sim, input: &Value) -> Answer {
-    let cluster = named(sim, input)?;
-    let wanted = text(input, "serviceName").map(short);
-    if let Some(name) = wanted
-        && !sim.ecs.services.contains_key(&(cluster.clone(), name.to_owned()))
-    {
-        return Err(super::services::not_found());
-    }
-    let stopped = text(input, "desiredStatus") == Some("STOPPED");
-    let group = wanted.map(|name| format!("service:{name}"));
-    let family = text(input, "family");
-    let started_by = text(input, "startedBy");
-    let launch_type = text(input, "launchType");
-    let mut items: Vec<(String, Value)> = all(sim, &cluster)
-        .filter(|task| task.stopping == stopped && group.as_ref().is_none_or(|wanted| *wanted == task.group))
-        .filter(|task| family.is_none_or(|family| short(&task.definition).split(':').next() == Some(family)))
-        .filter(|task| started_by.is_none_or(|by| by == task.deployment))
-        .filter(|task| launch_type.is_none_or(|it| it == task.launch_type))
-        .map(|task| (task.arn.clone(), json!(task.arn)))
-        .collect();
-    items.sort_by(|a, b| a.0.cmp(&b.0));
-    let (page, next) = page(items, input, &paging(100))?;
-    Ok(paged("taskArns", page, next, &paging(100)))
-}
-
-pub(super) fn describe(sim: &mut Sim, input: &Value) -> Answer {
-    let cluster = named(sim, input)?;
-    let names = texts(input, "tasks");
-    refuse! {
-        names.is_empty() => invalid("Tasks cannot be empty.");
-        names.len() > 100 => invalid("Tasks can have at most 100 items.");
-    }
-    let wanted: BTreeSet<&str> = names.iter().map(|name| short(name)).collect();
-    let shown: BTreeMap<&str, Value> = all(sim, &cluster)
-        .filter(|task| wanted.contains(task.id()))
-        .map(|task| (task.id(), show(sim, task, includes(input, "TAGS"))))
-        .collect();
-    let (mut found, mut failures) = (Vec::new(), Vec::new());
-    for name in names {
-        let id = short(name);
-        match shown.get(id) {
-            Some(task) => found.push(task.clone()),
-            None => failures
-                .push(json!({"arn": sim.arn("ecs", &format!("task/{cluster}/{id}")), "reason": "MISSING"})),
-        }
-    }
-    Ok(json!({"tasks": found, "failures": failures}))
-}
-
-pub(super) fn stop(sim: &mut Sim, input: &Value) -> Answer {
-    let cluster = named(sim, input)?;
-    let id = short(value::required(input, "task", "InvalidParameterException")?);
-    let reason = text(input, "reason").unwrap_or("Task stopped by user");
-    let arn = sim.arn("ecs", &format!("task/{cluster}/{id}"));
-    if let Some(task) = standalone::stop(sim, &arn, reason) {
-        return Ok(json!({"task": task}));
-    }
-    let key = sim
-        .ecs
-        .services
-        .iter()
-        .find(|(_, service)| service.tasks.iter().any(|task| task.arn == arn))
-        .map(|(key, _)| key.clone())
-        .ok_or_else(|| invalid("The referenced task was not found."))?;
-    let Some(mut service) = sim.ecs.services.remove(&key) else {
-        return Err(invalid("The referenced task was not found."));
-    };
-    if let Some(task) = service.tasks.iter_mut().find(|task| task.arn == arn) {
-        begin_stop(sim, task, "UserInitiated", reason);
-    }
-    let shown = service.tasks.iter().find(|task| task.arn == arn).map(|task| show(sim, task, false));
-    sim.ecs.services.insert(key.clone(), service);
-    scheduler::soon(sim, &key);
-    Ok(json!({"task": shown}))
-}
-
 /// For how long a stopped task is shown: an hour.
 pub(super) const SHOWN: i64 = 3_600_000;
 
 pub(super) fn expired(now: i64, task: &Task) -> bool {
     task.stopped.is_some_and(|at| now - at > SHOWN)
-}
-
-/// ExecuteCommand: a session that nothing answers, on a task that allows it.
-pub(super) fn execute(sim: &mut Sim, input: &Value) -> Answer {
-    let cluster = named(sim, input)?;
-    let id = short(value::required(input, "task", "InvalidParameterException")?);
-    let found = all(sim, &cluster).find(|task| task.id() == id);
-    let task = found.ok_or_else(|| invalid("The specified task was not found."))?;
-    refuse! {
-        !task.exec || task.status != "RUNNING" => invalid("The execute command failed because execute command was not enabled when the task was run or the execute command agent isn’t running. Wait and try again or run a new task with execute command enabled and try again.");
-    }
-    let name =
-        text(input, "container").or(task.digests.first().map(|(name, _)| name.as_str())).unwrap_or_default();
-    let mut answer = json!({
-        "clusterArn": clusters::arn(sim, &cluster), "taskArn": task.arn, "containerName": name,
-        "containerArn": format!("{}/{name}", task.arn.replacen(":task/", ":container/", 1)),
-        "interactive": input["interactive"] == true,
-    });
-    let session = format!("ecs-execute-command-{}", sim.hex(17));
-    let url = format!("wss://ssmmessages.{}.amazonaws.com/v1/data-channel/{session}", sim.config.region);
-    set(&mut answer, "session", json!({"sessionId": session, "streamUrl": url, "tokenValue": sim.hex(32)}));
-    Ok(answer)
-}
-
-pub(super) fn show(sim: &Sim, task: &Task, tags: bool) -> Value {
-    let definition = task_definitions::find(sim, &task.definition);
-    let health = match (task.container_checked, task.behaviour, task.healthy) {
-        (true, Behaviour::Unhealthy(_), _) if task.stopping => "UNHEALTHY",
-        (true, _, true) => "HEALTHY",
-        _ => "UNKNOWN",
-    };
-    let mut out = json!({
-        "taskArn": task.arn,
-        "clusterArn": clusters::arn(sim, task.cluster()),
-        "taskDefinitionArn": task.definition,
-        "group": task.group,
-        "lastStatus": task.status,
-        "desiredStatus": if task.stopping { "STOPPED" } else { "RUNNING" },
-        "healthStatus": health,
-        "connectivity": "CONNECTED",
-        "createdAt": value::time(task.created),
-        "version": task.version,
-        "availabilityZone": format!("{}a", sim.config.region),
-        "enableExecuteCommand": task.exec,
-        "launchType": task.launch_type,
-        "attachments": [{"id": task.id(), "type": "ElasticNetworkInterface", "status": "ATTACHED", "details": [
-            {"name": "privateIPv4Address", "value": task.address},
-        ]}],
-    });
-    for (name, at) in [
-        ("pullStartedAt", task.pulled),
-        ("startedAt", task.started),
-        ("pullStoppedAt", task.started),
-        ("stoppingAt", task.stopping_since),
-        ("stoppedAt", task.stopped),
-    ] {
-        if let Some(at) = at {
-            set(&mut out, name, value::time(at));
-        }
-    }
-    if task.stopping {
-        set(&mut out, "stopCode", json!(task.stop_code));
-        set(&mut out, "stoppedReason", json!(task.stop_reason));
-    }
-    for name in ["cpu", "memory"] {
-        if let Some(member) = definition.and_then(|it| it.get(name)) {
-            set(&mut out, name, member.clone());
-        }
-    }
-    if task.launch_type == "FARGATE" {
-        set(&mut out, "platformVersion", json!("1.4.0"));
-        set(&mut out, "platformFamily", json!("Linux"));
-    }
-    if !task.deployment.is_empty() {
-        set(&mut out, "startedBy", json!(task.deployment));
-    }
-    if let Some(provider) = &task.provider {
-        set(&mut out, "capacityProviderName", json!(provider));
-    }
-    let mut overrides = if task.overrides.is_object() { task.overrides.clone() } else { json!({}) };
-    fill(&mut overrides, "containerOverrides", json!([]));
-    fill(&mut overrides, "inferenceAcceleratorOverrides", json!([]));
-    set(&mut out, "overrides", overrides);
-    let containers: Vec<Value> = definition
-        .map_or(&[][..], |it| list(it, "containerDefinitions"))
-        .iter()
-        .zip(&task.digests)
-        .map(|(container, (name, digest))| show_container(task, container, name, digest, health))
-        .collect();
-    set(&mut out, "containers", json!(containers));
-    set(&mut out, "tags", if tags { TAGS.show(sim.tags.get(&task.arn)) } else { json!([]) });
-    out
-}
-
-fn show_container(task: &Task, container: &Value, name: &str, digest: &str, health: &str) -> Value {
-    let status = match task.status {
-        "ACTIVATING" | "RUNNING" | "DEACTIVATING" | "STOPPING" => "RUNNING",
-        "DEPROVISIONING" | "STOPPED" => "STOPPED",
-        _ => "PENDING",
-    };
-    let mut out = json!({
-        "containerArn": format!("{}/{name}", task.arn.replacen(":task/", ":container/", 1)),
-        "taskArn": task.arn,
-        "name": name,
-        "image": container["image"],
-        "lastStatus": status,
-        "healthStatus": if has(container, "healthCheck") { health } else { "UNKNOWN" },
-        "cpu": int(container, "cpu").unwrap_or(0).to_string(),
-        "networkInterfaces": [{"attachmentId": task.id(), "privateIpv4Address": task.address}],
-    });
-    if task.started.is_some() || matches!(task.behaviour, Behaviour::Crash(_)) && task.stopped.is_some() {
-        set(&mut out, "imageDigest", json!(digest));
-        set(&mut out, "runtimeId", json!(format!("{}-{}", task.id(), value::fnv(name) % 10_000_000_000)));
-    }
-    if task.status == "STOPPED" {
-        match task.behaviour {
-            Behaviour::PullFail | Behaviour::NoLogGroup | Behaviour::NoSecret => {
-                set(&mut out, "reason", json!(task.stop_reason))
-            }
-            Behaviour::Crash(_) => set(&mut out, "exitCode", json!(1)),
-            _ => set(&mut out, "exitCode", json!(0)),
-        }
-    }
-    out
 }

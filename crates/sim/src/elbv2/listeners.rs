@@ -9,13 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A listener with its rules by ARN. Its actions are those of its default rule.
 #[derive(Clone)]
 pub struct Listener {
-    config: Value,
+    pub(super) config: Value,
     pub(super) load_balancer: String,
     pub(super) rules: BTreeMap<String, Value>,
     pub(super) default_rule: String,
     attributes: BTreeMap<String, String>,
     /// Certificates beside the default one, by ARN.
-    certificates: BTreeSet<String>,
+    pub(super) certificates: BTreeSet<String>,
 }
 
 impl Listener {
@@ -399,55 +399,6 @@ pub(super) fn modify_attributes(sim: &mut Sim, input: &Value) -> Answer {
     let arn = value::required(input, "ListenerArn", "ValidationError")?;
     let listener = sim.elb.listeners.get_mut(arn).ok_or_else(no_listener)?;
     change_attributes(&mut listener.attributes, input, "Listener")
-}
-
-/// AddListenerCertificates: certificates beside the default one, chosen by the name that a client asks for.
-pub(super) fn add_certificates(sim: &mut Sim, input: &Value) -> Answer {
-    let listener = secured(sim, input)?;
-    let sent: Vec<String> = certificates_in(input);
-    listener.certificates.extend(sent.iter().cloned());
-    Ok(json!({"Certificates": sent.iter().map(|arn| certificate(arn, false)).collect::<Vec<_>>()}))
-}
-
-pub(super) fn remove_certificates(sim: &mut Sim, input: &Value) -> Answer {
-    let listener = secured(sim, input)?;
-    let (sent, default) = (certificates_in(input), default_certificate(listener));
-    refuse! {
-        sent.iter().any(|arn| default == Some(arn)) => ApiError::new("OperationNotPermitted", "Default certificate cannot be removed");
-    }
-    listener.certificates.retain(|arn| !sent.contains(arn));
-    Ok(json!({}))
-}
-
-pub(super) fn describe_certificates(sim: &mut Sim, input: &Value) -> Answer {
-    let listener = secured(sim, input)?;
-    let others = listener.certificates.iter().map(|arn| (arn.clone(), certificate(arn, false)));
-    let default = default_certificate(listener).map(|arn| (String::new(), certificate(arn, true)));
-    let (page, next) = page(default.into_iter().chain(others).collect(), input, &PAGING)?;
-    Ok(paged("Certificates", page, next, &PAGING))
-}
-
-/// The listener of a request, which must be one that has certificates.
-fn secured<'a>(sim: &'a mut Sim, input: &Value) -> Result<&'a mut Listener, ApiError> {
-    let arn = value::required(input, "ListenerArn", "ValidationError")?;
-    let listener = sim.elb.listeners.get_mut(arn).ok_or_else(no_listener)?;
-    match matches!(text(&listener.config, "Protocol"), Some("HTTPS" | "TLS")) {
-        true => Ok(listener),
-        false => Err(invalid("Certificates can only be specified for listeners of protocol HTTPS or TLS")),
-    }
-}
-
-fn certificates_in(input: &Value) -> Vec<String> {
-    let sent = list(input, "Certificates").iter();
-    sent.filter_map(|it| text(it, "CertificateArn").map(str::to_owned)).collect()
-}
-
-fn default_certificate(listener: &Listener) -> Option<&str> {
-    text(list(&listener.config, "Certificates").first()?, "CertificateArn")
-}
-
-fn certificate(arn: &str, default: bool) -> Value {
-    json!({"CertificateArn": arn, "IsDefault": default})
 }
 
 pub(super) fn create_rule(sim: &mut Sim, input: &Value) -> Answer {

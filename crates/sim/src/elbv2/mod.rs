@@ -1,5 +1,6 @@
 //! Elastic Load Balancing v2: load balancers here, target groups and listeners in modules of their own.
 
+mod certificates;
 pub mod listeners;
 pub mod target_groups;
 
@@ -145,9 +146,9 @@ pub const OPERATIONS: &[Operation] = &[
     write(SERVICE, "DeleteListener", listeners::delete),
     read(SERVICE, "DescribeListenerAttributes", listeners::describe_attributes),
     write(SERVICE, "ModifyListenerAttributes", listeners::modify_attributes),
-    write(SERVICE, "AddListenerCertificates", listeners::add_certificates),
-    write(SERVICE, "RemoveListenerCertificates", listeners::remove_certificates),
-    read(SERVICE, "DescribeListenerCertificates", listeners::describe_certificates),
+    write(SERVICE, "AddListenerCertificates", certificates::add),
+    write(SERVICE, "RemoveListenerCertificates", certificates::remove),
+    read(SERVICE, "DescribeListenerCertificates", certificates::describe),
     write(SERVICE, "CreateRule", listeners::create_rule),
     write(SERVICE, "ModifyRule", listeners::modify_rule),
     read(SERVICE, "DescribeRules", listeners::describe_rules),

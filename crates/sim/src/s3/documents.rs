@@ -14,8 +14,10 @@ pub enum Absent {
     Code(&'static str),
     /// This body.
     Body(&'static str),
+    /// This body until it is deleted, then an error of this code.
+    Until(&'static str, &'static str),
 }
-use Absent::{Body, Code};
+use Absent::{Body, Code, Until};
 
 /// The documents: query parameter, the operations that get, put and delete it, what there is without it.
 pub const DOCUMENTS: &[(&str, [&str; 3], Absent)] = &[
@@ -57,8 +59,9 @@ pub const DOCUMENTS: &[(&str, [&str; 3], Absent)] = &[
     (
         "ownershipControls",
         ["GetBucketOwnershipControls", "PutBucketOwnershipControls", "DeleteBucketOwnershipControls"],
-        Body(
+        Until(
             "<OwnershipControls><Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule></OwnershipControls>",
+            "OwnershipControlsNotFoundError",
         ),
     ),
     (
@@ -93,17 +96,20 @@ const MINIMUM: &str = "lifecycle minimum size";
 pub(super) fn get(sim: &mut Sim, input: &Value, _: &Bytes) -> Result<Reply, ApiError> {
     let name = text(input, "Document").unwrap_or_default();
     let documents = &bucket(sim, input, "")?.documents;
-    if let Some(body) = documents.get(name) {
-        let minimum = documents.get(MINIMUM).filter(|_| name == "lifecycle");
-        let value = minimum.map_or(json!({}), |it| json!({"MinimumSize": String::from_utf8_lossy(it)}));
-        return Ok(Reply { value, body: body.clone() });
-    }
-    match DOCUMENTS.iter().find(|(known, ..)| *known == name).map(|(_, _, absent)| absent) {
-        Some(Body(body)) => Ok(Reply { value: json!({}), body: Bytes::from_static(body.as_bytes()) }),
-        Some(Code(code)) => {
+    let absent = DOCUMENTS.iter().find(|(known, ..)| *known == name).map(|(_, _, absent)| absent);
+    match (documents.get(name), absent) {
+        (Some(body), _) if !body.is_empty() => {
+            let minimum = documents.get(MINIMUM).filter(|_| name == "lifecycle");
+            let value = minimum.map_or(json!({}), |it| json!({"MinimumSize": String::from_utf8_lossy(it)}));
+            Ok(Reply { value, body: body.clone() })
+        }
+        (None, Some(Until(body, _))) | (_, Some(Body(body))) => {
+            Ok(Reply { value: json!({}), body: Bytes::from_static(body.as_bytes()) })
+        }
+        (_, Some(Code(code) | Until(_, code))) => {
             Err(ApiError::with_status(404, *code, format!("The {name} configuration does not exist")))
         }
-        None => Err(crate::table::unknown("s3", name)),
+        _ => Err(crate::table::unknown("s3", name)),
     }
 }
 
@@ -134,7 +140,13 @@ pub(super) fn put(sim: &mut Sim, input: &Value, body: &Bytes) -> Result<Reply, A
 /// Deletes a document.
 pub(super) fn delete(sim: &mut Sim, input: &Value, _: &Bytes) -> Result<Reply, ApiError> {
     let name = text(input, "Document").unwrap_or_default();
-    bucket(sim, input, "")?.documents.remove(name);
+    let ends = DOCUMENTS.iter().any(|(known, _, absent)| *known == name && matches!(absent, Until(..)));
+    let documents = &mut bucket(sim, input, "")?.documents;
+    match ends {
+        // Nothing is kept, which is not the same as never having been told.
+        true => documents.insert(name.to_owned(), Bytes::new()),
+        false => documents.remove(name),
+    };
     Ok(Reply::default())
 }
 

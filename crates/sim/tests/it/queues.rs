@@ -149,6 +149,17 @@ fn a_bucket_keeps_its_configuration_as_it_was_sent() {
     assert_eq!(s3(&sim, Method::DELETE, "/desired?tagging", "").status(), 204);
     assert_eq!(s3(&sim, Method::GET, "/desired?tagging", "").status(), 404);
     assert!(!s3(&sim, Method::GET, "/desired?encryption", "").body().is_empty(), "AWS encrypts by default");
+    assert_eq!(s3(&sim, Method::GET, "/desired?ownershipControls", "").status(), 200, "there from the start");
+    s3(&sim, Method::DELETE, "/desired?ownershipControls", "");
+    assert_eq!(s3(&sim, Method::GET, "/desired?ownershipControls", "").status(), 404);
+    s3(&sim, Method::PUT, "/desired/x", "{}");
+    s3(&sim, Method::PUT, "/desired/x?tagging", tags);
+    let shown = s3(&sim, Method::GET, "/desired/x?tagging", "");
+    assert!(String::from_utf8_lossy(shown.body()).contains("<Key>a</Key><Value>b</Value>"));
+    s3(&sim, Method::DELETE, "/desired/x?tagging", "");
+    assert!(
+        !String::from_utf8_lossy(s3(&sim, Method::GET, "/desired/x?tagging", "").body()).contains("<Key>")
+    );
 }
 
 #[test]
