@@ -155,6 +155,9 @@ fn of_service(report: &UnitReport) -> Vec<Condition> {
             condition("Synced", Truth::False, "Held", "its last rollout failed and is not tried again")
         }
         State::Refused => condition("Synced", Truth::False, "Refused", refusal().unwrap_or_default()),
+        State::Undeclared => {
+            condition("Synced", Truth::Unknown, "Undeclared", "the document no longer has it, and it stays")
+        }
         State::Suspended => {
             condition("Synced", Truth::Unknown, "Suspended", "the document says to leave it alone")
         }

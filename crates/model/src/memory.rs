@@ -26,6 +26,11 @@ pub struct Remembered {
     pub applied: BTreeMap<String, Tree>,
     /// The baseline of each part whose first sight is over; empty for what we made ourselves.
     pub baseline: BTreeMap<String, Baseline>,
+    /// Whether it may be deleted once its document no longer has it, as that said last.
+    pub deletes: bool,
+    /// What of it we deleted within the last day, and when: the unit itself by its key, a part of it by its
+    /// name. Times are Unix seconds by AWS's clock.
+    pub deleted: BTreeMap<String, i64>,
     /// The document that it belonged to when we last wrote it or found it in order.
     pub document: Option<String>,
     /// The task definition revision the unit last registered or chose.
@@ -114,6 +119,8 @@ impl Memory {
             document_version: None,
             applied: BTreeMap::new(),
             baseline: BTreeMap::new(),
+            deletes: false,
+            deleted: BTreeMap::new(),
             document: None,
             task_definition: None,
             deployment: None,
@@ -155,6 +162,10 @@ struct Stored {
     applied: BTreeMap<String, serde_json::Value>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     baseline: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
+    #[serde(skip_serializing_if = "is_false", default)]
+    deletes: bool,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    deleted: BTreeMap<String, i64>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     document: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -194,6 +205,11 @@ struct StoredIntent {
     primary: Option<String>,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde asks
+const fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
 fn json(tree: &Tree) -> serde_json::Value {
     serde_json::from_str(&tree.to_json()).unwrap_or_default()
 }
@@ -210,6 +226,8 @@ pub fn write_record(key: &UnitKey, unit: &Remembered) -> Vec<u8> {
             .iter()
             .map(|(part, base)| (part.clone(), base.iter().map(|(p, t)| (p.to_string(), json(t))).collect()))
             .collect(),
+        deletes: unit.deletes,
+        deleted: unit.deleted.clone(),
         document: unit.document.clone(),
         task_definition: unit.task_definition.clone(),
         deployment: unit.deployment.clone(),
@@ -261,6 +279,8 @@ pub fn read_record(bytes: &[u8]) -> Result<(UnitKey, Remembered), RecordError> {
                 (part, base.into_iter().filter_map(path).collect())
             })
             .collect(),
+        deletes: stored.deletes,
+        deleted: stored.deleted,
         document: stored.document,
         task_definition: stored.task_definition,
         deployment: stored.deployment,
@@ -302,6 +322,8 @@ mod tests {
                 ("attributes".to_owned(), Baseline::new()),
             ]
             .into(),
+            deletes: true,
+            deleted: [("rule api/main".to_owned(), 7)].into(),
             document: Some("shop".into()),
             intent: Some(Intent {
                 plan: "p".into(),

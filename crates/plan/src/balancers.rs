@@ -16,7 +16,7 @@ use crate::report::{Drift, Refusal};
 use crate::shifts::Hands;
 use crate::tagging::Tagging;
 use crate::unit::Draft;
-use crate::{Because, Need, Planner, StepId, dotted, rules};
+use crate::{Because, Need, Planner, StepId, dotted, prune, rules};
 
 /// What ModifyListener takes. Source: the API reference.
 const MODIFIABLE: [&str; 7] =
@@ -152,6 +152,7 @@ impl Planner<'_> {
                 Some(found) => self.keep_listener(draft, lb, key, listener, &listeners, found),
             }
         }
+        prune::parts(draft, &self.deletions);
         let tags = ownership::wanted(self.document(), &lb.input, &lb.item);
         Tagging::Elbv2.steps(draft, subject, &arn, "", &tags, &live_tags);
     }

@@ -11,6 +11,7 @@ use crate::ownership::{self, TAG_DOCUMENT, TAG_KEY};
 use crate::restraint::Restraint;
 use crate::service::deploys;
 use crate::{Because, Guard, Input, Need, Planned, Step, StepId, Unit};
+use crate::{deletions, revisions};
 
 /// Something a plan must never have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,12 +40,8 @@ pub fn check(input: &Input<'_>, planned: &Planned) -> Vec<Finding> {
         let held = planned.report.units.get(key).is_some_and(|r| r.held.is_some());
         for step in &unit.steps {
             let op = step.action.op;
-            if op.name().starts_with("Delete")
-                && op != Op::LogsDeleteRetentionPolicy
-                && !ends_a_replacement(input, step)
-                && !recreates(input, key, step)
-            {
-                find(format!("step {} deletes, which this version never does", step.id));
+            if op == Op::EcsDeregisterTaskDefinition {
+                revisions::check(input, step).into_iter().for_each(&mut find);
             }
             if belongs_to_others(input, key, step) {
                 find(format!("step {} writes what is not ours", step.id));
@@ -54,6 +51,11 @@ pub fn check(input: &Input<'_>, planned: &Planned) -> Vec<Finding> {
             }
         }
     }
+    let replaces =
+        |key: &UnitKey, step: &Step| ends_a_replacement(input, step) || recreates(input, key, step);
+    deletions::check(input, planned, &replaces, &mut |unit, message| {
+        findings.push(Finding { unit: unit.clone(), message });
+    });
     findings
 }
 

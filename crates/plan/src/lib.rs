@@ -7,6 +7,7 @@ mod adoption;
 mod balancers;
 mod basics;
 pub mod check;
+mod deletions;
 mod diagnosis;
 mod generations;
 mod hash;
@@ -18,11 +19,13 @@ mod miniature;
 mod ownership;
 mod print;
 mod priorities;
+mod prune;
 mod recreation;
 mod refs;
 mod replacement;
 mod report;
 mod restraint;
+mod revisions;
 mod rollout;
 mod rules;
 mod scaling;
@@ -52,6 +55,7 @@ use evenkeel_model::path::Path;
 use evenkeel_model::shapes::Op;
 use evenkeel_model::world::{Expect, Moment, World};
 
+use deletions::Deletions;
 use generations::Generations;
 pub use interest::interest;
 use replacement::Replacements;
@@ -164,6 +168,10 @@ pub struct Unit {
     pub applied: BTreeMap<String, Tree>,
     /// The baselines that it remembers once a step of it is done.
     pub baseline: BTreeMap<String, Baseline>,
+    /// Whether the document lets it be deleted once it no longer has it.
+    deletable: bool,
+    /// The steps that delete something, with the name under which that is remembered.
+    deletes: BTreeMap<StepId, String>,
     /// The baselines of what was seen for the first time: remembered at once.
     first_sight: BTreeMap<String, Baseline>,
     /// It has nothing to do, what it would remember is what it remembers, and no run of it was cut off:
@@ -268,16 +276,45 @@ pub enum Guard {
     AsLeftBy(StepId),
 }
 
+/// What became of a run, as far as memory is concerned.
+#[derive(Clone, Copy, Debug)]
+pub struct Run<'a> {
+    /// The document's name.
+    pub document: &'a str,
+    /// Its version.
+    pub version: &'a str,
+    /// Unix seconds by AWS's clock.
+    pub clock: i64,
+    /// The steps that are done; at least one.
+    pub done: &'a BTreeSet<StepId>,
+    /// All of them are, and nothing else is to be done about the unit.
+    pub complete: bool,
+}
+
 impl Unit {
-    /// Writes down what a run left, at least one of whose steps is done; `complete` where all are, and nothing
-    /// else is to be done.
-    pub fn record(&self, after: &mut Remembered, document: &str, version: &str, complete: bool) {
-        after.document = Some(document.to_owned());
+    /// Writes down what a run left that did something.
+    pub fn record(&self, key: &UnitKey, after: &mut Remembered, run: &Run<'_>) {
+        after.document = Some(run.document.to_owned());
         after.baseline.clone_from(&self.baseline);
-        if complete {
+        after.deletes = self.deletable;
+        if run.complete {
             after.applied.clone_from(&self.applied);
-            after.document_version = Some(version.to_owned());
+            after.document_version = Some(run.version.to_owned());
             after.task_definition = self.task_definition.clone().or(after.task_definition.take());
+        }
+        after.deleted.retain(|_, at| *at + deletions::DAY > run.clock);
+        for item in self.deletes.values() {
+            if self.deletes.iter().any(|(step, of)| of == item && !run.done.contains(step)) {
+                continue;
+            }
+            after.deleted.insert(item.clone(), run.clock);
+            let gone = |part: &String| deletions::is_of(part, item);
+            after.applied.retain(|part, _| !gone(part));
+            after.baseline.retain(|part, _| !gone(part));
+            if *item == key.to_string() {
+                let (document, deleted) = (after.document.take(), std::mem::take(&mut after.deleted));
+                *after = Remembered { document, deleted, ..Remembered::default() };
+            }
         }
     }
 
@@ -343,6 +380,8 @@ pub fn plan(input: &Input<'_>) -> Planned {
         },
         generations,
         failures: None,
+        deletions: Deletions::of(input),
+        collected: 0,
     };
     planner.decide_priorities();
     planner.basics();
@@ -350,6 +389,7 @@ pub fn plan(input: &Input<'_>) -> Planned {
     planner.load_balancers();
     planner.task_definitions();
     planner.services();
+    planner.gone();
     let Planner { mut planned, quiet, .. } = planner;
     for finding in check::check(input, &planned) {
         let report = planned.report.units.entry(finding.unit.clone()).or_default();
@@ -414,6 +454,7 @@ fn remember(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &Unit
         .is_some_and(|report| matches!(report.state, State::Synced | State::Rolling));
     let before = input.memory.unit(key);
     let same = before.document.as_ref() == Some(&input.document.name)
+        && before.deletes == unit.deletable
         && before.applied == unit.applied
         && before.baseline == unit.baseline;
     if !settled || observing(input) || same {
@@ -421,6 +462,7 @@ fn remember(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &Unit
     }
     let remembered = planned.remember.entry(key.clone()).or_insert_with(|| before.clone());
     remembered.document = Some(input.document.name.clone());
+    remembered.deletes = unit.deletable;
     remembered.applied.clone_from(&unit.applied);
     remembered.baseline.clone_from(&unit.baseline);
     remembered.restart.clone_from(&unit.restart);
@@ -473,6 +515,10 @@ struct Planner<'a> {
     failures: Option<usize>,
     /// What is decided about listener rules before any unit is planned.
     rules: Rulebook<'a>,
+    /// What may be deleted, decided before any unit is planned.
+    deletions: Deletions,
+    /// Old revisions that this plan deregisters.
+    collected: usize,
 }
 
 impl<'a> Planner<'a> {

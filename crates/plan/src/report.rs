@@ -120,13 +120,15 @@ pub enum State {
     Refused,
     /// Left alone because the document says so.
     Suspended,
+    /// The document no longer has it, and it stays.
+    Undeclared,
     /// Left alone for a while because somebody asked for that.
     Paused,
 }
 
 impl State {
     /// All states, for metrics that exist at zero.
-    pub const ALL: [State; 10] = [
+    pub const ALL: [State; 11] = [
         State::Unknown,
         State::Synced,
         State::Rolling,
@@ -136,6 +138,7 @@ impl State {
         State::Held,
         State::Refused,
         State::Suspended,
+        State::Undeclared,
         State::Paused,
     ];
 
@@ -151,13 +154,14 @@ impl State {
             State::Held => "held",
             State::Refused => "refused",
             State::Suspended => "suspended",
+            State::Undeclared => "undeclared",
             State::Paused => "paused",
         }
     }
 
     /// True where nothing remains to be done.
     pub const fn is_settled(self) -> bool {
-        matches!(self, State::Synced | State::Suspended)
+        matches!(self, State::Synced | State::Undeclared | State::Suspended)
     }
 }
 
@@ -198,6 +202,22 @@ pub enum WaitingOn {
     },
     /// The service is being deleted.
     Draining,
+    /// Somebody has to approve exactly these deletions, by this id.
+    Approval(String),
+    /// No more of a kind are deleted in a day.
+    Deletions {
+        /// How many are.
+        most: usize,
+        /// The kind.
+        kind: String,
+    },
+    /// Something else holds it.
+    Released {
+        /// What is held.
+        what: String,
+        /// What holds it.
+        by: String,
+    },
     /// The mode says that nothing is written.
     Observing,
     /// Somebody asked that nothing be written for a while.
@@ -229,6 +249,11 @@ impl fmt::Display for WaitingOn {
             WaitingOn::Observing => f.write_str("for mode enforce: in mode observe nothing is written"),
             WaitingOn::Paused(paused) => write!(f, "for the end of its pause at {paused}"),
             WaitingOn::Window(opens) => write!(f, "for the maintenance window that opens {opens}"),
+            WaitingOn::Approval(id) => write!(f, "for approval of its deletion: evenkeel approve {id}"),
+            WaitingOn::Deletions { most, kind } => {
+                write!(f, "for another day: at most {most} of kind {kind} may go in one")
+            }
+            WaitingOn::Released { what, by } => write!(f, "for {by} to let go of {what}"),
             WaitingOn::Draining => f.write_str("for its deletion to end: tasks are draining"),
         }
     }
@@ -373,6 +398,9 @@ pub(crate) fn conclude(report: &mut UnitReport, unit: Option<&Unit>, input: &Inp
         report.waiting.insert(0, WaitingOn::Executing);
     }
     if report.state == State::Suspended {
+        return;
+    }
+    if report.state == State::Undeclared && unit.is_none() && report.waiting.is_empty() {
         return;
     }
     let changes = unit.is_some_and(|u| u.ready() > 0) || input.in_flight.contains(key);

@@ -19,7 +19,7 @@ use crate::report::{Drift, Refusal, WaitingOn};
 use crate::shifts::{Hands, Shifts};
 use crate::tagging::Tagging;
 use crate::unit::Draft;
-use crate::{Because, Need, StepId, ownership, priorities, shifts};
+use crate::{Because, Need, StepId, deletions, ownership, priorities, shifts};
 
 /// What is decided about rules before any unit is planned.
 #[derive(Default)]
@@ -160,7 +160,7 @@ fn rule(
         let base = Path::of(["listenerRules", key.rsplit('/').next().unwrap_or_default()]);
         let left = lookup.service.is_some() && draft.may_be_missing(&part, &base);
         let missing = !left && draft.missing(&part);
-        applied(draft, key, Some(priority), &lift::declared(Kind::Rule, input));
+        applied(draft, key, &listener, Some(priority), &lift::declared(Kind::Rule, input));
         if !missing {
             return None;
         }
@@ -243,7 +243,9 @@ fn keep(
     if let Hands::Document = hands {
         want = draft.with_baseline(part, Kind::Rule, &want, &live).into_owned();
     }
-    applied(draft, key, priority, input);
+    if let Subject::Rules(listener) = subject {
+        applied(draft, key, listener, priority, input);
+    }
     let (traffic, rest) = differences(draft, hands, Kind::Rule, part, &mut want, &live);
     let mut changed = None;
     // What ECS moves is never sent along with anything else.
@@ -301,7 +303,8 @@ pub(crate) fn differences(
     all.into_iter().partition(traffic)
 }
 
-fn applied(draft: &mut Draft<'_>, key: &str, priority: Option<i64>, input: &Tree) {
+fn applied(draft: &mut Draft<'_>, key: &str, listener: &str, priority: Option<i64>, input: &Tree) {
+    draft.applies(&deletions::listener_part(key), &Tree::from(listener));
     draft.applies(&format!("rule {key}"), &lift::declared(Kind::Rule, input.clone()));
     if let Some(priority) = priority {
         draft.applies(&priorities::part(key), &Tree::Int(priority));

@@ -20,7 +20,7 @@ use crate::report::{Drift, Owner, Refusal, WaitingOn};
 use crate::unit::{Draft, carry_left};
 use crate::{Because, Need, StepId};
 
-fn ids(key: &ServiceKey) -> Tree {
+pub(crate) fn ids(key: &ServiceKey) -> Tree {
     Tree::map()
         .with("serviceNamespace", "ecs")
         .with("scalableDimension", "ecs:service:DesiredCount")

@@ -17,7 +17,8 @@ use crate::task_definition::{self, Choice};
 use crate::turn::ordered;
 use crate::unit::Draft;
 use crate::{
-    Because, Need, Planner, StepId, hash, hooks, ownership, rollout, rules as listener_rules, scaling, shifts,
+    Because, Need, Planner, StepId, hash, hooks, ownership, prune, rollout, rules as listener_rules, scaling,
+    shifts,
 };
 
 /// True where a change of this member of a service makes ECS start a new deployment.
@@ -260,6 +261,10 @@ impl Planner<'_> {
         let tags = ownership::wanted(document, &wanted.service.input, &wanted.service.item);
         Tagging::Ecs.steps(draft, resource.subject, resource.arn, "", &tags, resource.tags);
         scaling::steps(draft, lookup, wanted.key, wanted.service, Some(live), None);
+        if draft.judging.is_none() {
+            prune::parts(draft, &self.deletions);
+            self.collect(draft, task_definition::family(&wanted.task));
+        }
     }
 
     /// The service with what only its revision shows of it, where that matters; `None` where the revision

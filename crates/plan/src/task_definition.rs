@@ -153,6 +153,7 @@ impl Planner<'_> {
                     }
                 }
             }
+            self.collect(&mut draft, family);
             let (key, unit, report) = draft.finish();
             self.put(key, unit, report);
         }

@@ -1,5 +1,7 @@
 //! What is decided, situation by situation.
 
+use std::collections::BTreeSet;
+
 use evenkeel_model::Tree;
 use std::collections::BTreeMap;
 
@@ -22,6 +24,7 @@ mod ownership;
 mod persons;
 mod priorities;
 mod properties;
+mod prune;
 mod replacement;
 mod rest;
 mod restraint;
@@ -44,11 +47,17 @@ fn sends(scene: &Scene, unit: &evenkeel_model::key::UnitKey, step: &str, expecte
 fn carried_out(scene: &mut Scene) {
     let planned = scene.plan();
     for (key, unit) in planned.plan.units {
-        let memory = scene.memory.0.entry(key).or_default();
-        unit.record(memory, &scene.document.name, "v", true);
+        let memory = scene.memory.0.entry(key.clone()).or_default();
+        let done = unit.steps.iter().map(|s| s.id.clone()).collect();
+        unit.record(&key, memory, &ran(&scene.document.name, scene.clock, &done));
         memory.restart = unit.restart;
         memory.deployment_key = unit.deployment_key.or(memory.deployment_key.take());
     }
+}
+
+/// A run that did all it was to do.
+fn ran<'a>(document: &'a str, clock: i64, done: &'a BTreeSet<crate::StepId>) -> crate::Run<'a> {
+    crate::Run { document, version: "v", clock, done, complete: true }
 }
 
 /// [`small`] with a change.

@@ -14,6 +14,7 @@ use evenkeel_model::shapes::Op;
 use evenkeel_model::world::{Seen, World};
 
 use crate::adoption::Judging;
+use crate::deletions;
 use crate::report::{Drift, Lingering, Note, Owner, Refusal, State, UnitReport, WaitingOn};
 use crate::restraint::{self, Restraint};
 use crate::{
@@ -375,10 +376,18 @@ impl<'a> Draft<'a> {
         (self.key, self.unit, self.report)
     }
 
+    /// Goes on remembering what the document no longer has and what is there.
+    pub fn keeps_on(&mut self, item: &str) {
+        for part in self.memory.applied.keys().filter(|part| deletions::is_of(part, item)) {
+            self.applied.entry(part.clone()).or_insert(None);
+        }
+    }
+
     /// What several documents declare is nobody's.
     fn leave_to_nobody(&mut self) {
         let input = self.input;
         let others = input.others.iter().filter(|other| other.declares(&self.key));
+        let others = others.filter(|_| input.document.declares(&self.key));
         let others: Vec<&str> = others.map(|other| &*other.name).collect();
         if others.is_empty() {
             return;
@@ -452,7 +461,8 @@ impl<'a> Draft<'a> {
         let before = &self.memory.applied;
         let same = self.applied.len() == before.len() && self.applied.values().all(Option::is_none);
         let owned = self.memory.document.as_ref() == Some(&self.input.document.name);
-        let same = same && owned && self.baseline.is_empty();
+        self.unit.deletable = self.input.document.deletes(&self.key);
+        let same = same && owned && self.baseline.is_empty() && self.memory.deletes == self.unit.deletable;
         self.unit.remembered = same && self.unit.steps.is_empty() && self.memory.intent.is_none();
         if self.unit.remembered {
             return;

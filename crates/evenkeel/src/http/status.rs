@@ -130,6 +130,7 @@ pub fn message(report: &UnitReport, unit: Option<&Unit>, mode: &str) -> String {
     match report.state {
         State::Unknown => "not seen yet".to_owned(),
         State::Synced => "as the document wants it".to_owned(),
+        State::Undeclared => "left, though the document no longer has it".to_owned(),
         State::Suspended => "left alone, because the document says so".to_owned(),
         State::Paused => {
             let until = report.paused.as_ref().map(ToString::to_string).unwrap_or_default();

@@ -15,6 +15,12 @@ pub struct Settings {
     pub mode: Mode,
     /// What becomes of a human's changes in AWS.
     pub heal: Heal,
+    /// What becomes of what the document no longer has.
+    pub prune: Prune,
+    /// Most of a kind that may be deleted in a day, in percent; one always may.
+    pub max_delete_percent: usize,
+    /// How many of a family's newest revisions are kept; all where absent.
+    pub keep_revisions: Option<usize>,
     /// Whether a fault in one entry keeps the whole document from being put in force.
     pub atomic: bool,
     /// Most rollouts at once.
@@ -34,6 +40,9 @@ impl Default for Settings {
         Settings {
             mode: Mode::Enforce,
             heal: Heal::On,
+            prune: Prune::Off,
+            max_delete_percent: 10,
+            keep_revisions: None,
             atomic: false,
             max_concurrent_rollouts: 10,
             stop_after_failures: None,
@@ -52,6 +61,18 @@ pub enum Mode {
     /// Keep AWS equal to the document.
     #[default]
     Enforce,
+}
+
+/// What becomes of what the document no longer has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Prune {
+    /// It stays, and is reported.
+    #[default]
+    Off,
+    /// It is deleted once somebody approved exactly that.
+    Confirm,
+    /// It is deleted.
+    On,
 }
 
 /// What becomes of what a human changed in AWS.
@@ -126,6 +147,13 @@ pub(super) fn settings(tree: &Tree, path: &Path, out: &mut Vec<Diagnostic>) -> S
     Settings {
         mode: mode(tree),
         heal: heal(tree).unwrap_or(default.heal),
+        prune: match tree.str("prune") {
+            Some("on") => Prune::On,
+            Some("confirm") => Prune::Confirm,
+            _ => Prune::Off,
+        },
+        max_delete_percent: count("maxDeletePercent").unwrap_or(default.max_delete_percent).min(100),
+        keep_revisions: count("taskDefinitions/keep"),
         atomic: tree.bool("atomic").unwrap_or(false),
         max_concurrent_rollouts: count("rollouts/maxConcurrent").unwrap_or(default.max_concurrent_rollouts),
         stop_after_failures: count("rollouts/stopAfterFailures"),

@@ -19,7 +19,7 @@ mod windows;
 
 use std::collections::BTreeMap;
 
-pub use behaviour::{Behaviour, Heal, Mode, Retry, Settings};
+pub use behaviour::{Behaviour, Heal, Mode, Prune, Retry, Settings};
 pub use json_schema::json_schema;
 pub use partial::{Partial, read_partial};
 pub use read::read;

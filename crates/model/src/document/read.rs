@@ -119,7 +119,7 @@ fn build(mut tree: Tree, out: &mut Vec<Diagnostic>) -> Document {
         for (item, value) in section(tree, of) {
             let mut value = value.clone();
             let name = take_name(&mut value, &[member], item);
-            value.take("deletion");
+            document.treatment.deletes(unit(name.clone()), &mut value);
             document.treatment.adopts(unit(name.clone()), Adopt::of(&value));
             value.take("adopt");
             if of == "taskDefinitions" {
@@ -188,12 +188,12 @@ fn target_group(
     out: &mut Vec<Diagnostic>,
 ) {
     let attributes = text_map(input.take("attributes").as_ref());
-    input.take("deletion");
     let adopt = Adopt::of(&input).or_else(|| around.cloned());
     input.take("adopt");
     let name = take_name(&mut input, &["name"], item);
     input.set("name", Tree::from(name.as_str()));
     document.treatment.adopts(UnitKey::TargetGroup(name.clone()), adopt);
+    document.treatment.deletes(UnitKey::TargetGroup(name.clone()), &mut input);
     document.items.target_group(service, item, &name);
     let group = TargetGroup { item: item.to_owned(), service: service.cloned(), input, attributes };
     insert(&mut document.target_groups, name, group, path, out);
@@ -239,11 +239,11 @@ fn drop_mirrors(rule: &mut Tree, path: &Path, out: &mut Vec<Diagnostic>) {
 fn load_balancer(document: &mut Document, item: &str, value: &Tree, path: &Path, out: &mut Vec<Diagnostic>) {
     let mut input = value.clone();
     let listeners = input.take("listeners").unwrap_or_default();
-    input.take("deletion");
     input.take("adopt");
     let name = take_name(&mut input, &["name"], item);
     input.set("name", Tree::from(name.as_str()));
     document.treatment.adopts(UnitKey::LoadBalancer(name.clone()), Adopt::of(value));
+    document.treatment.deletes(UnitKey::LoadBalancer(name.clone()), &mut input);
     let listeners = listeners
         .entries()
         .map(|(key, value)| {
@@ -394,6 +394,7 @@ fn service(
     }
     document.items.service(item, &key);
     document.treatment.adopts(UnitKey::Service(key.clone()), adopt);
+    document.treatment.deletes(UnitKey::Service(key.clone()), &mut value);
     insert(&mut document.services, key.clone(), service, path, out);
     key
 }

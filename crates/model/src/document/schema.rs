@@ -107,7 +107,9 @@ static SETTINGS: &[Entry] = &[
     HEAL,
     RETRY,
     WINDOWS,
-    may("prune", Field::Word(&["off"])),
+    may("prune", Field::Word(&["off", "confirm", "on"])),
+    may("maxDeletePercent", Field::Count),
+    may("taskDefinitions", Field::Object(&[must("keep", Field::Count)])),
     may(
         "rollouts",
         Field::Object(&[
@@ -155,6 +157,7 @@ static SERVICE: &[Entry] = &[
     may(ALLOW_UNKNOWN, Field::Flag),
     may("restart", Field::Text),
     ADOPT,
+    DELETION,
     may(
         "ignore",
         Field::List(&Field::Object(&[

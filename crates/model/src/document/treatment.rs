@@ -1,4 +1,5 @@
-//! How what a document declares is taken over where it exists already.
+//! How what a document declares is taken over where it exists already, and what becomes of it once the document
+//! no longer has it.
 
 use std::collections::BTreeMap;
 
@@ -37,6 +38,8 @@ impl Adopt {
 pub(super) struct Treatment {
     adopt: Adopt,
     adopts: BTreeMap<UnitKey, Adopt>,
+    /// Units that say what is to become of them.
+    deletes: BTreeMap<UnitKey, bool>,
 }
 
 impl Treatment {
@@ -49,6 +52,16 @@ impl Treatment {
     pub fn copy(&mut self, from: &Treatment, unit: &UnitKey) {
         let adopt = from.adopts.get(unit).unwrap_or(&from.adopt);
         self.adopts.insert(unit.clone(), adopt.clone());
+        if let Some(deletes) = from.deletes.get(unit) {
+            self.deletes.insert(unit.clone(), *deletes);
+        }
+    }
+
+    /// Notes what a unit says of its end; takes it out of the part.
+    pub fn deletes(&mut self, unit: UnitKey, part: &mut Tree) {
+        if let Some(word) = part.take("deletion") {
+            self.deletes.insert(unit, word.as_str() == Some("delete"));
+        }
     }
 
     /// Notes what a unit says for itself.
@@ -64,6 +77,27 @@ impl Document {
     /// else the document.
     pub fn adopt(&self, unit: &UnitKey) -> &Adopt {
         self.treatment.adopts.get(unit).unwrap_or(&self.treatment.adopt)
+    }
+
+    /// Whether the unit is deleted, where that is asked for, once the document no longer has it: as it says
+    /// itself. What holds data or other people's things is kept unless it does.
+    pub fn deletes(&self, unit: &UnitKey) -> bool {
+        let kept = matches!(
+            unit,
+            UnitKey::LogGroup(_) | UnitKey::Repository(_) | UnitKey::Cluster(_) | UnitKey::LoadBalancer(_)
+        );
+        self.treatment.deletes.get(unit).copied().unwrap_or(!kept)
+    }
+
+    /// True where it declares nothing at all.
+    pub fn is_empty(&self) -> bool {
+        self.services.is_empty()
+            && self.target_groups.is_empty()
+            && self.load_balancers.is_empty()
+            && self.task_definitions.is_empty()
+            && self.clusters.is_empty()
+            && self.repositories.is_empty()
+            && self.log_groups.is_empty()
     }
 
     /// True where the unit is one of this document.

@@ -50,8 +50,10 @@ fn tags_are_written(scene: &mut Scene) {
             });
         }
         if !done.is_empty() {
-            let name = scene.document.name.clone();
-            unit.record(scene.memory.0.entry(key).or_default(), &name, "v", done.len() == unit.steps.len());
+            let complete = done.len() == unit.steps.len();
+            let ids = done.iter().map(|s| s.id.clone()).collect();
+            let run = crate::Run { complete, ..ran(&scene.document.name, scene.clock, &ids) };
+            unit.record(&key, scene.memory.0.entry(key.clone()).or_default(), &run);
         }
     }
     scene.remember();

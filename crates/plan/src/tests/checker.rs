@@ -112,8 +112,8 @@ fn a_deletion() {
     finds(
         |_, steps| steps[1].action.op = Op::EcsDeleteService,
         expect![[r#"
-        step update-service api deletes, which this version never does
-    "#]],
+            step update-service api deletes what nobody asked to delete
+        "#]],
     );
 }
 

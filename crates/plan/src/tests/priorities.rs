@@ -253,11 +253,14 @@ fn a_priority_is_chosen_once_from_a_range_and_kept() {
     prints(
         &scene,
         expect![[r#"
-        web/web
-          ~ set-rule-priorities        web/a
-              priority[web/a]   7 -> 103
-        unchanged 2
-    "#]],
+            web/web
+              ~ set-rule-priorities        web/a
+                  priority[web/a]   7 -> 103
+            web/worker
+              ! refused   delete: prune is off
+                          set `prune` to `confirm` or `on`, or delete it by hand
+            unchanged 2
+        "#]],
     );
     scene.settle();
     has(&scene, &[("api/a", "100"), ("api/b", "102"), ("web/a", "103")]);

@@ -271,29 +271,29 @@ fn an_account_that_is_none() {
 #[test]
 fn words_that_are_not_of_the_language() {
     says(
-        &around(r#""settings": {"mode": "enforced", "heal": "maybe", "prune": "on"}"#),
+        &around(r#""settings": {"mode": "enforced", "heal": "maybe", "prune": "yes"}"#),
         expect![[r#"
-        error[not-in-enum]: `enforced` is not one of observe, enforce
-         --> doc.json:3:22
-          |
-        3 | "settings": {"mode": "enforced", "heal": "maybe", "prune": "on"}}
-          |                      ^^^^^^^^^^
-          = help: did you mean `enforce`?
+            error[not-in-enum]: `enforced` is not one of observe, enforce
+             --> doc.json:3:22
+              |
+            3 | "settings": {"mode": "enforced", "heal": "maybe", "prune": "yes"}}
+              |                      ^^^^^^^^^^
+              = help: did you mean `enforce`?
 
-        error[not-in-enum]: `maybe` is not one of on, off
-         --> doc.json:3:42
-          |
-        3 | "settings": {"mode": "enforced", "heal": "maybe", "prune": "on"}}
-          |                                          ^^^^^^^
+            error[not-in-enum]: `maybe` is not one of on, off
+             --> doc.json:3:42
+              |
+            3 | "settings": {"mode": "enforced", "heal": "maybe", "prune": "yes"}}
+              |                                          ^^^^^^^
 
-        error[not-in-enum]: only `off` can stand here
-         --> doc.json:3:60
-          |
-        3 | "settings": {"mode": "enforced", "heal": "maybe", "prune": "on"}}
-          |                                                            ^^^^
+            error[not-in-enum]: `yes` is not one of off, confirm, on
+             --> doc.json:3:60
+              |
+            3 | "settings": {"mode": "enforced", "heal": "maybe", "prune": "yes"}}
+              |                                                            ^^^^^
 
-        3 errors
-    "#]],
+            3 errors
+        "#]],
     );
     says(
         &around(r#""settings": {"heal": {"after": "10m"}, "rollouts": {"maxConcurrent": 0}}"#),

@@ -98,6 +98,9 @@ fn settings_have_defaults_and_yaml_words_for_on_and_off() {
     let settings = Settings {
         mode: Mode::Observe,
         heal: Heal::Off,
+        prune: Prune::Off,
+        max_delete_percent: 10,
+        keep_revisions: None,
         atomic: true,
         max_concurrent_rollouts: 3,
         stop_after_failures: Some(2),

@@ -94,3 +94,44 @@ fn what_adopting_cannot_be() {
         "#]],
     );
 }
+
+#[test]
+fn what_holds_data_is_kept_unless_it_says_otherwise() {
+    let text = around(&format!(
+        r#""services": {{"api": {{"taskDefinition": {TASK}, "service": {{}}, "targetGroups": {{"in": {{"protocol": "HTTP", "port": 80, "vpcId": "v", "deletion": "keep"}}}}}},
+"web": {{"deletion": "keep", "taskDefinition": {TASK}, "service": {{}}}}}},
+"logGroups": {{"/x": {{}}, "/y": {{"deletion": "delete"}}}}, "clusters": {{"web": {{}}}}, "repositories": {{"app": {{"deletion": "delete"}}}},
+"loadBalancers": {{"lb": {{"subnets": ["a", "b"]}}}}"#
+    ));
+    let document = document(&text);
+    let deleted: Vec<&str> = [
+        "service:web/api",
+        "service:web/web",
+        "target-group:in",
+        "log-group:/x",
+        "log-group:/y",
+        "cluster:web",
+        "repository:app",
+        "load-balancer:lb",
+    ]
+    .into_iter()
+    .filter(|name| document.deletes(&unit(name)))
+    .collect();
+    assert_eq!(deleted, ["service:web/api", "log-group:/y", "repository:app"]);
+    assert_eq!(document.log_groups["/y"].get("deletion"), None);
+    assert_eq!(document.target_groups["in"].input.get("deletion"), None);
+    assert!(!document.is_empty());
+    assert!(super::document(&around("")).is_empty());
+}
+
+#[test]
+fn settings_say_what_becomes_of_what_the_document_no_longer_has() {
+    let settings = |more: &str| document(&around(&format!(r#""settings": {{{more}}}"#))).settings;
+    assert_eq!(
+        (settings("").prune, settings("").max_delete_percent, settings("").keep_revisions),
+        (Prune::Off, 10, None)
+    );
+    let asked = settings(r#""prune": "confirm", "maxDeletePercent": 250, "taskDefinitions": {"keep": 5}"#);
+    assert_eq!((asked.prune, asked.max_delete_percent, asked.keep_revisions), (Prune::Confirm, 100, Some(5)));
+    assert_eq!(settings(r#""prune": true"#).prune, Prune::On);
+}
