@@ -39,6 +39,8 @@ pub(crate) struct Run {
     /// document is applied.
     pub whole: bool,
     pub plan: String,
+    /// The document's name.
+    pub document: String,
     pub version: String,
 }
 
@@ -218,11 +220,11 @@ impl Wheel {
         if led {
             self.remember(&planned).await;
         }
-        let version = |unit: &UnitKey| {
+        let owner = |unit: &UnitKey| {
             let document = in_force.documents.get(owners.get(unit).copied().unwrap_or_default());
-            document.map(|(_, current)| current.version.clone()).unwrap_or_default()
+            document.map(|(_, current)| current.clone())
         };
-        self.enqueue(&version, &planned, led, now);
+        self.enqueue(&owner, &planned, led, now);
         self.show(&in_force, owners, planned, observed, ages);
     }
 
@@ -259,8 +261,14 @@ impl Wheel {
         }
     }
 
-    /// Hands what is ready to the queue. `version` names the version of the document that a unit is in.
-    fn enqueue(&mut self, version: &dyn Fn(&UnitKey) -> String, planned: &Planned, led: bool, now: Moment) {
+    /// Hands what is ready to the queue. `owner` is the document that a unit is in.
+    fn enqueue(
+        &mut self,
+        owner: &dyn Fn(&UnitKey) -> Option<Arc<Current>>,
+        planned: &Planned,
+        led: bool,
+        now: Moment,
+    ) {
         let observes = self.shared.settings.ceilings.mode == Mode::Observe;
         let ready = |key: &UnitKey| planned.plan.units.get(key).is_some_and(|u| u.ready() > 0);
         self.queue.retain(ready);
@@ -271,13 +279,21 @@ impl Wheel {
         }
         for (key, unit) in &planned.plan.units {
             let busy = self.queue.running().contains(key) || self.paused.contains_key(key);
-            if unit.ready() > 0 && !busy {
+            if unit.ready() > 0
+                && !busy
+                && let Some(current) = owner(key)
+            {
                 let whole = planned.report.units.get(key).is_some_and(|report| {
                     let moving = |w: &WaitingOn| matches!(w, WaitingOn::Rollout(_) | WaitingOn::Executing);
                     report.refused.is_empty() && report.held.is_none() && report.waiting.iter().all(moving)
                 });
-                let run =
-                    Run { unit: unit.clone(), whole, plan: planned.plan.id.clone(), version: version(key) };
+                let run = Run {
+                    unit: unit.clone(),
+                    whole,
+                    plan: planned.plan.id.clone(),
+                    document: current.document.name.clone(),
+                    version: current.version.clone(),
+                };
                 self.queue.push(key.clone(), run);
             }
         }

@@ -1,5 +1,6 @@
 //! One run of one unit: intent recorded, steps carried out, outcome recorded.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use evenkeel_cloud::calls::Class;
@@ -8,7 +9,7 @@ use evenkeel_model::Tree;
 use evenkeel_model::key::UnitKey;
 use evenkeel_model::memory::{Intent, Remembered};
 use evenkeel_model::shapes::Op;
-use evenkeel_plan::Unit;
+use evenkeel_plan::StepId;
 use tokio_util::sync::CancellationToken;
 
 use crate::daemon::Shared;
@@ -52,7 +53,7 @@ pub(crate) async fn run(shared: &Arc<Shared>, key: &UnitKey, run: Run, stop: &Ca
     let ran = shared.executor.run(steps, stop).await;
     tell(shared, &name, &ran);
     let complete = run.whole && ready == run.unit.steps.len();
-    let after = outcome(intent, &run.unit, &run.version, &ran, complete, shared.aws_clock());
+    let after = outcome(intent, key, &run, &ran, complete, shared.aws_clock());
     if let Err(error) = shared.book.write(key, after).await {
         shared.event(Some(name), format!("the outcome cannot be recorded: {error}"), true);
         return Ended::Early;
@@ -89,12 +90,13 @@ fn tell(shared: &Shared, name: &str, ran: &Ran) {
 /// What is remembered after a run. While nobody knows whether its last call was made, its intent stays.
 fn outcome(
     before: Remembered,
-    unit: &Unit,
-    version: &str,
+    key: &UnitKey,
+    run: &Run,
     ran: &Ran,
     complete: bool,
     clock: i64,
 ) -> Remembered {
+    let unit = &run.unit;
     let unclear =
         matches!(&ran.outcome, Outcome::Failed { error, .. } if error.class == Class::UnknownEffect);
     let intent = before.intent.clone().filter(|_| unclear);
@@ -121,21 +123,20 @@ fn outcome(
             after.failed_at = None;
             after.failure = None;
             after.failed_version = None;
-            if complete {
-                after.applied.clone_from(&unit.applied);
-                after.document_version = Some(version.to_owned());
-                if unit.task_definition.is_some() {
-                    after.task_definition.clone_from(&unit.task_definition);
-                }
-            }
         }
         Outcome::Failed { error, .. } if error.class != Class::Refused => {
             after.failures += 1;
             after.failed_at = Some(clock);
             after.failure = Some(error.to_string());
-            after.failed_version = Some(version.to_owned());
+            after.failed_version = Some(run.version.clone());
         }
         _ => {}
+    }
+    let done: BTreeSet<StepId> = ran.done.iter().map(|(step, ..)| step.clone()).collect();
+    if !done.is_empty() {
+        let complete = complete && ran.outcome == Outcome::Done;
+        let (document, version) = (&*run.document, &*run.version);
+        unit.record(key, &mut after, &evenkeel_plan::Run { document, version, clock, done: &done, complete });
     }
     after
 }

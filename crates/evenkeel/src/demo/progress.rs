@@ -81,7 +81,7 @@ impl Progress {
                 State::Synced if key.service().is_none() => continue,
                 State::Rolling => ('…', format!("rolling out: {message}")),
                 State::Waiting => ('…', message),
-                State::Synced | State::Suspended | State::Paused => ('=', message),
+                State::Synced | State::Suspended | State::Paused | State::Undeclared => ('=', message),
             };
             if self.states.get(key) != Some(&text) {
                 lines.push(self.line(now, Some(key), sign, &text));

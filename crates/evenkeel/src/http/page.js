@@ -216,6 +216,7 @@ function headline(status) {
   if (!status.ready) return "Looking at AWS for the first time…";
   if (moving) return `${moving} of ${number(all, "service")} ${verb(moving)} on the way.`;
   if (counts.drifted) return `${counts.drifted} of ${number(all, "service")} ${counts.drifted === 1 ? "differs" : "differ"} from the document.`;
+  if (counts.paused) return `${counts.paused} of ${number(all, "service")} ${verb(counts.paused)} left alone for a while.`;
   if (status.plan.changes) return `${number(status.plan.changes, "step")} to go.`;
   return status.faults.length ? "The last good version of the document is in force." : "Something the services stand on is not yet as it should be.";
 }
