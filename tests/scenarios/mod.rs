@@ -10,6 +10,7 @@ mod first_run;
 mod hand_edits;
 mod orders;
 mod ownership;
+mod prune;
 mod replacement;
 mod restarts;
 mod scene;
