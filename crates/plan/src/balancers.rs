@@ -11,7 +11,7 @@ use evenkeel_model::world::Seen;
 
 use crate::adoption::Resource;
 use crate::ownership;
-use crate::refs::Lookup;
+use crate::refs::{self, Lookup};
 use crate::report::{Drift, Refusal};
 use crate::shifts::Hands;
 use crate::tagging::Tagging;
@@ -146,8 +146,7 @@ impl Planner<'_> {
             None => return,
         };
         for (key, listener) in &lb.listeners {
-            let port = listener.input.int("port");
-            match live.iter().find(|l| l.int("port") == port) {
+            match refs::find_listener(self.document(), lb, key, live) {
                 None => self.create_listener(draft, name, lb, key, listener, Place::At(&arn)),
                 Some(found) => self.keep_listener(draft, lb, key, listener, &listeners, found),
             }

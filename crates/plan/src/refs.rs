@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use evenkeel_model::Tree;
 use evenkeel_model::document::refs::{self, Ref};
-use evenkeel_model::document::{Document, Rule};
+use evenkeel_model::document::{Document, LoadBalancer, Rule};
 use evenkeel_model::key::{ServiceKey, Subject};
 use evenkeel_model::world::{Seen, World};
 
@@ -102,13 +102,9 @@ impl<'a> Lookup<'a> {
         let arn = self.load_balancer_arn(lb)?;
         let subject = Subject::Listeners(arn);
         let listeners = present(self.world, subject.clone())?;
-        let port = self
-            .document
-            .load_balancer_named(lb)
-            .and_then(|name| self.document.load_balancers.get(name))
-            .and_then(|lb| lb.listeners.get(item))
-            .and_then(|l| l.input.int("port"));
-        let live = listeners.items().iter().find(|l| l.int("port") == port);
+        let lb =
+            self.document.load_balancer_named(lb).and_then(|name| self.document.load_balancers.get(name));
+        let live = lb.and_then(|lb| find_listener(self.document, lb, item, listeners.items()));
         live.and_then(|l| l.str("listenerArn")).map(str::to_owned).ok_or(WaitingOn::Exists(subject))
     }
 
@@ -127,12 +123,27 @@ fn text(tree: &Tree, member: &str, subject: Subject) -> Found<String> {
     tree.str(member).map(str::to_owned).ok_or(WaitingOn::Seen(subject))
 }
 
+/// The listener of that key among those of a load balancer: the one at its port, else ours of that key, whose
+/// port somebody changed, in AWS or in the document. Made again beside it, it would be there twice.
+pub(crate) fn find_listener<'t>(
+    document: &Document,
+    lb: &LoadBalancer,
+    key: &str,
+    live: &'t [Tree],
+) -> Option<&'t Tree> {
+    let port = lb.listeners.get(key)?.input.int("port");
+    let declared = |port| lb.listeners.values().any(|l| l.input.int("port") == port);
+    let item = format!("{}/{key}", lb.item);
+    let moved = || live.iter().find(|l| is_ours(document, l, &item) && !declared(l.int("port")));
+    live.iter().find(|l| l.int("port") == port).or_else(moved)
+}
+
 /// Our rule of that key among the rules of a listener.
 pub(crate) fn find_rule<'t>(document: &Document, rules: &'t Tree, key: &str) -> Option<&'t Tree> {
     rules.items().iter().find(|rule| is_ours(document, rule, key))
 }
 
-/// True where a rule's tags say that it is ours of that key.
-pub(crate) fn is_ours(document: &Document, rule: &Tree, key: &str) -> bool {
-    ownership::tag(rule, TAG_KEY) == Some(key) && ownership::tag(rule, TAG_DOCUMENT) == Some(&document.name)
+/// True where the tags of a rule or listener say that it is ours of that key.
+pub(crate) fn is_ours(document: &Document, live: &Tree, key: &str) -> bool {
+    ownership::tag(live, TAG_KEY) == Some(key) && ownership::tag(live, TAG_DOCUMENT) == Some(&document.name)
 }

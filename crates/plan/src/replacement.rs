@@ -15,7 +15,7 @@ use evenkeel_model::key::{ServiceKey, Subject};
 use evenkeel_model::world::{Seen, World};
 
 use crate::generations::{Generations, name_in};
-use crate::refs::{Lookup, find_rule};
+use crate::refs::{Lookup, find_listener, find_rule};
 use crate::report::WaitingOn;
 use crate::{Input, rollout};
 
@@ -108,9 +108,9 @@ pub(crate) fn forwards_to<'a>(
         let balancer = world.tree(&Subject::LoadBalancer(name.clone()));
         let listeners = balancer.and_then(|t| t.str("loadBalancerArn"));
         let listeners = listeners.and_then(|arn| world.tree(&Subject::Listeners(arn.to_owned())));
-        for listener in lb.listeners.values().filter(|l| leads(lookup, &l.input, "defaultActions")) {
-            let port = listener.input.int("port");
-            let live = listeners.map_or(&[][..], Tree::items).iter().find(|l| l.int("port") == port);
+        let live = listeners.map_or(&[][..], Tree::items);
+        for (key, _) in lb.listeners.iter().filter(|(_, l)| leads(lookup, &l.input, "defaultActions")) {
+            let live = find_listener(document, lb, key, live);
             found.push(live.map_or(&[], |l| l.list_of("defaultActions")));
         }
     }

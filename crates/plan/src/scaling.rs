@@ -170,6 +170,7 @@ fn target(
     let full_target = draft.with_baseline("scaling", Kind::ScalableTarget, &scaling.target, tree);
     let want = draft.carry(&Path::of(["scaling"]), Kind::ScalableTarget, &full_target, tree);
     let want = with_switches(want, tree);
+    note_suspended(draft, &scaling.target, tree);
     let mut drifts = draft.drifts("scaling", Kind::ScalableTarget, &want, tree);
     let unseen = draft.world().seen(&Subject::ScheduledActions(key.clone())).is_unknown();
     let actions = draft.world().tree(&Subject::ScheduledActions(key.clone())).map(Tree::items);
@@ -224,6 +225,23 @@ fn with_switches<'t>(want: Cow<'t, Tree>, live: &Tree) -> Cow<'t, Tree> {
     let all = own.filter(|(name, _)| declared.get(name).is_none());
     let all = all.fold(declared.clone(), |all, (name, value)| all.with(name.clone(), value.clone()));
     Cow::Owned(want.into_owned().with("suspendedState", all))
+}
+
+/// Says what an operator has switched off that the document is silent about: nobody turns it on again, and the
+/// service would seem in order while nothing scales it.
+fn note_suspended(draft: &mut Draft<'_>, declared: &Tree, live: &Tree) {
+    let switches = live.get("suspendedState").into_iter().flat_map(Tree::entries);
+    let declared = declared.get("suspendedState");
+    let off = switches.filter(|(name, off)| {
+        *off == &Tree::Bool(true) && declared.is_none_or(|d| d.get(name.as_ref()).is_none())
+    });
+    let off: Vec<String> = off.map(|(name, _)| format!("`{name}`")).collect();
+    if !off.is_empty() {
+        draft.note(format!(
+            "its scaling is suspended by {}, of which the document says nothing: left so",
+            off.join(" and ")
+        ));
+    }
 }
 
 /// True where one of these scheduled actions sets the bound that differs.

@@ -123,6 +123,56 @@ fn an_attribute_that_nobody_declared_goes_back_to_its_default() {
 }
 
 #[test]
+fn a_listener_of_ours_at_another_port_is_moved_back_and_not_made_twice() {
+    let mut scene = Scene::settled(farsight());
+    scene.edit(listeners(), |l| l[0]["port"] = json!(81));
+    prints(
+        &scene,
+        expect![[r#"
+        load-balancer farsight-alb
+          ~ modify-listener            http
+              port   81 -> 80
+        unchanged 7
+    "#]],
+    );
+    let unit = UnitKey::LoadBalancer("farsight-alb".into());
+    sends(
+        &scene,
+        &unit,
+        "modify-listener http",
+        expect![[
+            r#"{"listenerArn":"arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/farsight-alb/http/1","port":80}"#
+        ]],
+    );
+    // The document moves it likewise.
+    let mut scene = Scene::settled(farsight());
+    scene.change(|d| d["loadBalancers"]["farsight-alb"]["listeners"]["http"]["port"] = json!(8080));
+    prints(
+        &scene,
+        expect![[r#"
+        load-balancer farsight-alb
+          ~ modify-listener            http
+              port   80 -> 8080
+        unchanged 7
+    "#]],
+    );
+    // Somebody else's listener at another port is not it.
+    let mut scene = Scene::settled(farsight());
+    scene.edit(listeners(), |l| {
+        l[0]["port"] = json!(81);
+        l[0]["tags"] = json!([]);
+    });
+    prints(
+        &scene,
+        expect![[r#"
+        load-balancer farsight-alb
+          + create-listener            http
+        unchanged 7
+    "#]],
+    );
+}
+
+#[test]
 fn a_listener_is_made_where_it_is_missing_and_changed_where_it_differs() {
     let mut scene = Scene::settled(farsight());
     scene.sees(listeners(), json!([]));

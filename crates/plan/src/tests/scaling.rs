@@ -431,6 +431,8 @@ fn a_suspended_state_that_nobody_declared_is_never_touched_and_a_declared_one_is
                   suspendedState.dynamicScalingInSuspended   true -> false
               = left      maxCapacity   1 -> 10   (autoscaler)
               = left      minCapacity   0 -> 2   (autoscaler)
+              · note      its scaling is suspended by `scheduledScalingSuspended`, of which the document says
+                          nothing: left so
               · note      it has a scheduled action night that the document does not declare
             unchanged 1
         "#]],
