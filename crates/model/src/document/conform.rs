@@ -190,7 +190,7 @@ impl<'o> Walk<'o> {
                         let wanted = "true, false, \"ifEqual\" or {\"from\": DOCUMENT}";
                         match tree {
                             Tree::Str(_) => {
-                                self.error("not-in-enum", &format!("{wanted} belongs here, no other text"))
+                                self.error("not-in-enum", format!("{wanted} belongs here, no other text"))
                             }
                             _ => self.wrong(wanted, &tree),
                         }
