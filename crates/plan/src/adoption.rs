@@ -112,11 +112,14 @@ impl Draft<'_> {
     pub fn take_over(&mut self, resource: &Resource<'_>, claimed: Claimed) {
         let Claimed::Adopting(mark) = claimed else { return };
         self.judging = None;
-        self.unit = Unit { steps: std::mem::take(&mut self.unit.steps), ..Unit::default() };
+        // What has a name within the unit is one thing of several: the rest of the unit goes on.
+        if resource.label.is_empty() {
+            self.unit = Unit { steps: std::mem::take(&mut self.unit.steps), ..Unit::default() };
+            self.report.held = None;
+        }
         self.unit.steps.truncate(mark.steps);
         self.report.refused.truncate(mark.refused);
         self.report.notes.truncate(mark.notes);
-        self.report.held = None;
         self.forget(resource, &mark.parts);
         let tag = |d: &Drift| d.part.starts_with("tags");
         let planned = self.report.drift.split_off(mark.drift);

@@ -140,7 +140,13 @@ impl Planner<'_> {
         draft.applies("taskDefinition", &wanted.task);
         draft.applies("service", &wanted.input);
         let Some(chosen) = self.choose(draft, wanted, None, vec![Because::Missing]) else { return };
-        let mut needs: Vec<Need> = wanted.waits.iter().cloned().map(Need::Observed).collect();
+        // A rule of its own that it names is made before it, and must not wait for itself.
+        let own = |wait: &WaitingOn| {
+            let listeners = || wanted.service.rules.values().filter_map(|r| lookup.listener_of(r).ok());
+            matches!(wait, WaitingOn::Exists(Subject::Rules(on)) if listeners().any(|l| l == *on))
+        };
+        let (own, others): (Vec<WaitingOn>, Vec<WaitingOn>) = wanted.waits.iter().cloned().partition(own);
+        let mut needs: Vec<Need> = others.into_iter().map(Need::Observed).collect();
         needs.extend(draft.report.waiting.drain(..).map(Need::Observed));
         needs.extend(self.log_groups(&wanted.task));
         // A service that somebody deleted has no task left: it waits for nobody's rollout.
@@ -149,7 +155,8 @@ impl Planner<'_> {
         }
         let rules =
             listener_rules::steps(draft, lookup, &self.rules, &wanted.service.rules, &wanted.service.item);
-        let attached = attached(draft, lookup, &wanted.service.input, &rules);
+        let mut attached = attached(draft, lookup, &wanted.service.input, &rules);
+        attached.extend(own.into_iter().map(Need::Observed));
         let waits = |n: &Need| matches!(n, Need::Observed(_));
         let blocked = draft.stands_still() || needs.iter().chain(&attached).any(waits);
         if owner == Owner::Document {

@@ -186,7 +186,15 @@ impl<'o> Walk<'o> {
                     Field::Text => self.wrong("a string", &tree),
                     Field::Flag => self.wrong("true or false", &tree),
                     Field::Word(words) => self.wrong(&format!("one of {}", words.join(", ")), &tree),
-                    Field::Adopt => self.wrong("true, false, \"ifEqual\" or {\"from\": DOCUMENT}", &tree),
+                    Field::Adopt => {
+                        let wanted = "true, false, \"ifEqual\" or {\"from\": DOCUMENT}";
+                        match tree {
+                            Tree::Str(_) => {
+                                self.error("not-in-enum", format!("{wanted} belongs here, no other text"))
+                            }
+                            _ => self.wrong(wanted, &tree),
+                        }
+                    }
                     Field::WordOr(words, _) => {
                         self.wrong(&format!("one of {}, or an object", words.join(", ")), &tree)
                     }
@@ -277,7 +285,7 @@ impl<'o> Walk<'o> {
         self.out.push(match nearest {
             Some(near) => d.with_hint(format!("did you mean `{near}`?")),
             None if !of_aws => d,
-            None => d.with_hint("if AWS has it since, `\"allowUnknownFields\": true` passes it through"),
+            None => d.with_hint("if AWS has it since, `\"allowUnknownFields\": true` at the top of the document passes it through"),
         });
     }
 

@@ -341,6 +341,7 @@ fn a_rule_is_adopted_at_its_priority_where_its_conditions_are_the_same() {
             web/api
               ~ add-tags                   rule api/main (priority 7): adopted as it is: what differs is change…
               = left      actions[0].fixedResponseConfig.statusCode   503 -> 200   (document)
+              · note      MemoryRebuilt: nothing was remembered of it
             unchanged 1
         "#]],
     );
@@ -348,13 +349,14 @@ fn a_rule_is_adopted_at_its_priority_where_its_conditions_are_the_same() {
     prints(
         &scene,
         expect![[r#"
-        web/api
-          = left      actions[0].fixedResponseConfig.statusCode   503 -> 200   (document)
-          ! refused   rule api/main (priority 7) is not adopted, because it differs from the document: rule
-                      api/main actions[0].fixedResponseConfig.statusCode
-                      declare it as it is, or say "adopt": true, after which it is changed
-        unchanged 1
-    "#]],
+            web/api
+              = left      actions[0].fixedResponseConfig.statusCode   503 -> 200   (document)
+              ! refused   rule api/main (priority 7) is not adopted, because it differs from the document: rule
+                          api/main actions[0].fixedResponseConfig.statusCode
+                          declare it as it is, or say "adopt": true, after which it is changed
+              · note      MemoryRebuilt: nothing was remembered of it
+            unchanged 1
+        "#]],
     );
     scene.change(|d| d["services"]["api"]["listenerRules"]["main"]["adopt"] = json!(true));
     let other = rules.clone();
@@ -595,4 +597,25 @@ fn in_mode_observe_nothing_is_adopted_and_nothing_remembered() {
     let mut scene = by_hand();
     scene.ceilings.mode = evenkeel_model::document::Mode::Observe;
     assert!(scene.plan().remember.is_empty());
+}
+
+#[test]
+fn a_rule_that_is_adopted_leaves_what_its_service_does_and_remembers() {
+    let mut scene = Scene::settled(with_rule());
+    let rules = scene.world.iter().find(|(s, _)| matches!(s, Subject::Rules(_))).unwrap().0.clone();
+    scene.edit(rules, |r| r[0]["tags"] = json!([]));
+    scene.memory.0.entry(unit("api")).or_default().baseline.clear();
+    scene.memory.0.entry(unit("api")).or_default().applied.clear();
+    scene.edit(service("api"), |s| s["enableExecuteCommand"] = json!(true));
+    scene.change(|d| {
+        new_image(d, "api");
+        d["services"]["api"]["restart"] = json!("1");
+    });
+    let planned = scene.plan();
+    let does = &planned.plan.units[&unit("api")];
+    for op in [Op::EcsUpdateService, Op::Elbv2AddTags] {
+        assert!(does.steps.iter().any(|s| s.action.op == op), "{}", scene.print());
+    }
+    assert!(does.deployment_key.is_some() && does.restart.is_some());
+    assert_eq!(planned.remember[&unit("api")].baseline["service"].len(), 1);
 }

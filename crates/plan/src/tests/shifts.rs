@@ -443,3 +443,25 @@ fn what_only_a_revision_shows_is_compared_once_it_is_read() {
     "#]],
     );
 }
+
+#[test]
+fn a_service_that_names_a_rule_of_its_own_is_made_after_it() {
+    let mut scene = Scene::settled(document());
+    scene.memory.0.clear();
+    scene.gone(service("api"));
+    scene.sees(rules(), json!([]));
+    prints(
+        &scene,
+        expect![[r#"
+        web/api
+          + create-rule                api/main
+          + create-service             api
+              … after rules of listener/app/shared/1 to exist
+          … waiting   for rules of listener/app/shared/1 to exist
+        unchanged 3
+    "#]],
+    );
+    let planned = scene.plan();
+    let unit = &planned.plan.units[&unit("api")];
+    assert_eq!(unit.steps[unit.ready() - 1].action.op.name(), "CreateRule");
+}

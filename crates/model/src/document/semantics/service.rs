@@ -62,6 +62,9 @@ pub(super) fn check(document: &Document, key: &ServiceKey, service: &Service, pl
         let message = "commands in containers need `taskRoleArn` in the task definition";
         place.warning("no-task-role", "enableExecuteCommand", message);
     }
+    if input.int("desiredCount").is_some_and(|count| count < 0) {
+        place.error("limit", "desiredCount", "`desiredCount` is 0 or more");
+    }
     names::tags(input, place);
 }
 

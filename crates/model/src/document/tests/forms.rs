@@ -194,7 +194,7 @@ fn unknown_fields_at_every_level() {
               |
             4 | "taskDefinition": {"containerDefinitions": [{"name": "app", "image": "i", "xyzzy": 1}]},
               |                                                                           ^^^^^^^
-              = help: if AWS has it since, `"allowUnknownFields": true` passes it through
+              = help: if AWS has it since, `"allowUnknownFields": true` at the top of the document passes it through
 
             1 error, 1 warning
         "#]],
@@ -207,7 +207,7 @@ fn unknown_fields_at_every_level() {
               |
             4 | "scaling": {"minCapacity": 1, "maxCapacity": 2, "policy": {}}
               |                                                 ^^^^^^^^
-              = help: if AWS has it since, `"allowUnknownFields": true` passes it through
+              = help: if AWS has it since, `"allowUnknownFields": true` at the top of the document passes it through
 
             1 error
         "#]],

@@ -295,6 +295,7 @@ fn services() {
         "error limit" SERVICE "/networkConfiguration/awsvpcConfiguration/securityGroups");
     case!(SERVICE "/deploymentConfiguration" = {"minimumHealthyPercent": 100, "maximumPercent": 100};
         "error blocked-deployment" SERVICE "/deploymentConfiguration");
+    case!(SERVICE "/desiredCount" = (-1); "error limit" SERVICE "/desiredCount", "warning bounds" SERVICE "/desiredCount");
     case!(SERVICE "/deploymentConfiguration" = {"minimumHealthyPercent": 150};
         "error limit" SERVICE "/deploymentConfiguration/minimumHealthyPercent");
     case!(SERVICE "/deploymentConfiguration" = {"maximumPercent": 50};

@@ -66,7 +66,7 @@ fn what_adopting_cannot_be() {
     says(
         &around(r#""adopt": "always", "logGroups": {"/x": {"adopt": {"of": "other"}}, "/y": {"adopt": 1}}"#),
         expect![[r#"
-            error[wrong-type]: true, false, "ifEqual" or {"from": DOCUMENT} belongs here, not a string
+            error[not-in-enum]: true, false, "ifEqual" or {"from": DOCUMENT} belongs here, no other text
              --> doc.json:3:10
               |
             3 | "adopt": "always", "logGroups": {"/x": {"adopt": {"of": "other"}}, "/y": {"adopt": 1}}}
