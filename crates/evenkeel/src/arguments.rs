@@ -241,7 +241,7 @@ pub struct Plan {
     #[arg(long, default_value = "text")]
     pub output: Output,
     /// Another AWS, such as the simulator's http://127.0.0.1:4566
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_parser = endpoint, value_name = "URL")]
     pub endpoint_url: Option<String>,
 }
 
@@ -267,7 +267,7 @@ pub struct Kept {
     #[arg(long, default_value = "text")]
     pub output: Output,
     /// Another AWS, such as the simulator's http://127.0.0.1:4566
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_parser = endpoint, value_name = "URL")]
     pub endpoint_url: Option<String>,
 }
 
@@ -406,6 +406,13 @@ fn service(text: &str) -> Result<UnitKey, String> {
         }
         _ => Err("write CLUSTER/SERVICE, such as main/api".to_owned()),
     }
+}
+
+fn endpoint(text: &str) -> Result<String, String> {
+    let url: Option<http::Uri> = text.parse().ok();
+    let fits =
+        url.is_some_and(|url| matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some());
+    if fits { Ok(text.to_owned()) } else { Err("write a URL such as http://127.0.0.1:4566".to_owned()) }
 }
 
 fn token(text: &str) -> Result<String, String> {

@@ -94,7 +94,12 @@ fn of_document(status: &Status) -> Vec<Condition> {
         condition("Synced", Truth::Unknown, "NotSeen", "not everything has been seen yet")
     } else if unsettled > 0 || !status.planned.plan.units.is_empty() {
         let reason = if status.mode == mode_word(Mode::Observe) { "Observing" } else { "OutOfSync" };
-        condition("Synced", Truth::False, reason, format!("{unsettled} units differ from the document"))
+        condition(
+            "Synced",
+            Truth::False,
+            reason,
+            format!("{} from the document", many(unsettled, "unit differs", "units differ")),
+        )
     } else {
         condition("Synced", Truth::True, "InSync", "everything is as the document wants it")
     };
@@ -123,6 +128,11 @@ fn mode_word(mode: Mode) -> &'static str {
     }
 }
 
+/// A count with its noun, in the number that it asks for.
+pub fn many(count: usize, one: &str, more: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { more })
+}
+
 fn missing(report: &UnitReport) -> usize {
     report.waiting.iter().filter(|wait| matches!(wait, WaitingOn::Exists(_))).count()
 }
@@ -148,7 +158,8 @@ fn of_service(report: &UnitReport) -> Vec<Condition> {
         State::Changing => condition("Synced", Truth::False, "Changing", "it is being changed"),
         State::Waiting => condition("Synced", Truth::False, "Waiting", first().unwrap_or_default()),
         State::Drifted => {
-            let message = format!("{} differences are left as they are", report.drift.len());
+            let differences = many(report.drift.len(), "difference is", "differences are");
+            let message = format!("{differences} left as it stands in AWS");
             condition("Synced", Truth::False, "Drifted", message)
         }
         State::Held => {

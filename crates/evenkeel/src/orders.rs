@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use evenkeel_cloud::calls::Pace;
 use evenkeel_cloud::store::{Location, OrdersFile, Records, S3, Store};
 use evenkeel_model::key::UnitKey;
+use evenkeel_model::memory::read_record;
 use evenkeel_model::orders::{Order, Orders};
 use jiff::Timestamp;
 use serde_json::json;
@@ -27,7 +28,10 @@ pub async fn give(kept: Kept, order: Order) -> anyhow::Result<ExitCode> {
         Order::Approve(_) | Order::Answer { .. } => None,
     };
     if let Some(unit) = &unit {
-        known(&Records::new(store.clone()), unit, &kept.state).await?;
+        let held = known(&Records::new(store.clone()), unit, &kept.state).await?;
+        if matches!(order, Order::Release(_)) && !held {
+            bail!("no deployment of {} is held, so there is nothing to release", unit.name());
+        }
     }
     let now = Timestamp::now().as_second();
     let orders = OrdersFile::new(store).add(&order, now).await.context("the order was not kept")?;
@@ -39,14 +43,16 @@ pub async fn give(kept: Kept, order: Order) -> anyhow::Result<ExitCode> {
 }
 
 /// A name with a mistake in it would be paused in vain: the daemon has a record of whatever it keeps.
-async fn known(records: &Records, unit: &UnitKey, state: &Location) -> anyhow::Result<()> {
-    if records.get(&unit.to_string()).await?.is_none() {
+/// Says whether it remembers a failed deployment.
+async fn known(records: &Records, unit: &UnitKey, state: &Location) -> anyhow::Result<bool> {
+    let Some((bytes, _)) = records.get(&unit.to_string()).await? else {
         bail!(
             "the daemon at {state} remembers no service {}; services are named CLUSTER/SERVICE",
             unit.name()
         );
-    }
-    Ok(())
+    };
+    let (_, remembered) = read_record(&bytes).context("the record of the service cannot be read")?;
+    Ok(remembered.held.is_some())
 }
 
 fn said(order: &Order, orders: &Orders) -> String {

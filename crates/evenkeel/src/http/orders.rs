@@ -10,6 +10,7 @@ use axum::{Json, Router, middleware};
 use evenkeel_controller::{Control, ControlError};
 use evenkeel_model::key::{ServiceKey, UnitKey};
 use evenkeel_model::orders::{LONGEST_PAUSE_SECONDS, Order, Verdict};
+use evenkeel_plan::{UnitReport, WaitingOn};
 use serde::Deserialize;
 use serde_json::json;
 use subtle::ConstantTimeEq;
@@ -61,6 +62,10 @@ async fn reconcile(State(source): State<Source>) -> Response {
 async fn approve(State(source): State<Source>, Path(id): Path<String>) -> Response {
     if id.is_empty() || id.len() > 64 || !id.bytes().all(|b| b.is_ascii_alphanumeric()) {
         return refuse(StatusCode::BAD_REQUEST, "this is no id of a plan; the plan and the status print it");
+    }
+    let waits = |wait: &WaitingOn| matches!(wait, WaitingOn::Approval(wanted) if *wanted == id);
+    if !source.now().status.planned.report.units.values().any(|unit| unit.waiting.iter().any(waits)) {
+        return refuse(StatusCode::NOT_FOUND, &format!("nothing waits for approval of {id}"));
     }
     give(&source, Order::Approve(id)).await
 }
@@ -124,6 +129,10 @@ async fn hook(State(source): State<Source>, Path((id, verdict)): Path<(String, S
     };
     if id.is_empty() || id.len() > 256 {
         return refuse(StatusCode::BAD_REQUEST, "this is no id of a hook; the status lists them");
+    }
+    let waits = |unit: &UnitReport| unit.hooks.iter().any(|hook| hook.id == id);
+    if !source.now().status.planned.report.units.values().any(waits) {
+        return refuse(StatusCode::NOT_FOUND, &format!("no deployment waits at a hook {id}"));
     }
     give(&source, Order::Answer { hook: id, verdict }).await
 }

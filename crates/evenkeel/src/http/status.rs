@@ -7,7 +7,7 @@ use evenkeel_plan::{State, Unit, UnitReport, WaitingOn};
 use serde_json::{Value, json};
 
 use super::Shown;
-use crate::conditions::time;
+use crate::conditions::{many, time};
 
 /// How many of the newest events are shown.
 const EVENTS: usize = 50;
@@ -156,9 +156,12 @@ pub fn message(report: &UnitReport, unit: Option<&Unit>, mode: &str) -> String {
             None => "waits".to_owned(),
         },
         State::Drifted if mode == "observe" => {
-            format!("{} differences; observe mode writes nothing", report.drift.len().max(steps.len()))
+            let count = report.drift.len().max(steps.len());
+            format!("{}; observe mode writes nothing", many(count, "difference", "differences"))
         }
-        State::Drifted => format!("{} differences, left as they are", report.drift.len()),
+        State::Drifted => {
+            format!("{}, left as it stands", many(report.drift.len(), "difference", "differences"))
+        }
         State::Held => {
             let reason = report.held.as_ref().map(|held| held.reason.as_str()).unwrap_or_default();
             format!(
