@@ -316,12 +316,27 @@ impl Wheel {
         };
         self.status.documents = in_force.documents.iter().map(one).collect();
         self.status.owners = owners;
+        self.tell_refusals(&planned);
         self.status.planned = Arc::new(planned);
         self.status.observed = observed;
         self.status.ages = ages;
         self.show_board();
         if self.status.is_settled() {
             self.status.settled_at = Some(self.status.clock);
+        }
+    }
+
+    /// Says what is refused that was not before.
+    fn tell_refusals(&self, planned: &Planned) {
+        let why = |planned: &Planned, key: &UnitKey| -> Vec<String> {
+            let report = planned.report.units.get(key);
+            report.into_iter().flat_map(|unit| &unit.refused).map(|refusal| refusal.why.clone()).collect()
+        };
+        for key in planned.report.units.keys() {
+            let before = why(&self.status.planned, key);
+            for refusal in why(planned, key).into_iter().filter(|refusal| !before.contains(refusal)) {
+                self.shared.event(Some(key.to_string()), format!("refused: {refusal}"), true);
+            }
         }
     }
 

@@ -294,5 +294,6 @@ fn unequal(what: &str, differs: &[Drift]) -> Refusal {
         shown.push(format!("{} more", differs.len() - SHOWN));
     }
     let why = format!("{what} is not adopted, because it differs from the document: {}", shown.join(", "));
-    Refusal::new(why).or("declare it as it is, or say \"adopt\": true, after which it is changed")
+    Refusal::new(why)
+        .or("declare it as it is, or say \"adopt\": true: what is declared is changed then, the rest stays")
 }

@@ -32,7 +32,12 @@ fn sign(step: &Step) -> char {
 /// A plan and its report for people.
 pub fn print(planned: &Planned, documents: &[(&str, &str)]) -> String {
     let mut out = String::new();
-    let id = if planned.plan.units.is_empty() { "(nothing to do)" } else { &planned.plan.id };
+    let refused = planned.report.units.values().filter(|unit| !unit.refused.is_empty()).count();
+    let id = match (planned.plan.units.is_empty(), refused) {
+        (false, _) => planned.plan.id.clone(),
+        (true, 0) => "(nothing to do)".to_owned(),
+        (true, refused) => format!("(no changes, {refused} refused)"),
+    };
     let named = |(name, version): &(&str, &str)| format!("document \"{name}\" version {version}");
     let _ = writeln!(out, "plan {id}   {}", documents.iter().map(named).collect::<Vec<_>>().join(", "));
     let mut unchanged = 0;

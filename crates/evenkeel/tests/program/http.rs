@@ -132,6 +132,7 @@ async fn metrics_have_zeros_for_the_fleet_and_series_for_what_is_there() {
         evenkeel_services{state="rolling"} 1
         evenkeel_services{state="suspended"} 0
         evenkeel_services{state="synced"} 0
+        evenkeel_services{state="undeclared"} 0
         evenkeel_services{state="unknown"} 0
         evenkeel_services{state="waiting"} 0"#]]
     .assert_eq(&lines(&text));

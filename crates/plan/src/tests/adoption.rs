@@ -117,15 +117,16 @@ fn what_is_equal_is_adopted_and_what_is_not_is_refused_with_the_differences() {
     prints(
         &scene,
         expect![[r#"
-        web/api
-          = left      containerDefinitions[app].image   app:1 -> app:2   (document)
-          = left      enableExecuteCommand   true -> false   (document)
-          = left      scaling   (absent) -> present   (document)
-          ! refused   service web/api is not adopted, because it differs from the document: taskDefinition
-                      containerDefinitions[app].image, service enableExecuteCommand, scaling
-                      declare it as it is, or say "adopt": true, after which it is changed
-        unchanged 1
-    "#]],
+            web/api
+              = left      containerDefinitions[app].image   app:1 -> app:2   (document)
+              = left      enableExecuteCommand   true -> false   (document)
+              = left      scaling   (absent) -> present   (document)
+              ! refused   service web/api is not adopted, because it differs from the document: taskDefinition
+                          containerDefinitions[app].image, service enableExecuteCommand, scaling
+                          declare it as it is, or say "adopt": true: what is declared is changed then, the rest
+                          stays
+            unchanged 1
+        "#]],
     );
     assert_eq!(scene.plan().report.units[&unit("api")].state, State::Refused);
 }
@@ -353,7 +354,8 @@ fn a_rule_is_adopted_at_its_priority_where_its_conditions_are_the_same() {
               = left      actions[0].fixedResponseConfig.statusCode   503 -> 200   (document)
               ! refused   rule api/main (priority 7) is not adopted, because it differs from the document: rule
                           api/main actions[0].fixedResponseConfig.statusCode
-                          declare it as it is, or say "adopt": true, after which it is changed
+                          declare it as it is, or say "adopt": true: what is declared is changed then, the rest
+                          stays
               · note      MemoryRebuilt: nothing was remembered of it
             unchanged 1
         "#]],
