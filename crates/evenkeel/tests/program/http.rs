@@ -95,7 +95,7 @@ async fn the_plan_is_json_unless_text_is_asked_for() {
     let text = server.get_with("/v1/plan", "Accept: text/plain").await;
     assert!(text.header("content-type").starts_with("text/plain"));
     assert!(
-        text.body.starts_with("plan (nothing to do)   document \"web\" version 3HL4kqtJ\n"),
+        text.body.starts_with("plan (no changes, 1 refused)   document \"web\" version 3HL4kqtJ\n"),
         "{}",
         text.body
     );
