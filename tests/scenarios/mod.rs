@@ -13,6 +13,7 @@ mod ownership;
 mod prune;
 mod replacement;
 mod restarts;
+mod round_trip;
 mod scene;
 mod several_documents;
 mod two_daemons;
