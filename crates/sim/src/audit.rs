@@ -2,7 +2,7 @@
 
 use crate::value;
 use serde_json::{Value, json};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// One call.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +29,10 @@ pub struct AuditRow {
     pub applied: bool,
     /// What disturbed it: a fault, a throttle.
     pub fault: Option<String>,
+    /// The tokens left in the buckets it took from, where calls are throttled.
+    pub levels: BTreeMap<&'static str, f64>,
+    /// The version of the object that it read or wrote.
+    pub etag: Option<String>,
 }
 
 impl AuditRow {
@@ -46,6 +50,8 @@ impl AuditRow {
             "status": self.status,
             "applied": self.applied,
             "fault": self.fault,
+            "levels": self.levels,
+            "etag": self.etag,
         })
     }
 }

@@ -132,6 +132,8 @@ impl Endpoint {
             self.damage.get_or_insert(Damage::Waits(seconds.min(20) * 1000));
         }
         let lost = self.damage == Some(Damage::Lost);
+        let levels = self.disturbances.throttle.levels_of(&call.service, &call.operation, now);
+        let etag = answer.as_ref().ok().and_then(|reply| text(&reply.value, "ETag")).map(str::to_owned);
         self.audit.push(AuditRow {
             seq: self.audit.total,
             at_millis: now,
@@ -144,6 +146,8 @@ impl Endpoint {
             status: if lost { 0 } else { answer.as_ref().err().map_or(200, |error| error.status) },
             applied,
             fault,
+            levels,
+            etag,
         });
         answer
     }

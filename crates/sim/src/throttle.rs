@@ -116,6 +116,12 @@ impl Throttle {
         BUCKETS.iter().map(|bucket| (bucket.name, self.level(bucket, now))).collect()
     }
 
+    /// The tokens of the buckets of one operation now; nothing where nothing is throttled.
+    pub fn levels_of(&self, service: &str, operation: &str, now: i64) -> BTreeMap<&'static str, f64> {
+        let concerned = BUCKETS.iter().filter(|bucket| self.on && bucket.is_for(service, operation));
+        concerned.map(|bucket| (bucket.name, self.level(bucket, now))).collect()
+    }
+
     fn level(&self, bucket: &Bucket, now: i64) -> f64 {
         let (tokens, at) = self.levels.get(bucket.name).copied().unwrap_or((bucket.burst, now));
         let rate = bucket.rate - self.load.get(bucket.name).copied().unwrap_or(0.0);

@@ -108,6 +108,15 @@ pub fn pick(value: &Value, names: &[&str]) -> Value {
     Value::Object(map)
 }
 
+/// Adds the members of an input that nobody here knows, such as one that AWS invented yesterday: they are kept as
+/// they came. `known` are the members that are shown otherwise, or not at all.
+pub fn keep_unknown(config: &mut Value, input: &Value, known: &[&str]) {
+    let (Some(config), Some(input)) = (config.as_object_mut(), input.as_object()) else { return };
+    for (name, member) in input.iter().filter(|(name, _)| !known.contains(&name.as_str())) {
+        config.entry(name.clone()).or_insert_with(|| member.clone());
+    }
+}
+
 /// A time of the JSON protocols: seconds since the epoch, with milliseconds.
 pub fn time(millis: i64) -> Value {
     json!(millis as f64 / 1000.0)

@@ -191,6 +191,7 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
         input,
         &["Port", "Protocol", "Certificates", "SslPolicy", "AlpnPolicy", "MutualAuthentication"],
     );
+    value::keep_unknown(&mut config, input, &["LoadBalancerArn", "DefaultActions", "Tags"]);
     let protocol = text(&config, "Protocol").unwrap_or_default().to_owned();
     let port = int(&config, "Port").ok_or_else(|| invalid("A port must be specified"))?;
     secure(&mut config, &protocol)?;
@@ -418,10 +419,11 @@ pub(super) fn create_rule(sim: &mut Sim, input: &Value) -> Answer {
     let actions = actions(sim, list(input, "Actions"), &load_balancer)?;
     let id = sim.hex(16);
     let rule_arn = format!("{}/{id}", arn.replacen(":listener/", ":listener-rule/", 1));
-    let rule = json!({
+    let mut rule = json!({
         "RuleArn": rule_arn, "Priority": priority.to_string(), "Conditions": conditions, "Actions": actions,
         "IsDefault": false, "Transforms": list(input, "Transforms"),
     });
+    value::keep_unknown(&mut rule, input, &["ListenerArn", "Tags"]);
     TAGS.add(sim, &rule_arn, input)?;
     sim.elb.add_uses(&rule_arn, &load_balancer, &actions);
     if let Some(listener) = sim.elb.listeners.get_mut(&arn) {

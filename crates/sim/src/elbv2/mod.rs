@@ -209,6 +209,7 @@ fn create_load_balancer(sim: &mut Sim, input: &Value) -> Answer {
     check_name("Load balancer", &name)?;
     TAGS.parse(input)?;
     let mut config = value::pick(input, &["Scheme", "IpAddressType", "Type", "SecurityGroups"]);
+    value::keep_unknown(&mut config, input, &["Name", "Tags", "Subnets", "SubnetMappings"]);
     fill(&mut config, "Type", json!("application"));
     fill(&mut config, "Scheme", json!("internet-facing"));
     fill(&mut config, "IpAddressType", json!("ipv4"));

@@ -113,6 +113,7 @@ pub(super) fn create(sim: &mut Sim, input: &Value) -> Answer {
             set(&mut config, name, member.clone());
         }
     }
+    value::keep_unknown(&mut config, input, &["Name", "Tags"]);
     fill_in(&mut config);
     let kind = text(&config, "TargetType").unwrap_or_default();
     for name in ["Protocol", "Port", "VpcId"] {

@@ -296,3 +296,22 @@ fn a_disturbed_run_can_be_run_again() {
     assert_eq!(run(1), run(1));
     assert_ne!(run(1).0, run(2).0);
 }
+
+#[test]
+fn the_audit_tells_what_was_left_in_the_buckets_and_which_version_was_read() {
+    let it = Account::new();
+    it.sim.control("throttle", json!({"on": true})).unwrap();
+    it.ecs("DescribeClusters", json!({}));
+    it.sim.put_bucket("b", true);
+    it.sim.put_object("b", "k", b"one");
+    it.sim.call("tests", "s3", "GetObject", json!({"Bucket": "b", "Key": "k"})).unwrap();
+    let rows = it.sim.audit(0);
+    let read = rows.iter().rfind(|row| row.operation == "DescribeClusters").unwrap();
+    assert_eq!(read.levels.get("ecs cluster read"), Some(&49.0));
+    let object = rows.iter().rfind(|row| row.operation == "GetObject").unwrap();
+    assert!(object.etag.is_some() && object.levels.is_empty());
+    it.sim.control("throttle", json!({"on": false})).unwrap();
+    it.ecs("DescribeClusters", json!({}));
+    let rows = it.sim.audit(0);
+    assert!(rows.last().unwrap().levels.is_empty(), "nothing is throttled");
+}

@@ -301,3 +301,28 @@ fn a_listener_has_certificates_beside_its_default_one() {
     let shown = it.elb("DescribeListenerCertificates", json!({"ListenerArn": listener}));
     assert_eq!(shown["Certificates"].as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn fields_that_nobody_here_knows_are_kept_and_shown() {
+    let it = Account::new();
+    let news = |mut input: Value| {
+        input["TomorrowsMember"] = json!({"Inside": "x"});
+        input
+    };
+    let kept = |described: &Value| described["TomorrowsMember"] == json!({"Inside": "x"});
+    it.elb("CreateTargetGroup", news(group("news")));
+    let groups = it.elb("DescribeTargetGroups", json!({"Names": ["news"]}));
+    assert!(kept(&groups["TargetGroups"][0]), "{groups}");
+    let balancer = json!({"Name": "news", "Subnets": ["subnet-1", "subnet-2"]});
+    let balancer = it.elb("CreateLoadBalancer", news(balancer))["LoadBalancers"][0].clone();
+    assert!(kept(&balancer) && balancer["Subnets"] == Value::Null, "{balancer}");
+    let fixed = json!([{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}]);
+    let listener = json!({"LoadBalancerArn": balancer["LoadBalancerArn"], "Protocol": "HTTP", "Port": 80,
+        "DefaultActions": fixed});
+    let listener = it.elb("CreateListener", news(listener))["Listeners"][0].clone();
+    assert!(kept(&listener) && listener["Tags"] == Value::Null, "{listener}");
+    let paths = json!([{"Field": "path-pattern", "Values": ["/news"]}]);
+    let made = it.elb("CreateRule", news(rule(&it, 77, paths)))["Rules"][0].clone();
+    let rules = it.elb("DescribeRules", json!({"RuleArns": [made["RuleArn"]]}));
+    assert!(kept(&rules["Rules"][0]) && rules["Rules"][0]["ListenerArn"] == Value::Null, "{rules}");
+}
