@@ -16,6 +16,7 @@ mod restarts;
 mod round_trip;
 mod scene;
 mod several_documents;
+mod shifts;
 mod two_daemons;
 
 use serde_json::Value;
