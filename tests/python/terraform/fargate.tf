@@ -196,7 +196,8 @@ resource "aws_appautoscaling_scheduled_action" "night" {
   service_namespace  = aws_appautoscaling_target.app.service_namespace
   resource_id        = aws_appautoscaling_target.app.resource_id
   scalable_dimension = aws_appautoscaling_target.app.scalable_dimension
-  schedule           = "cron(0 22 * * ? *)"
+  # Far from the hours that pass meanwhile: a night that came would change what was applied.
+  schedule           = "cron(0 22 1 6 ? *)"
 
   scalable_target_action {
     min_capacity = 0

@@ -211,7 +211,7 @@ resource "aws_appautoscaling_scheduled_action" "morning" {
   service_namespace  = local.target.service_namespace
   resource_id        = local.target.resource_id
   scalable_dimension = local.target.scalable_dimension
-  schedule           = "cron(0 ${var.changed ? 7 : 6} ? * MON-FRI *)"
+  schedule           = "cron(0 ${var.changed ? 7 : 6} ? 6 MON-FRI *)"
   timezone           = "Europe/Berlin"
   start_time         = "2027-01-01T00:00:00Z"
   end_time           = "2028-01-01T00:00:00Z"
