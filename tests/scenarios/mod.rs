@@ -5,6 +5,7 @@ mod disturbances;
 mod document_changes;
 mod document_faults;
 mod document_forms;
+mod every_member;
 mod failures;
 mod first_run;
 mod hand_edits;
