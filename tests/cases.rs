@@ -172,6 +172,7 @@ fn text(owner: &str, name: &str, least: u64) -> Value {
             "roleArn" | "roleARN" | "role" | "taskRoleArn" | "executionRoleArn" | "infrastructureRoleArn",
         ) => iam,
         (_, "targetGroupArn") => "${targetGroup:group}",
+        (_, "registryId") => "123456789012",
         (_, "capacityProvider") => "FARGATE",
         (_, "schedule") => "cron(0 22 1 6 ? *)",
         (_, "timezone") => "Europe/Vienna",

@@ -432,12 +432,12 @@ async fn of_a_service() {
 
 #[tokio::test(start_paused = true)]
 async fn of_a_target_group() {
-    all_but(Kind::TargetGroup, expect![[""]]).await;
+    all_but(Kind::TargetGroup, expect![""]).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn of_a_load_balancer() {
-    all_but(Kind::LoadBalancer, expect![[""]]).await;
+    all_but(Kind::LoadBalancer, expect![""]).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -452,7 +452,7 @@ async fn of_a_rule() {
 
 #[tokio::test(start_paused = true)]
 async fn of_a_scalable_target() {
-    all_but(Kind::ScalableTarget, expect![[""]]).await;
+    all_but(Kind::ScalableTarget, expect![""]).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -462,7 +462,7 @@ async fn of_a_scaling_policy() {
 
 #[tokio::test(start_paused = true)]
 async fn of_a_scheduled_action() {
-    all_but(Kind::ScheduledAction, expect![[""]]).await;
+    all_but(Kind::ScheduledAction, expect![""]).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -472,16 +472,10 @@ async fn of_a_cluster() {
 
 #[tokio::test(start_paused = true)]
 async fn of_a_repository() {
-    all_but(
-        Kind::Repository,
-        expect![[r#"
-        /registryId: `registryId` of repository case-12 cannot be changed
-    "#]],
-    )
-    .await;
+    all_but(Kind::Repository, expect![""]).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn of_a_log_group() {
-    all_but(Kind::LogGroup, expect![[""]]).await;
+    all_but(Kind::LogGroup, expect![""]).await;
 }
