@@ -164,26 +164,32 @@ impl<'a> Walk<'a> {
     /// As [`Walk::members`], with members that stand elsewhere on one side.
     fn root(&mut self, node: &'a Node) {
         let (want, live) = (self.want_root, self.live_root);
+        let (wants, lives) = (want.tree().as_map(), live.tree().as_map());
         let parents = Parents { want: Some(want.tree()), live: Some(live.tree()) };
-        let mut own = together(want.tree().as_map(), live.tree().as_map()).peekable();
-        let root = At::ROOT;
-        for (name, child) in node.members() {
-            while let Some((unknown, want, live)) = own.next_if(|(n, ..)| *n < name) {
-                self.unknown(root.below(Segment::Member(unknown)), want, live, parents);
-            }
-            let (_, w, l) = own.next_if(|(n, ..)| *n == name).unwrap_or((name, None, None));
-            let (w, l) = (want.member(name, w), live.member(name, l));
-            self.member(child, root.below(Segment::Member(name)), w, l, parents);
+        let moved = |name: &str| want.moved().contains(&name) || live.moved().contains(&name);
+        for (name, want, live) in together(wants, lives).filter(|(name, ..)| !moved(name)) {
+            self.named(node, At::ROOT.below(Segment::Member(name)), name, want, live, parents);
         }
-        for (unknown, want, live) in own {
-            self.unknown(root.below(Segment::Member(unknown)), want, live, parents);
+        for (name, child) in node.members().iter().filter(|(name, _)| moved(name)) {
+            let (w, l) = (want.get(name), live.get(name));
+            self.member(child, At::ROOT.below(Segment::Member(name)), w, l, parents);
         }
     }
 
-    /// A member that no table knows: what AWS alone sends is no difference.
-    fn unknown(&mut self, at: At<'_>, want: Option<&'a Tree>, live: Option<&'a Tree>, parents: Parents<'a>) {
-        if want.is_some() {
-            self.member(&crate::rules::UNKNOWN, at, want, live, parents);
+    /// The member of that name. One that no table knows and AWS alone sends is no difference.
+    fn named(
+        &mut self,
+        node: &'a Node,
+        at: At<'_>,
+        name: &Name,
+        want: Option<&'a Tree>,
+        live: Option<&'a Tree>,
+        parents: Parents<'a>,
+    ) {
+        match node.member(name) {
+            Some(child) => self.member(child, at, want, live, parents),
+            None if want.is_some() => self.member(&crate::rules::UNKNOWN, at, want, live, parents),
+            None => {}
         }
     }
 
@@ -299,11 +305,7 @@ impl<'a> Walk<'a> {
     ) {
         let parents = Parents { want, live };
         for (name, want, live) in together(wants, lives) {
-            let at = at.below(Segment::Member(name));
-            match node.member(name) {
-                Some(child) => self.member(child, at, want, live, parents),
-                None => self.unknown(at, want, live, parents),
-            }
+            self.named(node, at.below(Segment::Member(name)), name, want, live, parents);
         }
     }
 
@@ -365,6 +367,9 @@ impl<'a> Walk<'a> {
     }
 
     fn set(&mut self, at: At<'_>, wants: Elements<'a>, lives: Elements<'a>) {
+        if set::same_elements(wants.items, lives.items) {
+            return;
+        }
         let mark = self.found.len();
         // Most often both sides have one order.
         if wants.items.len() == lives.items.len()
