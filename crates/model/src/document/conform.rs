@@ -6,8 +6,8 @@ use super::behaviour;
 use super::schema::{ADOPT_FROM, ALLOW_UNKNOWN, Aws, Entry, Field};
 use crate::diagnostic::Diagnostic;
 use crate::path::Path;
-use crate::shapes::{self, Kind, Op, Problem, ShapeId};
-use crate::text::{is_placeholder, looks_like_template};
+use crate::shapes::{self, Kind, Member, Op, Problem, ShapeId};
+use crate::text::{has_any, is_placeholder, looks_like_template};
 use crate::tree::{MASKED, Map, Name, Tree};
 
 /// Members whose texts are written in languages of their own, where `${X}` and `<x>` mean something: only
@@ -309,8 +309,8 @@ impl<'o> Walk<'o> {
 
     /// Warns of what looks like a template that nobody rendered. True where it does.
     fn template(&mut self, text: &str) -> bool {
-        // Every byte is looked at, many at once: hardly any text has one of these.
-        if !text.bytes().fold(false, |found, b| found | matches!(b, b'{' | b'<' | b'$')) {
+        // Hardly any text has one of these.
+        if !has_any(text, [b'{', b'<', b'$']) {
             return false;
         }
         let found = if self.other_language { is_placeholder(text) } else { looks_like_template(text) };
@@ -635,7 +635,8 @@ fn missing(name: &str, path: &Path) -> Diagnostic {
 /// What is still missing in a shape once its fragments are merged: fragments end where a list begins.
 pub(super) fn still_missing(aws: &'static Aws, tree: &Tree, path: &Path, out: &mut Vec<Diagnostic>) {
     fn spine(shape: ShapeId, aws: Option<&Aws>, tree: &Tree, path: &mut Path, out: &mut Vec<Diagnostic>) {
-        for member in shape.members() {
+        let spines = |m: &&Member| m.required || matches!(m.shape.kind(), Kind::Structure { .. });
+        for member in shape.members().iter().filter(spines) {
             match tree.get(member.name) {
                 Some(value @ Tree::Map(_)) if matches!(member.shape.kind(), Kind::Structure { .. }) => {
                     path.push(member.name);

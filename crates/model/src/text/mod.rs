@@ -17,7 +17,7 @@ mod template;
 mod yaml;
 
 pub use marks::{Marks, Places};
-pub use template::{is_placeholder, looks_like_template};
+pub use template::{has_any, is_placeholder, looks_like_template};
 
 /// Deeper nesting than this is refused: AWS shapes need a dozen levels.
 pub const MAX_DEPTH: usize = 128;
