@@ -90,6 +90,11 @@ impl Map {
         self.0.iter().map(|(n, v)| (n, v))
     }
 
+    /// The entries, sorted by name.
+    pub fn entries(&self) -> &[(Name, Tree)] {
+        &self.0
+    }
+
     /// The names, sorted.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &Name> {
         self.0.iter().map(|(n, _)| n)
@@ -151,7 +156,7 @@ impl Tree {
     /// The member `name` of a map; `None` for null, so that null is absent.
     pub fn get(&self, name: &str) -> Option<&Tree> {
         match self {
-            Tree::Map(map) => map.get(name).filter(|v| **v != Tree::Null),
+            Tree::Map(map) => map.get(name).filter(|v| !matches!(v, Tree::Null)),
             _ => None,
         }
     }
@@ -266,7 +271,7 @@ impl Tree {
 
     /// Takes a member out of a map.
     pub fn take(&mut self, name: &str) -> Option<Tree> {
-        self.as_map_mut()?.remove(name).filter(|v| *v != Tree::Null)
+        self.as_map_mut()?.remove(name).filter(|v| !matches!(v, Tree::Null))
     }
 
     /// Null, or an empty map or list: what AWS does not tell from absent in most places.
