@@ -124,7 +124,9 @@ pub fn find(tree: &Tree, found: &mut dyn FnMut(&Path, Result<Ref, Malformed>)) {
             _ => {}
         }
     }
-    walk(tree, Trail::ROOT, found);
+    if mentioned(tree) {
+        walk(tree, Trail::ROOT, found);
+    }
 }
 
 /// The tree with every reference replaced by what `value` makes of it; where that is `None` the

@@ -10,14 +10,16 @@ use crate::diagnostic::{self, Diagnostic, Position};
 use crate::{Path, Tree};
 
 mod build;
+mod bytes;
 mod json;
 mod literal;
 mod marks;
 mod template;
 mod yaml;
 
+pub use bytes::has_any;
 pub use marks::{Marks, Places};
-pub use template::{has_any, is_placeholder, looks_like_template};
+pub use template::{is_placeholder, looks_like_template};
 
 /// Deeper nesting than this is refused: AWS shapes need a dozen levels.
 pub const MAX_DEPTH: usize = 128;

@@ -22,17 +22,6 @@ pub fn looks_like_template(text: &str) -> bool {
     false
 }
 
-/// True where one of these bytes stands in a text: eight places are looked at at once, because nearly every text
-/// of a document is asked and hardly one has any.
-pub fn has_any<const N: usize>(text: &str, bytes: [u8; N]) -> bool {
-    const ONES: u64 = u64::MAX / 255;
-    // A byte of the word is zero: Hacker's Delight, 6-1.
-    let zero = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7) != 0;
-    let any = |word: u64| bytes.iter().any(|byte| zero(word ^ (ONES * u64::from(*byte))));
-    let (words, rest) = text.as_bytes().as_chunks::<8>();
-    words.iter().any(|word| any(u64::from_le_bytes(*word))) || rest.iter().any(|byte| bytes.contains(byte))
-}
-
 /// True where a whole text, but for the space around it, is one placeholder.
 pub fn is_placeholder(text: &str) -> bool {
     let text = text.trim();
@@ -148,21 +137,6 @@ mod tests {
             "$$",
         ] {
             assert!(!looks_like_template(text), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_byte_is_found_wherever_it_stands() {
-        for length in 0..40 {
-            let text = "é".repeat(length);
-            assert!(!has_any(&text, [b'$', b'{']), "{length}");
-            for (at, _) in text.char_indices() {
-                let (before, after) = text.split_at(at);
-                assert!(has_any(&format!("{before}{{{after}"), [b'$', b'{']), "{length} {at}");
-            }
-        }
-        for byte in (0..=0x7f_u8).filter(|b| *b != b'$') {
-            assert!(!has_any(&char::from(byte).to_string().repeat(9), [b'$']), "{byte}");
         }
     }
 
