@@ -1,11 +1,14 @@
 //! The compact tree in which AWS shapes and documents are held.
 //!
-//! 24 bytes a node, member names as numbers, maps sorted by name, so that two trees can be walked together
-//! without copies. What a member means stands in tables beside the tree, not in its type.
+//! 24 bytes a node, short texts in the node itself, member names as numbers, maps sorted by name, so that two
+//! trees can be walked together without copies. What a member means stands in tables beside the tree, not in its type.
 
 use std::fmt;
 
 pub use crate::name::{Name, Names};
+
+/// Text that takes no place of its own where it is short, as most is: fewer places to make, to hold and to look at.
+pub type Str = compact_str::CompactString;
 
 /// A value of a document or of an AWS call.
 #[derive(Clone, Default, PartialEq)]
@@ -20,7 +23,7 @@ pub enum Tree {
     /// Any other number.
     Num(f64),
     /// Text.
-    Str(Box<str>),
+    Str(Str),
     /// An array.
     List(Box<[Tree]>),
     /// An object or map.

@@ -6,7 +6,7 @@ use super::bytes::plain_length;
 use super::literal::{Quoted, quoted};
 use super::marks::{Mark, NO_KEY};
 use super::{MAX_DEPTH, Text};
-use crate::tree::{Name, Names};
+use crate::tree::{Name, Names, Str};
 use crate::{Path, Tree};
 
 mod repair;
@@ -115,7 +115,7 @@ impl<'t> Reader<'t, '_> {
         let start = self.at;
         match self.peek() {
             Some(b'"') => {
-                let text: Box<str> = self.string().into();
+                let text = Str::from(self.string());
                 self.marks.push(start, key, self.at - start);
                 Tree::Str(text)
             }
