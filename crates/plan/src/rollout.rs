@@ -69,6 +69,20 @@ pub(crate) fn succeeded(service: &Tree, memory: &Remembered) -> bool {
         && own.is_some_and(|d| d.str("rolloutState") == Some("COMPLETED"))
 }
 
+/// True where an older deployment still runs that revision: to bring it is to go back.
+pub(crate) fn goes_back(service: &Tree, task_definition: &str) -> bool {
+    service.list_of("deployments").iter().any(|d| {
+        d.str("status") != Some("PRIMARY")
+            && d.str("taskDefinition") == Some(task_definition)
+            && d.int("runningCount").unwrap_or_default() > 0
+    })
+}
+
+/// True where ECS gave up what the service is to run.
+pub(crate) fn is_given_up(service: &Tree) -> bool {
+    primary_of(service).is_some_and(|d| d.str("rolloutState") == Some("FAILED"))
+}
+
 fn others_running(deployments: &[Tree]) -> bool {
     deployments
         .iter()

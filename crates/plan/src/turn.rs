@@ -79,8 +79,11 @@ impl Planner<'_> {
     }
 }
 
-/// Services so that those depended on come first; the document has no cycles.
-pub(crate) fn ordered(document: &Document) -> Vec<&ServiceKey> {
+/// Services so that those depended on come first, and some before others; the document has no cycles.
+pub(crate) fn ordered<'d>(
+    document: &'d Document,
+    goes_first: &dyn Fn(&ServiceKey) -> bool,
+) -> Vec<&'d ServiceKey> {
     fn visit<'d>(document: &'d Document, key: &'d ServiceKey, out: &mut Vec<&'d ServiceKey>, depth: usize) {
         if out.contains(&key) || depth > document.services.len() {
             return;
@@ -90,11 +93,14 @@ pub(crate) fn ordered(document: &Document) -> Vec<&ServiceKey> {
         }
         out.push(key);
     }
+    let (first, then): (Vec<&ServiceKey>, Vec<&ServiceKey>) =
+        document.services.keys().partition(|key| goes_first(key));
+    let keys = first.into_iter().chain(then);
     if document.services.values().all(|s| s.depends_on.is_empty()) {
-        return document.services.keys().collect();
+        return keys.collect();
     }
     let mut out = Vec::with_capacity(document.services.len());
-    for key in document.services.keys() {
+    for key in keys {
         visit(document, key, &mut out, 0);
     }
     out
