@@ -25,6 +25,12 @@ pub(crate) struct Differences<'w> {
 }
 
 impl Differences<'_> {
+    /// True where a human's change is to be undone.
+    fn heals(&self) -> bool {
+        let healed = |d: &Drift| d.owner == Owner::Human && d.acted_on;
+        self.task_drift.iter().chain(&self.drift).any(healed)
+    }
+
     /// The differences that a deployment is needed for.
     fn deploying(&mut self) -> impl Iterator<Item = &mut Drift> {
         let deploys = |d: &&mut Drift| d.path.segments().next().is_some_and(deploys);
@@ -100,9 +106,19 @@ impl Planner<'_> {
             remembered.deployment = rollout::primary(live).map(str::to_owned);
             remembered.deployment_key = None;
         }
-        let restart = self.restart(draft, wanted, live);
+        let mut restart = self.restart(draft, wanted, live);
+        let heals = differences.heals();
+        let turn =
+            self.waits_for_others(wanted.key, wanted.service).filter(|_| heals && draft.judging.is_none());
+        if let Some(wait) = &turn {
+            restart = if restart == Restart::Due { Restart::Postponed } else { restart };
+            for drift in differences.deploying().filter(|d| d.owner == Owner::Document && d.acted_on) {
+                drift.acted_on = false;
+                draft.wait(wait.clone());
+            }
+        }
         let waits = |d: &mut Drift| d.owner == Owner::Document && !d.acted_on;
-        let postponed = draft.restraint.closed.is_some()
+        let postponed = (turn.is_some() || draft.restraint.closed.is_some())
             && (restart == Restart::Postponed || differences.deploying().any(waits));
         let mut forcing =
             Forcing { reasons: Vec::new(), postponed: postponed.then(|| self.known_restart(draft)) };

@@ -151,7 +151,7 @@ impl Planner<'_> {
         needs.extend(self.log_groups(&wanted.task));
         // A service that somebody deleted has no task left: it waits for nobody's rollout.
         if owner == Owner::Document {
-            needs.extend(self.dependencies(wanted.service));
+            needs.extend(self.dependencies(wanted.service).map(Need::Observed));
         }
         let rules =
             listener_rules::steps(draft, lookup, &self.rules, &wanted.service.rules, &wanted.service.item);

@@ -133,7 +133,7 @@ impl Planner<'_> {
             let by_document = task_drift.iter().chain(&service_drift).any(|d| d.owner == Owner::Document)
                 || !forcing.reasons.is_empty();
             if by_document {
-                needs.extend(self.dependencies(wanted.service));
+                needs.extend(self.dependencies(wanted.service).map(crate::Need::Observed));
             }
             let waits = |n: &crate::Need| matches!(n, crate::Need::Observed(_));
             let blocked = draft.stands_still() || needs.iter().any(waits);

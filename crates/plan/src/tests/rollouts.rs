@@ -396,3 +396,37 @@ fn going_back_to_what_still_runs_waits_for_nobody() {
     let planned = scene.plan();
     assert!(planned.plan.units[&unit("api")].ready() > 0);
 }
+
+/// A rollout that waits for its turn keeps nothing of its service from being healed.
+#[test]
+fn what_a_human_changed_is_healed_while_the_rollout_waits() {
+    let mut document = small();
+    document["services"]["b"] = small_service("b");
+    document["services"]["api"]["dependsOn"] = json!(["b"]);
+    let mut scene = Scene::settled(document);
+    rolling(&mut scene, "b");
+    scene.edit(service("api"), |s| s["enableExecuteCommand"] = json!(true));
+    scene.change(|d| {
+        new_image(d, "api");
+        d["services"]["api"]["restart"] = json!("today");
+    });
+    scene.look_for_the_rest();
+    prints(
+        &scene,
+        expect![[r#"
+            web/api
+              ~ update-service             api
+                  enableExecuteCommand   true -> false
+              = later     containerDefinitions[app].image   app:1 -> app:2   (document)
+              … waiting   for web/b to be stable
+            web/b
+              … waiting   rollout ecs-svc/2: 1 of 2 running
+            unchanged 1
+        "#]],
+    );
+    scene.change(|d| {
+        d["services"]["api"].as_object_mut().unwrap().remove("dependsOn");
+        d["settings"] = json!({"rollouts": {"maxConcurrent": 1}});
+    });
+    assert_eq!(scene.plan().plan.units[&unit("api")].ready(), 1);
+}
