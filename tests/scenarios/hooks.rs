@@ -71,6 +71,24 @@ async fn a_rollout_that_waits_for_a_person_is_shown_with_its_end_and_goes_on_whe
     scene.end().await;
 }
 
+/// The time that a person takes is not the rollout's.
+#[tokio::test(start_paused = true)]
+async fn a_deadline_does_not_count_the_time_at_a_hook() {
+    let within = |mut document: Value| {
+        document["settings"] = json!({"rollouts": {"deadline": "10m"}});
+        document
+    };
+    let mut scene = Scene::settled(&within(plain("v1"))).await;
+    scene.stage.push(&within(waits_then("ROLLBACK", "v2")));
+    scene.until("waiting at its hook", |s| !hooks(s).is_empty()).await;
+    let hook = hooks(&scene.daemon.status.borrow())[0].clone();
+    tokio::time::sleep(Duration::from_secs(LONG)).await;
+    scene.daemon.control.order(answer(&hook, Verdict::Continue)).await.unwrap();
+    scene.rest(LONG).await;
+    scene.never_saw(&[API, "held"]);
+    scene.end().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_rollout_that_a_person_takes_back_is_not_tried_again() {
     let (mut scene, hook) = at_its_hook("CONTINUE").await;

@@ -97,3 +97,26 @@ async fn revisions_of_others_are_left() {
     assert_eq!(active(&scene), [2, 4].into(), "{}", scene.story());
     scene.end().await;
 }
+
+/// Nobody undoes what a person put there, so it stays what runs.
+#[tokio::test(start_paused = true)]
+async fn an_old_revision_that_a_person_chose_is_kept() {
+    let left = |keep: Option<usize>, image: &str| {
+        let mut document = keeping(keep, image);
+        document["settings"]["heal"] = "off".into();
+        document
+    };
+    let mut scene = Scene::settled(&left(None, "v1")).await;
+    for image in ["v2", "v3"] {
+        scene.stage.push(&left(None, image));
+        scene.rest(60).await;
+    }
+    scene.update(WORKER, json!({"taskDefinition": format!("{WORKER}:1")}));
+    tokio::time::sleep(Duration::from_secs(SOON)).await;
+    scene.stage.push(&left(Some(1), "v3"));
+    tokio::time::sleep(Duration::from_secs(SOON)).await;
+    assert_eq!((current(&scene), active(&scene)), (1, [1, 3].into()), "{}", scene.story());
+    rolled_out(&mut scene, Some(1), &["v3"]).await;
+    assert_eq!((current(&scene), active(&scene)), (3, [3].into()), "{}", scene.story());
+    scene.end().await;
+}

@@ -368,9 +368,8 @@ fn newly_failed(
     live: &Tree,
     memory: &Remembered,
 ) -> Option<HeldDeployment> {
-    // One that waits for a person takes as long as the person does.
     let deadline = input.document.settings.rollout_deadline;
-    let deadline = deadline.filter(|_| hooks::waiting(input.world, key, live).is_none());
+    let deadline = deadline.and_then(|seconds| hooks::deadline(input.world, key, live, seconds));
     let found =
         rollout::failed(live, memory).or_else(|| rollout::overdue(live, memory, deadline?, input.clock))?;
     let known = |h: &HeldDeployment| h.key == found.key && h.deployment == found.deployment;
