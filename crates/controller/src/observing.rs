@@ -25,8 +25,9 @@ const fn cadence(kind: SubjectKind) -> Duration {
         | SubjectKind::ScalableTarget
         | SubjectKind::Policies
         | SubjectKind::ScheduledActions => 30,
-        SubjectKind::Cluster | SubjectKind::LoadBalancer | SubjectKind::Family => 60,
-        SubjectKind::Repository | SubjectKind::LogGroup => 300,
+        SubjectKind::Cluster | SubjectKind::LoadBalancer => 60,
+        // A call each for families, of which there are as many as services.
+        SubjectKind::Repository | SubjectKind::LogGroup | SubjectKind::Family => 300,
         // Immutable but for their status.
         SubjectKind::TaskDefinition | SubjectKind::ServiceRevision => 3600,
     })
