@@ -1,5 +1,6 @@
 //! Scenarios: the daemon in a simulated AWS, from a situation to what must come of it.
 
+mod adoption;
 mod crash_matrix;
 mod disturbances;
 mod document_changes;
