@@ -115,6 +115,8 @@ struct Written {
 pub struct World {
     subjects: BTreeMap<Subject, Seen>,
     written: BTreeMap<Subject, Written>,
+    /// Since when the numbers of what an autoscaler moves are what they are.
+    steady: BTreeMap<Subject, Moment>,
 }
 
 impl World {
@@ -151,8 +153,21 @@ impl World {
         if self.seen(&subject).seen_at().is_some_and(|known| known > seen_at) {
             return false;
         }
+        if numbers(&subject, &seen).is_none_or(|now| numbers(&subject, self.seen(&subject)) != Some(now)) {
+            self.steady.remove(&subject);
+        }
+        if numbers(&subject, &seen).is_some() {
+            self.steady.entry(subject.clone()).or_insert(seen_at);
+        }
         self.subjects.insert(subject, seen);
         true
+    }
+
+    /// For how long the numbers that an autoscaler moves, a service's count or the bounds of its target, have
+    /// been seen to be what they are; nothing where they were seen once.
+    pub fn steady_for(&self, subject: &Subject) -> Duration {
+        let last = self.seen(subject).seen_at();
+        last.zip(self.steady.get(subject)).map_or(Duration::ZERO, |(last, first)| last.since(*first))
     }
 
     /// Notes that we wrote a subject, or may have: it is unknown until it is seen again. What an earlier
@@ -172,6 +187,18 @@ impl World {
     /// Forgets subjects nobody asks about any longer.
     pub fn retain(&mut self, keep: impl Fn(&Subject, &Seen) -> bool) {
         self.subjects.retain(|s, seen| keep(s, seen));
+        let World { subjects, steady, .. } = self;
+        steady.retain(|s, _| subjects.contains_key(s));
+    }
+}
+
+/// The numbers of a subject that an autoscaler moves.
+fn numbers(subject: &Subject, seen: &Seen) -> Option<[Option<i64>; 2]> {
+    let tree = seen.tree()?;
+    match subject {
+        Subject::Service(_) => Some([tree.int("desiredCount"), None]),
+        Subject::ScalableTarget(_) => Some([tree.int("minCapacity"), tree.int("maxCapacity")]),
+        _ => None,
     }
 }
 
@@ -266,6 +293,24 @@ mod tests {
         assert!(!world.observe(subject(), present(6, serde_json::json!({}))));
         let late = Moment(5) + UNCLEAR;
         assert!(world.observe(subject(), Seen::Absent { seen_at: late }));
+    }
+
+    #[test]
+    fn numbers_are_steady_from_when_they_were_first_seen_as_they_are() {
+        let mut world = World::default();
+        let subject = Subject::Service(crate::key::ServiceKey::new("c", "s"));
+        let counts =
+            |at, count: i64| present(at, serde_json::json!({"desiredCount": count, "runningCount": at}));
+        let steady = |world: &World| world.steady_for(&subject).as_millis();
+        assert_eq!(steady(&world), 0);
+        for (at, count, expected) in [(10, 2, 0), (20, 2, 10), (30, 3, 0), (70, 3, 40)] {
+            assert!(world.observe(subject.clone(), counts(at, count)));
+            assert_eq!(steady(&world), expected, "at {at}");
+        }
+        world.wrote(subject.clone(), Moment(80), Expect::Anything);
+        assert_eq!(steady(&world), 0);
+        assert!(world.observe(subject.clone(), counts(90, 3)));
+        assert_eq!(steady(&world), 0);
     }
 
     #[test]
