@@ -1,6 +1,7 @@
 //! Scenarios: the daemon in a simulated AWS, from a situation to what must come of it.
 
 mod adoption;
+mod autoscaling;
 mod crash_matrix;
 mod disturbances;
 mod document_changes;
@@ -9,6 +10,7 @@ mod document_forms;
 mod failures;
 mod first_run;
 mod hand_edits;
+mod listener_rules;
 mod orders;
 mod ownership;
 mod prune;
@@ -18,6 +20,7 @@ mod round_trip;
 mod scene;
 mod several_documents;
 mod shifts;
+mod tags;
 mod two_daemons;
 
 use serde_json::Value;
