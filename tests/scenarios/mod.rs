@@ -11,6 +11,7 @@ mod failures;
 mod first_run;
 mod hand_edits;
 mod listener_rules;
+mod memory;
 mod orders;
 mod ownership;
 mod prune;
@@ -20,6 +21,7 @@ mod round_trip;
 mod scene;
 mod several_documents;
 mod shifts;
+mod stale_readings;
 mod tags;
 mod two_daemons;
 

@@ -8,7 +8,7 @@ use super::{API, farsight};
 const HOUR: u64 = 3600;
 
 /// The example with its API behind a rule whose traffic ECS moves in this way, and an image.
-fn shifted(strategy: Value, image: &str) -> Value {
+pub fn shifted(strategy: Value, image: &str) -> Value {
     let mut document = farsight();
     let fixed = json!([{"type": "fixed-response", "fixedResponseConfig": {"statusCode": "404"}}]);
     document["loadBalancers"]["farsight-alb"]["listeners"]["http"]["defaultActions"] = fixed;

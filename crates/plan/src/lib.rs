@@ -447,11 +447,8 @@ fn drift_since(input: &Input<'_>, key: &UnitKey, report: &UnitReport) -> Option<
 /// Remembers a unit that is as the document wants it without our having written it: after memory was lost,
 /// and where somebody else made the change. Else a later difference could not be told from a new document.
 fn remember(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &Unit) {
-    let settled = planned
-        .report
-        .units
-        .get(key)
-        .is_some_and(|report| matches!(report.state, State::Synced | State::Rolling));
+    let state = planned.report.units.get(key).map(|report| report.state);
+    let settled = matches!(state, Some(State::Synced | State::Rolling));
     let before = input.memory.unit(key);
     let same = before.document.as_ref() == Some(&input.document.name)
         && before.deletes == unit.deletable
@@ -467,6 +464,14 @@ fn remember(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &Unit
     remembered.baseline.clone_from(&unit.baseline);
     remembered.restart.clone_from(&unit.restart);
     remembered.task_definition = unit.task_definition.clone().or(remembered.task_definition.take());
+    // A rollout that is under way is watched to its end, whoever began it.
+    if let (Some(service), Some(State::Rolling)) = (key.service(), state)
+        && hold::is_forgotten(before)
+    {
+        let live = input.world.tree(&Subject::Service(service.clone()));
+        remembered.deployment = live.and_then(rollout::primary).map(str::to_owned);
+        remembered.deployment_key.clone_from(&unit.deployment_key);
+    }
 }
 
 /// True where nothing is written, and so nothing is remembered either.
