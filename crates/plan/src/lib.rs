@@ -9,6 +9,7 @@ mod basics;
 pub mod check;
 mod deletions;
 mod diagnosis;
+pub mod expectation;
 mod generations;
 mod hash;
 mod hold;
@@ -53,7 +54,7 @@ use evenkeel_model::memory::{Baseline, Memory, Remembered};
 use evenkeel_model::orders::Orders;
 use evenkeel_model::path::Path;
 use evenkeel_model::shapes::Op;
-use evenkeel_model::world::{Expect, Moment, World};
+use evenkeel_model::world::{Moment, World};
 
 use deletions::Deletions;
 use generations::Generations;
@@ -333,36 +334,6 @@ impl Unit {
         }
         self.steps.len()
     }
-}
-
-/// What a successful write leaves behind for later readings to be measured by.
-pub fn expectation(op: Op, output: &Tree) -> Expect {
-    match op {
-        Op::EcsCreateService | Op::EcsUpdateService => output
-            .get("service")
-            .map(|s| s.list_of("deployments"))
-            .and_then(|d| d.iter().find(|d| d.str("status") == Some("PRIMARY")))
-            .and_then(|d| d.str("id"))
-            .map_or(Expect::Present, |id| Expect::Deployment(id.to_owned())),
-        Op::EcsCreateCluster
-        | Op::Elbv2CreateTargetGroup
-        | Op::Elbv2CreateLoadBalancer
-        | Op::ScalingRegisterScalableTarget
-        | Op::EcrCreateRepository
-        | Op::LogsCreateLogGroup => Expect::Present,
-        Op::EcsRegisterTaskDefinition => lists(output, "taskDefinition/taskDefinitionArn", ""),
-        Op::ScalingPutScalingPolicy => lists(output, "policyARN", "policyARN"),
-        Op::EcsDeleteService | Op::Elbv2DeleteTargetGroup => Expect::Absent,
-        Op::Elbv2CreateRule => lists(output, "rules/0/ruleArn", "ruleArn"),
-        Op::Elbv2CreateListener => lists(output, "listeners/0/listenerArn", "listenerArn"),
-        _ => Expect::Anything,
-    }
-}
-
-/// A listing that has what the answer names.
-fn lists(output: &Tree, named: &str, member: &'static str) -> Expect {
-    let value = output.pointer(named).and_then(Tree::as_str);
-    value.map_or(Expect::Anything, |value| Expect::Lists { member, value: value.to_owned() })
 }
 
 /// Decides. A pure function of its input; equal inputs give equal plans.
