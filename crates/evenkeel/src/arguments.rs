@@ -119,7 +119,7 @@ impl From<Mode> for document::Mode {
 Example:
   evenkeel run --document s3://acme-ecs/services.json --state s3://acme-ecs/state/ --listen 0.0.0.0:8080")]
 pub struct Run {
-    /// The document: s3://BUCKET/KEY
+    /// The document: s3://BUCKET/KEY; or s3://BUCKET/PREFIX/ for every document below it
     #[arg(long, env = "EVENKEEL_DOCUMENT", value_name = "URI")]
     pub document: Location,
     /// Where the lease and what is remembered are kept: s3://BUCKET/PREFIX/, not among documents

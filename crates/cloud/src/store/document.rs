@@ -59,7 +59,9 @@ pub enum SourceError {
         source: std::io::Error,
     },
     /// A prefix where one document belongs.
-    #[error("`{0}` is a prefix, not a document: list what is below it first")]
+    #[error(
+        "`{0}` names every document below it; name one of them here (`evenkeel run` takes all, and shows its plan of them at /v1/plan)"
+    )]
     Prefix(String),
 }
 

@@ -50,7 +50,11 @@ pub(super) fn check(document: &Document, out: &mut Vec<Diagnostic>) {
         Ok(reference) => {
             let what = if is_masked(here) { "this reference".to_owned() } else { format!("`{reference}`") };
             let message = format!("{what} names nothing in this document");
-            out.push(Diagnostic::error("dangling-reference", here.clone(), message));
+            let found = Diagnostic::error("dangling-reference", here.clone(), message);
+            out.push(match document.nearest(service, &reference) {
+                Some(near) => found.with_hint(format!("did you mean `{near}`?")),
+                None => found,
+            });
         }
         Err(Malformed(_)) => out.push(
             Diagnostic::error("bad-reference", here.clone(), "this has not the form of a reference")

@@ -9,6 +9,7 @@ use std::fmt;
 use super::Document;
 use crate::key::ServiceKey;
 use crate::path::{Path, Trail};
+use crate::shapes;
 use crate::text;
 use crate::tree::Tree;
 
@@ -245,6 +246,35 @@ impl Document {
             // Named, it need not be declared: the URI follows from account, region and name.
             Ref::Repository(_) => true,
         }
+    }
+
+    /// What the document has under the name that is most like that of a reference to nothing.
+    pub(super) fn nearest(&self, service: Option<&ServiceKey>, reference: &Ref) -> Option<Ref> {
+        let near = |name: &str, known: &mut dyn Iterator<Item = &String>| {
+            shapes::nearest(name, known.map(String::as_str)).map(str::to_owned)
+        };
+        let found = match reference {
+            Ref::TargetGroup(item) => Ref::TargetGroup(near(item, &mut self.items.target_groups.keys())?),
+            Ref::LoadBalancer(item) => Ref::LoadBalancer(near(item, &mut self.items.load_balancers.keys())?),
+            Ref::Listener(lb, item) => {
+                let lb = match self.load_balancer_named(lb) {
+                    Some(_) => lb.clone(),
+                    None => near(lb, &mut self.items.load_balancers.keys())?,
+                };
+                let listeners = &self.load_balancers.get(self.load_balancer_named(&lb)?)?.listeners;
+                Ref::Listener(lb, near(item, &mut listeners.keys())?)
+            }
+            Ref::ListenerRule(of, item) => {
+                let of = match self.service_named(of) {
+                    Some(_) => of.clone(),
+                    None => near(of, &mut self.items.services.keys())?,
+                };
+                let rules = &self.services.get(self.service_named(&of)?)?.rules;
+                Ref::ListenerRule(of, near(item, &mut rules.keys())?)
+            }
+            Ref::Repository(_) => return None,
+        };
+        (found != *reference && self.has(service, &found)).then_some(found)
     }
 }
 

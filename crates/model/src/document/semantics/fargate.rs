@@ -94,11 +94,6 @@ pub(super) fn check(task: &Tree, place: &mut Place<'_>) {
             place.warning("fargate", &at, "on Fargate a volume has no path on the host").at_key();
         }
     }
-    if let Some(size) = task.get("ephemeralStorage").and_then(|s| s.int("sizeInGiB"))
-        && !(21..=200).contains(&size)
-    {
-        place.error("limit", "ephemeralStorage/sizeInGiB", "ephemeral storage is 21 to 200 GiB");
-    }
     for (i, container) in task.list_of("containerDefinitions").iter().enumerate() {
         for member in NOT_IN_CONTAINERS {
             let given = container.pointer(member);

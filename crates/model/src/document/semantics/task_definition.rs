@@ -112,8 +112,13 @@ pub(super) fn check(tree: &Tree, on_fargate: bool, place: &mut Place<'_>) {
     names::tags(tree, place);
 }
 
-/// Amounts at the level of the task can be read.
+/// Amounts at the level of the task can be read, and are such as AWS takes.
 fn amounts(tree: &Tree, place: &mut Place<'_>) {
+    if let Some(size) = tree.get("ephemeralStorage").and_then(|s| s.int("sizeInGiB"))
+        && !(21..=200).contains(&size)
+    {
+        place.error("limit", "ephemeralStorage/sizeInGiB", "ephemeral storage is 21 to 200 GiB");
+    }
     if let Some(cpu) = settled(tree, "cpu")
         && fargate::cpu_units(cpu).is_none()
     {

@@ -4,6 +4,26 @@
 use super::*;
 
 #[test]
+fn a_reference_with_a_slip_is_told_what_was_meant() {
+    let hinted = |reference: &str| {
+        let document = format!(
+            r#"{{"apiVersion": "evenkeel/v1", "name": "d", "account": "123456789012", "region": "us-east-1",
+            "targetGroups": {{"api": {{"protocol": "HTTP", "port": 80, "vpcId": "vpc-1"}}}},
+            "loadBalancers": {{"alb": {{"subnets": ["a", "b"], "listeners": {{"https": {{"protocol": "HTTP", "port": 80,
+                "defaultActions": [{{"type": "forward", "targetGroupArn": "${{targetGroup:api}}"}}],
+                "rules": {{"r": {{"priority": 1, "conditions": [{{"field": "host-header", "values": ["h"]}}],
+                    "actions": [{{"type": "forward", "targetGroupArn": "{reference}"}}]}}}}}}}}}}}}}}"#
+        );
+        let (_, found) = crate::document::read(crate::text::parse(document.as_bytes(), None).unwrap());
+        found.into_iter().find(|d| d.code == "dangling-reference").and_then(|d| d.hint)
+    };
+    assert_eq!(hinted("${targetGroup:aip}").as_deref(), Some("did you mean `${targetGroup:api}`?"));
+    assert_eq!(hinted("${listener:alb/htps}").as_deref(), Some("did you mean `${listener:alb/https}`?"));
+    assert_eq!(hinted("${loadBalancer:alp}").as_deref(), Some("did you mean `${loadBalancer:alb}`?"));
+    assert_eq!(hinted("${targetGroup:something-else}"), None);
+}
+
+#[test]
 fn references_to_nothing() {
     says(
         &with_shapes(

@@ -267,6 +267,8 @@ fn fargate() {
         API "/repositoryCredentials" = {"credentialsParameter": "arn:x"};
         "error no-execution-role" API "/image", "error no-execution-role" API "/repositoryCredentials");
     case!(TASK "/ephemeralStorage" = {"sizeInGiB": 20}; "error limit" TASK "/ephemeralStorage/sizeInGiB");
+    case!(TASK "/ephemeralStorage" = {"sizeInGiB": 201}, TASK "/requiresCompatibilities" = ["EC2"],
+        SERVICE "/launchType" = "EC2"; "error limit" TASK "/ephemeralStorage/sizeInGiB");
     case!(TASK "/pidMode" = "host", TASK "/ipcMode" = "task";
         "warning fargate" TASK "/ipcMode", "warning fargate" TASK "/pidMode");
     case!(TASK "/placementConstraints" = [{"type": "memberOf", "expression": "x"}];
