@@ -16,6 +16,7 @@ mod orders;
 mod ownership;
 mod prune;
 mod replacement;
+mod replacement_limits;
 mod restarts;
 mod round_trip;
 mod scene;
