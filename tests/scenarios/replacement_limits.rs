@@ -47,9 +47,10 @@ async fn a_group_of_another_vpc_or_target_type_is_refused() {
     refused(&farsight(), &kind, &["farsight-api-tg", "refused", "`targetType`", "two target types"]).await;
 }
 
-/// The tasks of the new revision listen on the new port alone: they cannot serve the old group meanwhile.
+/// Tasks of the new revision cannot serve the old port: they go into the old group under their own one first, and
+/// then serve both groups.
 #[tokio::test(start_paused = true)]
-async fn containers_that_cannot_serve_both_groups_are_refused() {
+async fn containers_that_change_their_port_with_their_group_do_so_first() {
     let mut other = farsight();
     other["targetGroups"]["farsight-api-tg"]["port"] = 9000.into();
     let api = &mut other["services"][API];
@@ -57,11 +58,16 @@ async fn containers_that_cannot_serve_both_groups_are_refused() {
     api["service"]["loadBalancers"][0]["containerPort"] = 9000.into();
     let mut scene = Scene::settled(&farsight()).await;
     scene.stage.push(&other);
-    tokio::time::sleep(Duration::from_secs(LATER)).await;
+    tokio::time::sleep(Duration::from_secs(HOUR)).await;
+    scene.rest(SOON).await;
     scene.saw(&["farsight-api-tg", "refused", "cannot be in both", "have no port 8000"]);
-    scene.check(!scene.writes().iter().any(|w| w.contains("TargetGroup")), "no group is made");
-    scene.stage.push(&farsight());
-    scene.rest(LATER).await;
+    let groups = scene.aws("elbv2", "DescribeTargetGroups", json!({}))["TargetGroups"].clone();
+    let ports: Vec<&Value> = groups.as_array().unwrap().iter().map(|g| &g["Port"]).collect();
+    scene.check(ports == ["9000"], &format!("one target group on the new port: {groups}"));
+    let writes = scene.writes();
+    let count = |verb: &str| writes.iter().filter(|w| w.starts_with(verb)).count();
+    let seen = [count("RegisterTaskDefinition"), count("UpdateService"), count("CreateTargetGroup")];
+    scene.check(seen == [1, 3, 1], "the new revision, then a replacement");
     scene.end().await;
 }
 
