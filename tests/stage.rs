@@ -414,9 +414,14 @@ impl Daemon {
     }
 
     /// Stops it as SIGTERM does, and waits for its end.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
+        self.end().await;
+    }
+
+    /// The same, where its place is to be taken by another.
+    pub async fn end(&mut self) {
         self.stop.cancel();
-        self.task.await.unwrap();
+        (&mut self.task).await.unwrap();
     }
 
     /// Stops it as `kill -9` does.

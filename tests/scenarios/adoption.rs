@@ -87,7 +87,7 @@ fn comes_to(stage: Stage, document: &Value) -> Scene {
     scene
 }
 
-fn is_tagging(write: &String) -> bool {
+fn is_tagging(write: &str) -> bool {
     ["TagResource ", "AddTags "].iter().any(|verb| write.starts_with(verb))
 }
 
@@ -142,7 +142,7 @@ async fn what_differs_is_refused_with_the_difference_and_adopted_once_it_is_equa
     scene.saw(&["farsight-api-tg", "refused", "is not adopted", "healthCheckPath"]);
     scene.saw(&["/ecs/farsight-worker", "refused", "is not adopted", "retention"]);
     scene.saw(&["farsight-server", "refused", "is not adopted", "imageTagMutability"]);
-    scene.check(scene.writes().iter().all(is_tagging), "tags and nothing else");
+    scene.check(scene.writes().iter().all(|w| is_tagging(w)), "tags and nothing else");
     let untouched = ["farsight-api-tg", "farsight-server", "/ecs/farsight-worker"];
     let touched = scene.writes().iter().any(|w| untouched.iter().any(|it| w.ends_with(it)));
     scene.check(!touched, "what differs is not written");
@@ -153,7 +153,7 @@ async fn what_differs_is_refused_with_the_difference_and_adopted_once_it_is_equa
     scene.aws("logs", "PutRetentionPolicy", kept(30));
     scene.aws("ecr", "PutImageTagMutability", mutability("MUTABLE"));
     scene.rest(LATER).await;
-    scene.check(scene.writes().iter().all(is_tagging), "tags and nothing else");
+    scene.check(scene.writes().iter().all(|w| is_tagging(w)), "tags and nothing else");
     scene.end().await;
 }
 
@@ -174,7 +174,7 @@ async fn what_nobody_declared_is_the_baseline_and_a_later_edit_of_it_is_undone()
     stage.operator("elbv2", "ModifyTargetGroupAttributes", delay("5"));
     let mut scene = comes_to(stage, &document(Some(json!(true))));
     scene.rest(LATER).await;
-    scene.check(scene.writes().iter().all(is_tagging), "tags and nothing else");
+    scene.check(scene.writes().iter().all(|w| is_tagging(w)), "tags and nothing else");
     scene.never_saw(&["human"]);
     scene.check(scene.stage.service(WORKER)["enableExecuteCommand"] == true, "it is as it was");
     // It is as right as what AWS fills in: what a human makes of it later is drift.
@@ -308,7 +308,7 @@ async fn an_item_is_adopted_by_its_own_word_and_the_others_are_refused() {
     own["logGroups"]["/ecs/farsight-api-server"]["adopt"] = true.into();
     scene.stage.push(&own);
     scene.rest(LATER).await;
-    scene.check(scene.writes().iter().all(is_tagging), "tags and nothing else");
+    scene.check(scene.writes().iter().all(|w| is_tagging(w)), "tags and nothing else");
     scene.end().await;
 }
 

@@ -2,18 +2,13 @@
 
 use std::time::Duration;
 
-use evenkeel_model::key::{ServiceKey, UnitKey};
 use evenkeel_model::orders::Order;
 use serde_json::json;
 
 use super::scene::Scene;
-use super::{API, CLUSTER, WORKER, farsight};
+use super::{API, WORKER, farsight, unit};
 
 const SOON: u64 = 120;
-
-fn unit(service: &str) -> UnitKey {
-    UnitKey::Service(ServiceKey::new(CLUSTER, service))
-}
 
 fn pause(service: &str, seconds: i64) -> Order {
     Order::Pause { unit: unit(service), seconds, reason: Some("incident 42".into()) }

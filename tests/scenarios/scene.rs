@@ -24,6 +24,11 @@ impl Scene {
     /// A daemon that has just been started on a stage.
     pub fn on(stage: Stage) -> Self {
         let daemon = stage.daemon();
+        Self::of(stage, daemon)
+    }
+
+    /// A daemon at work on a stage.
+    pub fn of(stage: Stage, daemon: Daemon) -> Self {
         Scene { stage, daemon, mark: 0 }
     }
 
@@ -90,6 +95,15 @@ impl Scene {
     /// Waits until the daemon shows something, for an hour.
     pub async fn until(&mut self, what: &str, shown: impl Fn(&Status) -> bool) {
         self.daemon.until(Duration::from_secs(3600), what, shown).await;
+    }
+
+    /// Nobody is there for so many hours; then another daemon is.
+    pub async fn away(&mut self, hours: u64) {
+        let Scene { stage, daemon, mark } = self;
+        daemon.end().await;
+        tokio::time::sleep(Duration::from_secs(3600 * hours)).await;
+        *daemon = stage.daemon();
+        *mark = stage.mark();
     }
 
     /// The daemon's writes.

@@ -15,7 +15,7 @@ fn of_service(scene: &Scene, name: &str) -> serde_json::Map<String, Value> {
     tags.iter().map(|t| (t["key"].as_str().unwrap().to_owned(), t["value"].clone())).collect()
 }
 
-fn only_tags(write: &String) -> bool {
+fn only_tags(write: &str) -> bool {
     let verbs = ["TagResource ", "UntagResource ", "AddTags ", "RemoveTags "];
     verbs.iter().any(|verb| write.starts_with(verb))
 }
@@ -39,7 +39,7 @@ async fn the_documents_tags_are_merged_under_an_items_own_and_a_change_rolls_not
     scene.stage.push(&tagged(json!({"Project": "seer", "Stage": "test"}), own("workers")));
     scene.rest(LATER).await;
     let writes = scene.writes();
-    scene.check(!writes.is_empty() && writes.iter().all(only_tags), "tags and nothing else");
+    scene.check(!writes.is_empty() && writes.iter().all(|w| only_tags(w)), "tags and nothing else");
     let tags = of_service(&scene, WORKER);
     let seen = (&tags["Project"], &tags["Stage"], &tags["Team"]);
     scene.check(seen == (&json!("seer"), &json!("test"), &json!("workers")), &format!("{tags:?}"));

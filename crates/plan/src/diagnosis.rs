@@ -13,7 +13,7 @@ use crate::rollout;
 use crate::unit::Draft;
 
 /// Events that say nothing about why.
-const QUIET: [&str; 8] = [
+const QUIET: [&str; 9] = [
     "has reached a steady state",
     "has started ",
     "has stopped ",
@@ -22,6 +22,7 @@ const QUIET: [&str; 8] = [
     "deregistered ",
     "deployment completed",
     "was rolled back",
+    "rolling back to deployment",
 ];
 
 /// Events that are told at most.

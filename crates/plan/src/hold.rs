@@ -25,6 +25,12 @@ pub(crate) struct Differences<'w> {
 }
 
 impl Differences<'_> {
+    /// True where a human's change is to be undone.
+    fn heals(&self) -> bool {
+        let healed = |d: &Drift| d.owner == Owner::Human && d.acted_on;
+        self.task_drift.iter().chain(&self.drift).any(healed)
+    }
+
     /// The differences that a deployment is needed for.
     fn deploying(&mut self) -> impl Iterator<Item = &mut Drift> {
         let deploys = |d: &&mut Drift| d.path.segments().next().is_some_and(deploys);
@@ -89,14 +95,30 @@ impl Planner<'_> {
     ) -> Forcing {
         draft.leave(&mut differences.task_drift);
         draft.leave(&mut differences.drift);
-        if differences.deploying().next().is_some() {
-            let (rests_on, _) = history(self.document(), self.world(), draft.memory(), wanted.key, live);
-            let unseen = rests_on.into_iter().filter(|s| self.world().seen(s).is_unknown());
-            unseen.for_each(|subject| draft.stop(WaitingOn::Seen(subject)));
+        let differs = differences.deploying().next().is_some();
+        if differs {
+            let past = history(self.document(), self.world(), draft.memory(), wanted.key, live);
+            let unseen = past.rests_on.iter().filter(|s| self.world().seen(s).is_unknown()).cloned();
+            unseen.chain(past.outdated).for_each(|subject| draft.stop(WaitingOn::Seen(subject)));
+        } else if is_lost(live, draft.memory()) && rollout::is_stable(live) {
+            // What replaced it is as wanted: no failure of it is waited for any longer.
+            let remembered = self.remembered(&draft.key);
+            remembered.deployment = rollout::primary(live).map(str::to_owned);
+            remembered.deployment_key = None;
         }
-        let restart = self.restart(draft, wanted, live);
+        let mut restart = self.restart(draft, wanted, live);
+        let heals = differences.heals();
+        let turn =
+            self.waits_for_others(wanted.key, wanted.service).filter(|_| heals && draft.judging.is_none());
+        if let Some(wait) = &turn {
+            restart = if restart == Restart::Due { Restart::Postponed } else { restart };
+            for drift in differences.deploying().filter(|d| d.owner == Owner::Document && d.acted_on) {
+                drift.acted_on = false;
+                draft.wait(wait.clone());
+            }
+        }
         let waits = |d: &mut Drift| d.owner == Owner::Document && !d.acted_on;
-        let postponed = draft.restraint.closed.is_some()
+        let postponed = (turn.is_some() || draft.restraint.closed.is_some())
             && (restart == Restart::Postponed || differences.deploying().any(waits));
         let mut forcing =
             Forcing { reasons: Vec::new(), postponed: postponed.then(|| self.known_restart(draft)) };
@@ -228,8 +250,8 @@ impl Planner<'_> {
     }
 
     /// With memory gone, ECS's own history tells what failed: a deployment of what is wanted now that was taken
-    /// back, as far as anybody can know. The same goes for a run that was cut off: nobody wrote down which
-    /// deployment it started.
+    /// back, as far as anybody can know. It tells the same of ours where another one is in its place. And of a run
+    /// that was cut off nobody wrote down which deployment it started.
     fn failed_unseen(&self, wanted: &Wanted<'_>, live: &Tree, memory: &Remembered) -> Option<HeldDeployment> {
         let failed = |reason: &str| HeldDeployment {
             key: wanted.deployment_key(),
@@ -240,20 +262,26 @@ impl Planner<'_> {
             let tree = self.world().tree(&Subject::TaskDefinition(arn.to_owned()));
             tree.map(|tree| task_definition::has_content(memory, &wanted.task, arn, tree))
         };
+        let past = || history(self.document(), self.world(), memory, wanted.key, live).taken_back;
         let reason = match &memory.intent {
             Some(intent)
                 if rollout::deploys(intent) && intent.primary.as_deref() != rollout::primary(live) =>
             {
                 rollout::failed_since(live, intent.at)
             }
-            _ if !is_forgotten(memory) => None,
-            _ => match history(self.document(), self.world(), memory, wanted.key, live).1 {
+            _ if is_forgotten(memory) => match past() {
                 Some(TakenBack { task_definition, reason }) if content(&task_definition) == Some(true) => {
                     return Some(failed(&reason));
                 }
                 Some(_) => None,
                 None => rollout::rolled_back(live),
             },
+            _ => {
+                let ours =
+                    past().filter(|it| memory.task_definition.as_ref() == Some(&it.task_definition))?;
+                let (key, deployment) = (memory.deployment_key.clone()?, memory.deployment.clone());
+                return Some(HeldDeployment { key, deployment, ..failed(&ours.reason) });
+            }
         }?;
         (content(live.str("taskDefinition")?) == Some(false)).then(|| failed(reason))
     }
@@ -264,6 +292,19 @@ pub(crate) fn is_forgotten(memory: &Remembered) -> bool {
     memory.applied.is_empty() && memory.deployment.is_none() && memory.held.is_none()
 }
 
+/// Another deployment is in the place of ours, and nothing that the service shows tells why: somebody replaced it,
+/// or ECS went back to the one before it, which of a blue/green deployment it says nowhere else.
+fn is_lost(live: &Tree, memory: &Remembered) -> bool {
+    let (primary, ours) = (rollout::primary(live), memory.deployment.as_deref());
+    let held = memory.held.as_ref().and_then(|h| h.deployment.as_deref());
+    memory.deployment_key.is_some()
+        && ours.is_some()
+        && primary.is_some()
+        && primary != ours
+        && held != ours
+        && rollout::failed(live, memory).is_none()
+}
+
 /// A deployment that ECS took back.
 pub(crate) struct TakenBack {
     /// The revision that it was to bring.
@@ -271,34 +312,53 @@ pub(crate) struct TakenBack {
     reason: String,
 }
 
-/// What ECS's history of a service of ours that is not remembered rests on, and its newest deployment where
-/// that was taken back.
+/// ECS's history of a service of ours, where that has to tell what became of a deployment.
+#[derive(Default)]
+pub(crate) struct Past {
+    /// What it rests on.
+    pub rests_on: Vec<Subject>,
+    /// What of that was seen before it was over.
+    outdated: Option<Subject>,
+    /// The newest deployment, where it was taken back.
+    taken_back: Option<TakenBack>,
+}
+
+/// What ECS's history tells of a service.
 pub(crate) fn history(
     document: &Document,
     world: &World,
     memory: &Remembered,
     key: &ServiceKey,
     live: &Tree,
-) -> (Vec<Subject>, Option<TakenBack>) {
+) -> Past {
+    let mut past = Past::default();
     let ours = ownership::tag(live, TAG_DOCUMENT) == Some(&document.name);
-    if !is_forgotten(memory) || !ours || live.str("currentServiceDeployment").is_none() {
-        return (Vec::new(), None);
+    let asked = is_forgotten(memory) || is_lost(live, memory);
+    if !asked || !ours || live.str("currentServiceDeployment").is_none() {
+        return past;
     }
-    let mut rests_on = vec![Subject::Deployments(key.clone())];
-    let newest = world.tree(&Subject::Deployments(key.clone())).and_then(|t| t.items().first());
-    let taken_back = newest.filter(|d| d.str("status").is_some_and(|s| s.starts_with("ROLLBACK")));
-    let Some((newest, target)) =
-        taken_back.and_then(|d| Some((d, d.get("targetServiceRevision")?.str("arn")?)))
+    let listed = Subject::Deployments(key.clone());
+    past.rests_on.push(listed.clone());
+    let Some(newest) = world.tree(&listed).and_then(|t| t.items().first()) else { return past };
+    let status = newest.str("status").unwrap_or_default();
+    let is_over = matches!(status, "SUCCESSFUL" | "STOPPED");
+    let Some(target) = newest.get("targetServiceRevision").and_then(|t| t.str("arn")).filter(|_| !is_over)
     else {
-        return (rests_on, None);
+        return past;
     };
     let revision = Subject::ServiceRevision(target.to_owned());
     let task_definition = world.tree(&revision).and_then(|r| r.str("taskDefinition")).map(str::to_owned);
-    rests_on.push(revision);
-    rests_on.extend(task_definition.iter().cloned().map(Subject::TaskDefinition));
-    let reason = newest.str("statusReason").or_else(|| newest.get("rollback")?.str("reason"));
-    let reason = reason.unwrap_or("ECS took the deployment back").to_owned();
-    (rests_on, task_definition.map(|task_definition| TakenBack { task_definition, reason }))
+    past.rests_on.push(revision);
+    past.rests_on.extend(task_definition.iter().cloned().map(Subject::TaskDefinition));
+    if status.starts_with("ROLLBACK") {
+        let reason = newest.str("statusReason").or_else(|| newest.get("rollback")?.str("reason"));
+        let reason = reason.unwrap_or("ECS took the deployment back").to_owned();
+        past.taken_back = task_definition.map(|task_definition| TakenBack { task_definition, reason });
+    } else if task_definition.is_some() && task_definition.as_deref() != live.str("taskDefinition") {
+        // It brings what the service does not show any more.
+        past.outdated = Some(listed);
+    }
+    past
 }
 
 /// A deployment of ours that failed, unless memory has that failure already: what was said first says most,
@@ -309,9 +369,8 @@ fn newly_failed(
     live: &Tree,
     memory: &Remembered,
 ) -> Option<HeldDeployment> {
-    // One that waits for a person takes as long as the person does.
     let deadline = input.document.settings.rollout_deadline;
-    let deadline = deadline.filter(|_| hooks::waiting(input.world, key, live).is_none());
+    let deadline = deadline.and_then(|seconds| hooks::deadline(input.world, key, live, seconds));
     let found =
         rollout::failed(live, memory).or_else(|| rollout::overdue(live, memory, deadline?, input.clock))?;
     let known = |h: &HeldDeployment| h.key == found.key && h.deployment == found.deployment;

@@ -16,6 +16,46 @@ pub(crate) fn may_pause(service: &Tree) -> bool {
     hooks.iter().any(|h| h.str("targetType") == Some("PAUSE")) && rollout::under_way(service).is_some()
 }
 
+/// The stages of a deployment in their order.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceDeployment.html>
+const STAGES: [&str; 11] = [
+    "RECONCILE_SERVICE",
+    "PRE_SCALE_UP",
+    "SCALE_UP",
+    "POST_SCALE_UP",
+    "TEST_TRAFFIC_SHIFT",
+    "POST_TEST_TRAFFIC_SHIFT",
+    "PRE_PRODUCTION_TRAFFIC_SHIFT",
+    "PRODUCTION_TRAFFIC_SHIFT",
+    "POST_PRODUCTION_TRAFFIC_SHIFT",
+    "BAKE_TIME",
+    "CLEAN_UP",
+];
+
+/// After how many seconds a rollout counts as failed that is to take so many without the time of persons: what
+/// they may have taken at the hooks that it has come by is not counted, because how long they did take is told
+/// nowhere. `None` while it waits for one, or while nobody knows.
+pub(crate) fn deadline(world: &World, key: &ServiceKey, live: &Tree, seconds: i64) -> Option<i64> {
+    if !may_pause(live) {
+        return Some(seconds);
+    }
+    let unseen = world.seen(&Subject::Deployments(key.clone())).is_unknown();
+    if unseen || waiting(world, key, live).is_some() {
+        return None;
+    }
+    let position = |stage: &str| STAGES.iter().position(|s| *s == stage);
+    let reached = current(world, key, live).and_then(|(d, _)| position(d.str("lifecycleStage")?));
+    let configured = live.get("deploymentConfiguration").map_or(&[][..], |c| c.list_of("lifecycleHooks"));
+    let pauses = configured.iter().filter(|h| h.str("targetType") == Some("PAUSE"));
+    let taken = pauses.map(|hook| {
+        let minutes = hook.get("timeoutConfiguration").and_then(|t| t.int("timeoutInMinutes"));
+        let stages = hook.list_of("lifecycleStages").iter().filter_map(Tree::as_str);
+        let come_to = stages.filter(|s| position(s) <= reached && position(s).is_some()).count();
+        minutes.unwrap_or(24 * 60).saturating_mul(60).saturating_mul(come_to as i64)
+    });
+    Some(taken.fold(seconds, i64::saturating_add))
+}
+
 /// What of a service's deployments must not change between planning an answer to a hook and giving it.
 pub(crate) fn stable(deployments: &Tree) -> Tree {
     let kept = |tree: &Tree, names: &[&str]| {
@@ -32,10 +72,15 @@ pub(crate) fn stable(deployments: &Tree) -> Tree {
 
 /// The deployment under way and its ARN, where it waits for a person.
 pub(crate) fn waiting<'t>(world: &'t World, key: &ServiceKey, live: &'t Tree) -> Option<(&'t Tree, &'t str)> {
+    current(world, key, live).filter(|(found, _)| found.list_of("lifecycleHookDetails").iter().any(awaits))
+}
+
+/// The deployment under way and its ARN, where it may come to wait for a person.
+fn current<'t>(world: &'t World, key: &ServiceKey, live: &'t Tree) -> Option<(&'t Tree, &'t str)> {
     let current = live.str("currentServiceDeployment").filter(|_| may_pause(live))?;
     let deployments = world.tree(&Subject::Deployments(key.clone()))?.items();
     let found = deployments.iter().find(|d| d.str("serviceDeploymentArn") == Some(current))?;
-    found.list_of("lifecycleHookDetails").iter().any(awaits).then_some((found, current))
+    Some((found, current))
 }
 
 fn awaits(hook: &Tree) -> bool {

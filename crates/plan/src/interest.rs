@@ -59,7 +59,7 @@ pub fn interest(document: &Document, world: &World, memory: &Memory) -> BTreeSet
             if hooks::may_pause(live) {
                 all.insert(Subject::Deployments(key.clone()));
             }
-            all.extend(hold::history(document, world, remembered, key, live).0);
+            all.extend(hold::history(document, world, remembered, key, live).rests_on);
         }
         revisions(world, remembered, &want, current, &mut all);
         let family = task_definition::family(&want);

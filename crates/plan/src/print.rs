@@ -8,7 +8,7 @@ use evenkeel_model::key::UnitKey;
 use evenkeel_model::shapes::Op;
 use evenkeel_model::tree::is_masked;
 
-use crate::report::{Drift, Lingering, Owner, State, UnitReport};
+use crate::report::{Drift, Lingering, Owner, State, UnitReport, WaitingOn};
 use crate::{Because, Need, Planned, Step, Unit, dotted};
 
 const WIDTH: usize = 100;
@@ -121,7 +121,9 @@ fn lines(out: &mut String, report: &UnitReport, left: &[&Drift]) {
         let lingering = report.lingering.get(&(drift.part.clone(), drift.path.clone()));
         let heals = lingering.and_then(|l| l.heals_in).map(|s| format!(", heals in {s} s"));
         let owner = format!("   ({}{})", drift.owner.word(), heals.unwrap_or_default());
-        let what = cut(&format!("  = left      {}", field(drift)), WIDTH - owner.chars().count());
+        let later = drift.owner == Owner::Document && report.waiting.iter().any(is_turn);
+        let word = if later { "later" } else { "left" };
+        let what = cut(&format!("  = {word:<9} {}", field(drift)), WIDTH - owner.chars().count());
         line(out, &format!("{what}{owner}"));
     }
     for wait in &report.waiting {
@@ -155,6 +157,14 @@ fn lines(out: &mut String, report: &UnitReport, left: &[&Drift]) {
     for note in &report.notes {
         wrapped(out, "  · note      ", &note.0);
     }
+}
+
+/// True for a wait after which the document's changes are made.
+fn is_turn(wait: &WaitingOn) -> bool {
+    matches!(
+        wait,
+        WaitingOn::Window(_) | WaitingOn::DependsOn(_) | WaitingOn::Rollouts(_) | WaitingOn::Stopped(_)
+    )
 }
 
 /// One difference: `path   live -> want`.

@@ -38,12 +38,13 @@ fn old<'w>(world: &'w World, family: &str, keep: usize) -> impl Iterator<Item = 
     listed.iter().skip(keep).rev().filter_map(Tree::as_str)
 }
 
-/// What has to be seen to know what can go: the oldest revisions that are listed and nobody uses.
+/// What has to be seen to know what can go: the family, and its oldest revisions that are listed and nobody uses.
 pub(crate) fn needs(world: &World, family: &str, keep: Option<usize>) -> Vec<Subject> {
     let Some(keep) = keep else { return Vec::new() };
     let used = in_use(world);
-    let old = old(world, family, keep).filter(|arn| !used.contains(arn));
-    old.take(AT_ONCE * 2).map(|arn| Subject::TaskDefinition(arn.to_owned())).collect()
+    let old = old(world, family, keep).filter(|arn| !used.contains(arn)).take(AT_ONCE * 2);
+    let revisions = old.map(|arn| Subject::TaskDefinition(arn.to_owned()));
+    [Subject::Family(family.to_owned())].into_iter().chain(revisions).collect()
 }
 
 impl Planner<'_> {

@@ -69,6 +69,20 @@ pub(crate) fn succeeded(service: &Tree, memory: &Remembered) -> bool {
         && own.is_some_and(|d| d.str("rolloutState") == Some("COMPLETED"))
 }
 
+/// True where an older deployment still runs that revision: to bring it is to go back.
+pub(crate) fn goes_back(service: &Tree, task_definition: &str) -> bool {
+    service.list_of("deployments").iter().any(|d| {
+        d.str("status") != Some("PRIMARY")
+            && d.str("taskDefinition") == Some(task_definition)
+            && d.int("runningCount").unwrap_or_default() > 0
+    })
+}
+
+/// True where ECS gave up what the service is to run.
+pub(crate) fn is_given_up(service: &Tree) -> bool {
+    primary_of(service).is_some_and(|d| d.str("rolloutState") == Some("FAILED"))
+}
+
 fn others_running(deployments: &[Tree]) -> bool {
     deployments
         .iter()
@@ -86,8 +100,8 @@ pub(crate) fn is_stable(service: &Tree) -> bool {
 /// What is to be held from now on, because ECS gave our last deployment up.
 ///
 /// ECS shows a failed deployment only while its tasks are being replaced. The rollback that follows says
-/// so while it lasts, and the service's events (the newest hundred) name the deployment after that. All
-/// three are looked for.
+/// so while it lasts, and the service's events (the newest hundred) name the deployment. All three are
+/// looked for.
 pub(crate) fn failed(service: &Tree, memory: &Remembered) -> Option<HeldDeployment> {
     let ours = memory.deployment.as_deref()?;
     let key = memory.deployment_key.clone()?;
@@ -102,9 +116,9 @@ pub(crate) fn failed(service: &Tree, memory: &Remembered) -> Option<HeldDeployme
             ..HeldDeployment::default()
         });
     }
-    // Going back to ours, it was another that failed.
-    let rolled_back = rolled_back(service).filter(|r| !names(r, ours));
-    let reason = rolled_back.or_else(|| told_failed(service, ours))?;
+    // Going back to ours, it was another that failed. The event says more than the rollback.
+    let rolled_back = || rolled_back(service).filter(|r| !names(r, ours));
+    let reason = told_failed(service, ours).or_else(rolled_back)?;
     Some(HeldDeployment {
         key,
         reason: reason.to_owned(),

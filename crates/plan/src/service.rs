@@ -62,14 +62,14 @@ pub(crate) fn deployment_key(task: &Tree, input: &Tree, restart: Option<&str>) -
 impl Planner<'_> {
     pub(crate) fn services(&mut self) {
         let document = self.document();
-        // Those without a task first, because they wait for nobody; then dependencies before what depends on
-        // them, so that it is known whether they have steps. The plan itself is sorted.
+        // Those without a task first, because they wait for nobody, then those that ECS gave up; dependencies
+        // before what depends on them, so that it is known whether they have steps. The plan itself is sorted.
         let world = self.world();
-        let idle = |key: &&ServiceKey| {
-            world.tree(&Subject::Service((*key).clone())).is_some_and(|t| t.int("runningCount") == Some(0))
-        };
+        let live = |key: &ServiceKey| world.tree(&Subject::Service(key.clone()));
+        let given_up = |key: &ServiceKey| live(key).is_some_and(rollout::is_given_up);
+        let idle = |key: &&ServiceKey| live(key).is_some_and(|t| t.int("runningCount") == Some(0));
         let (first, then): (Vec<&ServiceKey>, Vec<&ServiceKey>) =
-            ordered(document).into_iter().partition(idle);
+            ordered(document, &given_up).into_iter().partition(idle);
         for key in first.into_iter().chain(then) {
             if let Some(service) = document.services.get(key) {
                 self.service(key, service);
@@ -151,7 +151,7 @@ impl Planner<'_> {
         needs.extend(self.log_groups(&wanted.task));
         // A service that somebody deleted has no task left: it waits for nobody's rollout.
         if owner == Owner::Document {
-            needs.extend(self.dependencies(wanted.service));
+            needs.extend(self.dependencies(wanted.service).map(Need::Observed));
         }
         let rules =
             listener_rules::steps(draft, lookup, &self.rules, &wanted.service.rules, &wanted.service.item);
@@ -178,7 +178,7 @@ impl Planner<'_> {
         let incarnation = draft.memory().deployment.clone().unwrap_or_default();
         let seed = format!("{key} {} {incarnation} {}", wanted.deployment_key(), input.to_json());
         input.set("clientToken", Tree::from(hash::hex(seed.as_bytes(), 32)));
-        draft.applies("tags", &ownership::map(&tags));
+        draft.applies_texts("tags", &tags);
         draft.unit.restart = wanted.service.restart.clone();
         draft.unit.deployment_key = Some(wanted.deployment_key());
 

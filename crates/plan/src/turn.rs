@@ -14,22 +14,31 @@ impl Planner<'_> {
     /// place of its own, nor does one that is `blocked` anyway. Healing goes on where what the document wants
     /// has failed too often.
     pub(crate) fn turn(&mut self, key: &ServiceKey, blocked: bool, by_document: bool) -> Option<Need> {
-        let most = self.document().settings.max_concurrent_rollouts;
-        let stops = self.document().settings.stop_after_failures.filter(|_| by_document);
-        if !self.rolling().contains(key) {
-            if let Some(most) = stops
-                && self.failures() >= most
-            {
-                return Some(Need::Observed(WaitingOn::Stopped(self.failures())));
-            }
-            if self.rolling().len() >= most {
-                return Some(Need::Observed(WaitingOn::Rollouts(most)));
-            }
-        }
-        if !blocked {
+        let wait = self.queues(key, by_document);
+        if wait.is_none() && !blocked {
             self.rolling().insert(key.clone());
         }
-        None
+        wait.map(Need::Observed)
+    }
+
+    /// What a rollout that would begin now waits for; it does not begin yet.
+    fn queues(&mut self, key: &ServiceKey, by_document: bool) -> Option<WaitingOn> {
+        let most = self.document().settings.max_concurrent_rollouts;
+        let stops = self.document().settings.stop_after_failures.filter(|_| by_document);
+        if self.rolling().contains(key) {
+            return None;
+        }
+        if let Some(most) = stops
+            && self.failures() >= most
+        {
+            return Some(WaitingOn::Stopped(self.failures()));
+        }
+        (self.rolling().len() >= most).then_some(WaitingOn::Rollouts(most))
+    }
+
+    /// What a rollout that the document asks for waits for, as far as other services are concerned.
+    pub(crate) fn waits_for_others(&mut self, key: &ServiceKey, service: &Service) -> Option<WaitingOn> {
+        self.dependencies(service).or_else(|| self.queues(key, true))
     }
 
     /// Services that failed to roll out this version of the document.
@@ -44,10 +53,10 @@ impl Planner<'_> {
 
     /// The wait for services it depends on that are not where the document wants them: not stable, about to
     /// be changed, or not to be changed for now.
-    pub(crate) fn dependencies(&self, service: &Service) -> Option<Need> {
+    pub(crate) fn dependencies(&self, service: &Service) -> Option<WaitingOn> {
         let waiting: Vec<String> =
             service.depends_on.iter().filter(|key| !self.has_arrived(key)).map(ToString::to_string).collect();
-        (!waiting.is_empty()).then_some(Need::Observed(WaitingOn::DependsOn(waiting)))
+        (!waiting.is_empty()).then_some(WaitingOn::DependsOn(waiting))
     }
 
     fn has_arrived(&self, key: &ServiceKey) -> bool {
@@ -79,8 +88,11 @@ impl Planner<'_> {
     }
 }
 
-/// Services so that those depended on come first; the document has no cycles.
-pub(crate) fn ordered(document: &Document) -> Vec<&ServiceKey> {
+/// Services so that those depended on come first, and some before others; the document has no cycles.
+pub(crate) fn ordered<'d>(
+    document: &'d Document,
+    goes_first: &dyn Fn(&ServiceKey) -> bool,
+) -> Vec<&'d ServiceKey> {
     fn visit<'d>(document: &'d Document, key: &'d ServiceKey, out: &mut Vec<&'d ServiceKey>, depth: usize) {
         if out.contains(&key) || depth > document.services.len() {
             return;
@@ -90,11 +102,14 @@ pub(crate) fn ordered(document: &Document) -> Vec<&ServiceKey> {
         }
         out.push(key);
     }
+    let (first, then): (Vec<&ServiceKey>, Vec<&ServiceKey>) =
+        document.services.keys().partition(|key| goes_first(key));
+    let keys = first.into_iter().chain(then);
     if document.services.values().all(|s| s.depends_on.is_empty()) {
-        return document.services.keys().collect();
+        return keys.collect();
     }
     let mut out = Vec::with_capacity(document.services.len());
-    for key in document.services.keys() {
+    for key in keys {
         visit(document, key, &mut out, 0);
     }
     out

@@ -15,7 +15,7 @@ use crate::refs::Lookup;
 use crate::report::{Drift, Owner, Refusal, WaitingOn};
 use crate::service::{Chosen, Wanted, attached, deploys};
 use crate::unit::Draft;
-use crate::{Because, Planner, dotted, rules as listener_rules, task_definition};
+use crate::{Because, Planner, dotted, rollout, rules as listener_rules, task_definition};
 
 fn member(drift: &Drift) -> &str {
     drift.path.segments().next().unwrap_or_default()
@@ -77,7 +77,7 @@ impl Planner<'_> {
         let task = draft.carry_left("taskDefinition", Kind::TaskDefinition, task);
 
         let mut because: Vec<Because> = Vec::new();
-        let mut chosen = None;
+        let (mut chosen, mut goes_back) = (None, false);
         if !task_drift.is_empty() {
             let fields: Vec<Because> = task_drift.iter().cloned().map(Because::Field).collect();
             let (task, input) = (task.clone(), Cow::Owned(Tree::Null));
@@ -89,6 +89,7 @@ impl Planner<'_> {
             };
             let from = short_name(current.unwrap_or("none"));
             because.push(Because::Reason(format!("taskDefinition {from} -> {to}")));
+            goes_back = matches!(&found, Chosen::Revision(arn) if rollout::goes_back(live, arn));
             chosen = Some(found);
         } else if draft.report.drift.iter().all(|d| d.part != "taskDefinition") {
             draft.unit.task_definition = current.map(str::to_owned);
@@ -123,14 +124,16 @@ impl Planner<'_> {
         }
         let mut needs =
             if balanced { attached(draft, lookup, &wanted.service.input, &rules) } else { Vec::new() };
-        // A service without a task waits for nobody's rollout, and everybody else for its.
-        if deployed && live.int("runningCount") == Some(0) && !draft.stands_still() {
+        // A service without a task waits for nobody's rollout, and everybody else for its. So does one that goes
+        // back to what still runs.
+        let is_urgent = goes_back || live.int("runningCount") == Some(0);
+        if deployed && is_urgent && !draft.stands_still() {
             self.rolling().insert(key.clone());
         } else if deployed {
             let by_document = task_drift.iter().chain(&service_drift).any(|d| d.owner == Owner::Document)
                 || !forcing.reasons.is_empty();
             if by_document {
-                needs.extend(self.dependencies(wanted.service));
+                needs.extend(self.dependencies(wanted.service).map(crate::Need::Observed));
             }
             let waits = |n: &crate::Need| matches!(n, crate::Need::Observed(_));
             let blocked = draft.stands_still() || needs.iter().any(waits);

@@ -561,6 +561,60 @@ fn a_history_without_failures_holds_nothing() {
     assert_eq!(ready(&scene), ["web/api"]);
 }
 
+/// Our rollout of `api`, and then a service that shows the deployment before it as its newest.
+fn gone_back() -> Scene {
+    let mut scene = Scene::settled(small());
+    scene.change(|d| new_image(d, "api"));
+    let unit = &scene.plan().plan.units[&unit("api")].clone();
+    let memory = scene.memory.0.get_mut(&super::unit("api")).unwrap();
+    memory.deployment = Some("ecs-svc/2".into());
+    memory.deployment_key.clone_from(&unit.deployment_key);
+    memory.task_definition = Some(revision("api", 2));
+    scene.edit(service("api"), |s| s["currentServiceDeployment"] = json!("arn:2"));
+    scene
+}
+
+/// ECS tells nowhere but in its history that it took a blue/green deployment back.
+#[test]
+fn a_deployment_that_is_gone_is_looked_for_in_the_history_before_anything_is_done() {
+    let mut scene = gone_back();
+    let interest = crate::interest(&scene.document, &scene.world, &scene.memory);
+    assert!(interest.contains(&Subject::Deployments(key("api"))));
+    scene.look_for_the_rest();
+    scene.sees(Subject::ServiceRevision("arn:new".into()), json!({"taskDefinition": revision("api", 2)}));
+    let listed = |status: &str| {
+        json!([{"serviceDeploymentArn": "arn:2", "status": status, "statusReason": "a hook failed",
+            "targetServiceRevision": {"arn": "arn:new"}}])
+    };
+    // A reading from before it was over.
+    scene.sees(Subject::Deployments(key("api")), listed("IN_PROGRESS"));
+    scene.look_for_the_rest();
+    assert!(ready(&scene).is_empty());
+    scene.sees(Subject::Deployments(key("api")), listed("ROLLBACK_SUCCESSFUL"));
+    scene.look_for_the_rest();
+    let planned = scene.plan();
+    assert_eq!(planned.report.units[&unit("api")].held.as_ref().unwrap().reason, "a hook failed");
+    assert!(ready(&scene).is_empty());
+    // Remembered, it is not counted again, and not looked for any longer.
+    let remembered = planned.remember[&unit("api")].clone();
+    assert_eq!(remembered.held.as_ref().unwrap().failures, 1);
+    scene.memory.0.insert(unit("api"), remembered);
+    assert!(!scene.plan().remember.contains_key(&unit("api")));
+    let interest = crate::interest(&scene.document, &scene.world, &scene.memory);
+    assert!(!interest.contains(&Subject::Deployments(key("api"))));
+}
+
+#[test]
+fn a_deployment_that_somebody_replaced_did_not_fail_and_is_forgotten_once_all_is_as_wanted() {
+    let mut scene = gone_back();
+    scene.look_for_the_rest();
+    scene.sees(Subject::Deployments(key("api")), json!([{"status": "SUCCESSFUL"}]));
+    assert_eq!(ready(&scene), ["web/api"]);
+    scene.change(|d| *d = small());
+    let remembered = scene.plan().remember[&unit("api")].clone();
+    assert_eq!((remembered.deployment.as_deref(), remembered.deployment_key), (Some("ecs-svc/1"), None));
+}
+
 #[test]
 fn a_rollout_whose_beginning_is_forgotten_is_held_where_it_fails() {
     let mut scene = Scene::settled(small());

@@ -63,8 +63,22 @@ fn what_waits_for_a_person_is_not_overdue() {
     (memory.deployment, memory.deployment_key) = (Some("ecs-svc/2".into()), Some("k".into()));
     scene.edit(service("api"), |s| s["deployments"][0]["createdAt"] = json!(CLOCK - 600));
     assert!(scene.plan().remember.is_empty());
+    // Nor is it once the person has answered, who had a day for it, and beyond that it is.
     scene.edit(deployments(), |d| d[0]["lifecycleHookDetails"][0]["status"] = json!("SUCCEEDED"));
+    assert!(scene.plan().remember.is_empty());
+    scene.clock += 24 * 60 * 60;
     assert!(scene.plan().remember[&unit("api")].held.is_some());
+    // Before the stage of the hook nobody is waited for.
+    scene.clock -= 24 * 60 * 60;
+    scene.edit(deployments(), |d| d[0]["lifecycleStage"] = json!("SCALE_UP"));
+    assert!(scene.plan().remember[&unit("api")].held.is_some());
+    // While its history has not been seen, nobody knows.
+    scene.world.wrote(
+        deployments(),
+        evenkeel_model::world::Moment(1 << 40),
+        evenkeel_model::world::Expect::Anything,
+    );
+    assert!(scene.plan().remember.is_empty());
 }
 
 #[test]

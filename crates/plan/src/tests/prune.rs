@@ -646,6 +646,16 @@ fn old_revisions_go_where_the_document_says_how_many_stay() {
 }
 
 #[test]
+fn families_are_looked_at_only_where_the_document_says_how_many_stay() {
+    let looks = |keep: Value| {
+        let scene = Scene::settled(small_with(|d| d["settings"] = json!({"taskDefinitions": keep})));
+        let interest = crate::interest(&scene.document, &scene.world, &scene.memory);
+        interest.contains(&Subject::Family("api".into()))
+    };
+    assert_eq!([json!({"keep": 3}), json!(null)].map(looks), [true, false]);
+}
+
+#[test]
 fn revisions_wait_until_nothing_else_is_to_be_done() {
     let mut scene = revisions(json!({"keep": 3}));
     scene.edit(service("api"), |s| s["enableExecuteCommand"] = json!(true));

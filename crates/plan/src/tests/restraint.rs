@@ -336,20 +336,20 @@ fn outside_its_windows_the_documents_changes_wait_and_drift_is_healed() {
         &scene,
         expect![[r#"
             cluster web
-              = left      settings[containerInsights]   (absent) -> {…}   (document)
-              = left      Team   a -> b   (document)
+              = later     settings[containerInsights]   (absent) -> {…}   (document)
+              = later     Team   a -> b   (document)
               … waiting   for the maintenance window that opens 2027-01-15 22:00 Europe/Berlin
             log-group new
-              = left      log group   (absent) -> present   (document)
+              = later     log group   (absent) -> present   (document)
               … waiting   for the maintenance window that opens 2027-01-15 22:00 Europe/Berlin
             web/api
               ~ update-service             api
                   enableExecuteCommand   true -> false
                   networkConfiguration.awsvpcConfiguration.securityGroups[sg-1]   (absent) -> sg-1
                   networkConfiguration.awsvpcConfiguration.securityGroups[sg-2]   sg-2 -> (absent)
-              = left      containerDefinitions[app].image   app:1 -> app:2   (document)
-              = left      networkConfiguration.awsvpcConfiguration.assignPublicIp   DISABLED -> EN…   (document)
-              = left      Team   a -> b   (document)
+              = later     containerDefinitions[app].image   app:1 -> app:2   (document)
+              = later     networkConfiguration.awsvpcConfiguration.assignPublicIp   DISABLED -> EN…   (document)
+              = later     Team   a -> b   (document)
               … waiting   for the maintenance window that opens 2027-01-15 22:00 Europe/Berlin
         "#]],
     );
@@ -372,16 +372,16 @@ fn outside_its_windows_the_documents_changes_wait_and_drift_is_healed() {
         &scene,
         expect![[r#"
             cluster web
-              = left      settings[containerInsights]   (absent) -> {…}   (document)
-              = left      Team   a -> b   (document)
+              = later     settings[containerInsights]   (absent) -> {…}   (document)
+              = later     Team   a -> b   (document)
               … waiting   for the maintenance window that opens 2027-01-15 22:00 Europe/Berlin
             log-group new
-              = left      log group   (absent) -> present   (document)
+              = later     log group   (absent) -> present   (document)
               … waiting   for the maintenance window that opens 2027-01-15 22:00 Europe/Berlin
             web/api
-              = left      containerDefinitions[app].image   app:1 -> app:2   (document)
-              = left      networkConfiguration.awsvpcConfiguration.assignPublicIp   DISABLED -> EN…   (document)
-              = left      Team   a -> b   (document)
+              = later     containerDefinitions[app].image   app:1 -> app:2   (document)
+              = later     networkConfiguration.awsvpcConfiguration.assignPublicIp   DISABLED -> EN…   (document)
+              = later     Team   a -> b   (document)
               … waiting   for the maintenance window that opens 2027-01-15 22:00 Europe/Berlin
         "#]],
     );
@@ -415,19 +415,19 @@ fn outside_its_windows_drift_waits_too_where_they_say_so() {
         &scene,
         expect![[r#"
             cluster web
-              = left      settings[containerInsights]   (absent) -> {…}   (document)
-              = left      Team   a -> b   (document)
+              = later     settings[containerInsights]   (absent) -> {…}   (document)
+              = later     Team   a -> b   (document)
               … waiting   for the maintenance window that opens 2027-01-15 22:00 Europe/Berlin
             log-group new
-              = left      log group   (absent) -> present   (document)
+              = later     log group   (absent) -> present   (document)
               … waiting   for the maintenance window that opens 2027-01-15 22:00 Europe/Berlin
             web/api
-              = left      containerDefinitions[app].image   app:1 -> app:2   (document)
+              = later     containerDefinitions[app].image   app:1 -> app:2   (document)
               = left      enableExecuteCommand   true -> false   (human)
-              = left      networkConfiguration.awsvpcConfiguration.assignPublicIp   DISABLED -> EN…   (document)
+              = later     networkConfiguration.awsvpcConfiguration.assignPublicIp   DISABLED -> EN…   (document)
               = left      networkConfiguration.awsvpcConfiguration.securityGroups[sg-1]   (absent) ->…   (human)
               = left      networkConfiguration.awsvpcConfiguration.securityGroups[sg-2]   sg-2 -> (ab…   (human)
-              = left      Team   a -> b   (document)
+              = later     Team   a -> b   (document)
               … waiting   for the maintenance window that opens 2027-01-15 22:00 Europe/Berlin
         "#]],
     );

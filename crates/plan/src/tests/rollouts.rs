@@ -355,3 +355,78 @@ fn a_hold_of_other_content_holds_nothing() {
     scene.memory.0.get_mut(&unit("api")).unwrap().held = Some(held);
     assert!(scene.plan().report.units[&unit("api")].held.is_none());
 }
+
+/// `api` depends on `b`, which rolls out, as the one rollout that may; what it was to run itself was given up.
+fn given_up() -> Scene {
+    let mut document = small();
+    document["services"]["b"] = small_service("b");
+    document["services"]["api"]["dependsOn"] = json!(["b"]);
+    document["settings"] = json!({"rollouts": {"maxConcurrent": 1}});
+    let mut scene = Scene::settled(document);
+    rolling(&mut scene, "b");
+    scene.edit(service("api"), |s| {
+        s["taskDefinition"] = json!(revision("api", 2));
+        s["deployments"] = json!([
+            {"id": "ecs-svc/2", "status": "PRIMARY", "rolloutState": "FAILED", "desiredCount": 2, "runningCount": 0,
+             "taskDefinition": revision("api", 2)},
+            {"id": "ecs-svc/1", "status": "ACTIVE", "rolloutState": "COMPLETED", "runningCount": 2,
+             "taskDefinition": revision("api", 1)}]);
+    });
+    let mut tree = scene.document.services[&key("api")].task_definition.clone();
+    tree.set("cpu", Tree::from("512"));
+    scene.observe(Subject::TaskDefinition(revision("api", 2)), tree.with("status", "ACTIVE"));
+    scene.memory.0.get_mut(&unit("api")).unwrap().applied.clear();
+    scene
+}
+
+#[test]
+fn going_back_to_what_still_runs_waits_for_nobody() {
+    let mut scene = given_up();
+    assert_eq!(scene.plan().plan.units[&unit("api")].ready(), 1);
+    // To run something else does.
+    scene.change(|d| new_image(d, "api"));
+    scene.look_for_the_rest();
+    assert_eq!(scene.plan().plan.units[&unit("api")].ready(), 0);
+    // Once nothing else rolls out, it goes before others.
+    scene.edit(service("b"), |s| s["deployments"].as_array_mut().unwrap().truncate(0));
+    scene.change(|d| {
+        d["services"]["a"] = small_service("a");
+        d["services"]["api"].as_object_mut().unwrap().remove("dependsOn");
+    });
+    let planned = scene.plan();
+    assert!(planned.plan.units[&unit("api")].ready() > 0);
+}
+
+/// A rollout that waits for its turn keeps nothing of its service from being healed.
+#[test]
+fn what_a_human_changed_is_healed_while_the_rollout_waits() {
+    let mut document = small();
+    document["services"]["b"] = small_service("b");
+    document["services"]["api"]["dependsOn"] = json!(["b"]);
+    let mut scene = Scene::settled(document);
+    rolling(&mut scene, "b");
+    scene.edit(service("api"), |s| s["enableExecuteCommand"] = json!(true));
+    scene.change(|d| {
+        new_image(d, "api");
+        d["services"]["api"]["restart"] = json!("today");
+    });
+    scene.look_for_the_rest();
+    prints(
+        &scene,
+        expect![[r#"
+            web/api
+              ~ update-service             api
+                  enableExecuteCommand   true -> false
+              = later     containerDefinitions[app].image   app:1 -> app:2   (document)
+              … waiting   for web/b to be stable
+            web/b
+              … waiting   rollout ecs-svc/2: 1 of 2 running
+            unchanged 1
+        "#]],
+    );
+    scene.change(|d| {
+        d["services"]["api"].as_object_mut().unwrap().remove("dependsOn");
+        d["settings"] = json!({"rollouts": {"maxConcurrent": 1}});
+    });
+    assert_eq!(scene.plan().plan.units[&unit("api")].ready(), 1);
+}
