@@ -26,6 +26,7 @@ mod ownership;
 mod prune;
 mod recreation;
 mod replacement;
+mod replacement_limits;
 mod restarts;
 mod rollouts;
 mod round_trip;

@@ -95,6 +95,57 @@ async fn a_service_that_two_documents_claim_is_refused_in_both() {
     scene.end().await;
 }
 
+/// What both would have to make, neither makes; what one has is left as it is while the other claims it.
+#[tokio::test(start_paused = true)]
+async fn a_name_that_two_documents_claim_is_refused_in_both() {
+    let group = farsight()["targetGroups"]["farsight-api-tg"].clone();
+    let claims = |document: &mut Value, port: u32| {
+        document["targetGroups"]["claimed"] = group.clone();
+        document["targetGroups"]["claimed"]["port"] = port.into();
+        document["logGroups"]["/claimed"] = json!({"retentionInDays": 30});
+        document["repositories"]["claimed"] = json!({"imageTagMutability": "IMMUTABLE"});
+    };
+    let mut scene = two().await;
+    let (mut one, mut other) = (farsight(), extra("extra"));
+    claims(&mut one, 1);
+    claims(&mut other, 2);
+    let units = ["target-group:claimed", "log-group:/claimed", "repository:claimed"];
+    put(&scene, "a.json", &one);
+    put(&scene, "b.json", &other);
+    tokio::time::sleep(Duration::from_secs(2 * SOON)).await;
+    for unit in units {
+        scene.saw(&[unit, "refused", "declared by the documents \"farsight\" and \"extra\""]);
+    }
+    scene.wrote(&[]);
+    // One gives way, and the other gets them.
+    put(&scene, "b.json", &extra("extra"));
+    scene.rest(SOON).await;
+    let mut writes = scene.writes();
+    writes.sort();
+    let made = ["CreateLogGroup /claimed", "CreateRepository claimed", "CreateTargetGroup claimed"];
+    scene.check(made.iter().all(|it| writes.contains(&(*it).to_owned())), "they are made");
+    scene.mark_here();
+    // Claimed again, they stay as they are, whatever somebody makes of them.
+    put(&scene, "b.json", &other);
+    tokio::time::sleep(Duration::from_secs(SOON)).await;
+    let kept = json!({"logGroupName": "/claimed", "retentionInDays": 7});
+    scene.aws("logs", "PutRetentionPolicy", kept);
+    let arn = scene.target_group("claimed")["TargetGroupArn"].clone();
+    scene.aws("elbv2", "ModifyTargetGroup", json!({"TargetGroupArn": arn, "HealthCheckPath": "/x"}));
+    tokio::time::sleep(Duration::from_secs(2 * SOON)).await;
+    scene.wrote(&[]);
+    put(&scene, "b.json", &extra("extra"));
+    scene.rest(2 * SOON).await;
+    let mut writes = scene.writes();
+    writes.sort();
+    assert_eq!(writes, ["ModifyTargetGroup claimed", "PutRetentionPolicy /claimed"], "{}", scene.story());
+    let keys = json!(["evenkeel:document", "evenkeel:key"]);
+    scene.aws("elbv2", "RemoveTags", json!({"ResourceArns": [arn], "TagKeys": keys}));
+    put(&scene, "a.json", &farsight());
+    scene.rest(SOON).await;
+    scene.end().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn two_documents_of_one_name_are_told_apart_by_where_they_are() {
     let mut scene = two().await;

@@ -32,6 +32,7 @@ mod rollouts;
 mod scaling;
 mod shifts;
 mod unknowns;
+mod worlds;
 
 #[track_caller]
 fn prints(scene: &Scene, expected: Expect) {
