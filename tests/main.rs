@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed: that is its way")]
 
+mod cases;
 mod conformance;
 mod deploy;
 mod examples;

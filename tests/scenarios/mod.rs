@@ -1,5 +1,7 @@
 //! Scenarios: the daemon in a simulated AWS, from a situation to what must come of it.
 
+mod adoption;
+mod autoscaling;
 mod crash_matrix;
 mod cut_off;
 mod dependencies;
@@ -8,13 +10,16 @@ mod disturbances;
 mod document_changes;
 mod document_faults;
 mod document_forms;
+mod every_member;
 mod failures;
 mod first_run;
 mod hand_edits;
 mod healing;
 mod hooks;
 mod ignored_paths;
+mod listener_rules;
 mod maintenance_windows;
+mod memory;
 mod old_revisions;
 mod orders;
 mod ownership;
@@ -27,6 +32,8 @@ mod round_trip;
 mod scene;
 mod several_documents;
 mod shifts;
+mod stale_readings;
+mod tags;
 mod task_definitions;
 mod two_daemons;
 

@@ -17,7 +17,8 @@ use evenkeel_model::Tree;
 use evenkeel_model::key::Subject;
 use evenkeel_model::shapes::Op;
 use evenkeel_model::world::{EXPECTATION, Expect, Moment, Seen, World};
-use evenkeel_plan::{Guard, Step, StepId, expectation, paused_by_tag, stable};
+use evenkeel_plan::expectation::{self, expectation};
+use evenkeel_plan::{Guard, Step, StepId, paused_by_tag, stable};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -139,15 +140,13 @@ impl Executor {
             };
             let op = step.action.op;
             tracing::info!(step = %step.id, operation = %op, "writing");
+            let before = self.world.lock().tree(&step.subject).cloned();
             // From here on nobody knows what is there, whatever becomes of the call.
             self.wrote(step, Expect::Anything);
             match self.calls.write(&permit, op, input).await {
                 Ok(output) => {
-                    let expect = match (op, &step.subject) {
-                        (Op::Elbv2CreateListener, Subject::LoadBalancer(_)) => Expect::Present,
-                        _ => expectation(op, &output),
-                    };
-                    self.wrote(step, expect);
+                    self.wrote(step, expectation(step, before.as_ref(), &output));
+                    self.wrote_beside(step);
                     self.learn(op, &output);
                     outputs.insert(step.id.clone(), output.clone());
                     done.push((step.id.clone(), op, output));
@@ -242,6 +241,15 @@ impl Executor {
         world.wrote(step.subject.clone(), now, expect);
     }
 
+    /// What else the step changed is not as it was, where that is known.
+    fn wrote_beside(&self, step: &Step) {
+        let now = self.clock.now();
+        let mut world = self.world.lock();
+        for (touched, expect) in expectation::beside(step) {
+            world.wrote(touched.clone(), now, expect);
+        }
+    }
+
     /// Takes what an answer shows whole into the world, so that it need not be read again, and what it shows
     /// of other subjects for later readings to be measured by.
     fn learn(&self, op: Op, output: &Tree) {
@@ -260,7 +268,7 @@ impl Executor {
                 let balancer = output.pointer("listeners/0/loadBalancerArn").and_then(Tree::as_str);
                 if let Some(arn) = balancer {
                     let subject = Subject::Listeners(arn.to_owned());
-                    self.world.lock().wrote(subject, now, expectation(op, output));
+                    self.world.lock().wrote(subject, now, expectation::listener(output));
                 }
             }
             _ => {}

@@ -40,7 +40,11 @@ impl Book {
                     pages.etags.insert(key.clone(), etag);
                     pages.memory.0.insert(key, unit);
                 }
-                Err(error) => tracing::warn!(record = name, %error, "a record of memory is not used"),
+                Err(error) => {
+                    tracing::warn!(record = name, %error, "a record of memory is not used");
+                    // It is there all the same, and what is remembered next takes its place.
+                    pages.etags.extend(UnitKey::parse(&name).map(|key| (key, etag)));
+                }
             }
         }
         *self.pages() = pages;

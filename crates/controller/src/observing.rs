@@ -101,11 +101,13 @@ pub(crate) async fn watch(shared: Arc<Shared>, kind: SubjectKind, end: Cancellat
     let mut tried: BTreeMap<Subject, Moment> = BTreeMap::new();
     // Looks in a row that ended in an error.
     let mut failures = 0_u32;
+    let mut unread = Unread::default();
     loop {
         let wanted = interest.borrow_and_update().clone();
         dirty.mark_unchanged();
         let asked = *renew.borrow_and_update();
         tried.retain(|s, _| wanted.contains(s));
+        unread.subjects.retain(|s| wanted.contains(s));
         let now = shared.clock.now();
         let (now_due, next) = due(kind, &wanted, &shared.world.lock(), &tried, failures, asked, now);
         if !now_due.is_empty() {
@@ -115,7 +117,7 @@ pub(crate) async fn watch(shared: Arc<Shared>, kind: SubjectKind, end: Cancellat
             tokio::select! {
                 biased;
                 () = end.cancelled() => return,
-                fine = look(&shared, kind, &now_due) => failures = if fine { 0 } else { failures + 1 },
+                fine = look(&shared, kind, &now_due, &mut unread) => failures = if fine { 0 } else { failures + 1 },
             }
             continue;
         }
@@ -131,22 +133,51 @@ pub(crate) async fn watch(shared: Arc<Shared>, kind: SubjectKind, end: Cancellat
     }
 }
 
+/// Subjects of a kind that could not be read when they were last looked at.
+#[derive(Default)]
+struct Unread {
+    subjects: BTreeSet<Subject>,
+    /// What the last look at one of them said.
+    error: String,
+}
+
+impl Unread {
+    /// Takes account of a look at some subjects: of those that it did not see, or of all of them where it saw
+    /// them in spite of its error.
+    fn looked(&mut self, at: &BTreeSet<Subject>, unseen: BTreeSet<Subject>, error: Option<String>) {
+        self.subjects.retain(|subject| !at.contains(subject));
+        if let Some(error) = error {
+            self.subjects.extend(if unseen.is_empty() { at.clone() } else { unseen });
+            self.error = error;
+        }
+    }
+
+    fn trouble(&self) -> Option<String> {
+        (!self.subjects.is_empty()).then(|| self.error.clone())
+    }
+}
+
 /// Looks at some subjects of a kind; false where a call failed.
-async fn look(shared: &Shared, kind: SubjectKind, subjects: &BTreeSet<Subject>) -> bool {
+async fn look(shared: &Shared, kind: SubjectKind, subjects: &BTreeSet<Subject>, unread: &mut Unread) -> bool {
     let known = Known::of(&shared.world.lock(), subjects);
     let begun = shared.clock.now();
     let observed = observe(&shared.calls, subjects, &known, begun).await;
     let mut news = false;
+    let mut unseen = subjects.clone();
     {
         let mut world = shared.world.lock();
         for (subject, seen) in observed.seen {
+            unseen.remove(&subject);
             let before = world.seen(&subject).clone();
             let moved =
                 before.tree() != seen.tree() || before.is_unknown() || before.is_absent() != seen.is_absent();
             news |= world.observe(subject, seen) && moved;
         }
     }
-    let trouble = observed.errors.first().map(ToString::to_string);
+    let error = observed.errors.first().map(ToString::to_string);
+    let fine = error.is_none();
+    unread.looked(subjects, unseen, error);
+    let trouble = unread.trouble();
     let before = {
         let mut board = shared.board();
         match &trouble {
@@ -164,7 +195,7 @@ async fn look(shared: &Shared, kind: SubjectKind, subjects: &BTreeSet<Subject>) 
     if news {
         shared.wake.notify_one();
     }
-    trouble.is_none()
+    fine
 }
 
 #[cfg(test)]
@@ -174,6 +205,19 @@ mod tests {
 
     fn subject() -> Subject {
         Subject::Cluster("c".into())
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said_until_it_was_read_or_nobody_asks_any_more() {
+        let [bad, good] = ["bad", "good"].map(|name| BTreeSet::from([Subject::Cluster(name.into())]));
+        let mut unread = Unread::default();
+        unread.looked(&bad, bad.clone(), Some("no".into()));
+        unread.looked(&good, BTreeSet::new(), None);
+        assert_eq!(unread.trouble().as_deref(), Some("no"), "another subject that can be read ends nothing");
+        unread.looked(&bad, BTreeSet::new(), None);
+        assert_eq!(unread.trouble(), None);
+        unread.looked(&good, BTreeSet::new(), Some("in part".into()));
+        assert_eq!(unread.trouble().as_deref(), Some("in part"));
     }
 
     fn is_due(world: &World, tried: &[(Subject, Moment)], now: u64) -> bool {

@@ -142,48 +142,89 @@ fn hollow(tree: &Tree) -> bool {
 fn together<'a>(
     wants: Option<&'a Map>,
     lives: Option<&'a Map>,
-) -> impl Iterator<Item = (&'a Name, Option<&'a Tree>, Option<&'a Tree>)> {
-    let entries = |map: Option<&'a Map>| {
-        map.into_iter().flat_map(Map::iter).filter(|(_, value)| **value != Tree::Null).peekable()
-    };
-    let (mut wants, mut lives) = (entries(wants), entries(lives));
-    std::iter::from_fn(move || {
-        let order = match (wants.peek(), lives.peek()) {
-            (Some((want, _)), Some((live, _))) => want.cmp(live),
-            (Some(_), None) => Ordering::Less,
-            (None, _) => Ordering::Greater,
+    mut each: impl FnMut(&'a Name, Option<&'a Tree>, Option<&'a Tree>),
+) {
+    let mut wants = wants.map_or(&[][..], Map::entries);
+    let mut lives = lives.map_or(&[][..], Map::entries);
+    loop {
+        let (name, want, live) = match (wants, lives) {
+            ([], []) => return,
+            ([(name, want), rest @ ..], []) => {
+                wants = rest;
+                (name, want, &Tree::Null)
+            }
+            ([], [(name, live), rest @ ..]) => {
+                lives = rest;
+                (name, &Tree::Null, live)
+            }
+            ([(name, want), more_wants @ ..], [(other, live), more_lives @ ..]) => match name.cmp(other) {
+                Ordering::Less => {
+                    wants = more_wants;
+                    (name, want, &Tree::Null)
+                }
+                Ordering::Greater => {
+                    lives = more_lives;
+                    (other, &Tree::Null, live)
+                }
+                Ordering::Equal => {
+                    (wants, lives) = (more_wants, more_lives);
+                    (name, want, live)
+                }
+            },
         };
-        let want = if order.is_le() { wants.next() } else { None };
-        let live = if order.is_ge() { lives.next() } else { None };
-        let (name, _) = want.or(live)?;
-        Some((name, want.map(|(_, v)| v), live.map(|(_, v)| v)))
-    })
+        let said = |tree: &'a Tree| Some(tree).filter(|t| !matches!(t, Tree::Null));
+        let (want, live) = (said(want), said(live));
+        if want.is_some() || live.is_some() {
+            each(name, want, live);
+        }
+    }
+}
+
+/// The table of the member of that name, of those that are left: names are asked for in their order.
+fn next<'a>(left: &mut &'a [(Name, Node)], name: &Name) -> Option<&'a Node> {
+    while let [(first, node), rest @ ..] = left {
+        match first.cmp(name) {
+            Ordering::Less => *left = rest,
+            Ordering::Equal => return Some(node),
+            Ordering::Greater => return None,
+        }
+    }
+    None
 }
 
 impl<'a> Walk<'a> {
     /// As [`Walk::members`], with members that stand elsewhere on one side.
     fn root(&mut self, node: &'a Node) {
         let (want, live) = (self.want_root, self.live_root);
+        let (wants, lives) = (want.tree().as_map(), live.tree().as_map());
         let parents = Parents { want: Some(want.tree()), live: Some(live.tree()) };
-        let mut own = together(want.tree().as_map(), live.tree().as_map()).peekable();
-        let root = At::ROOT;
-        for (name, child) in node.members() {
-            while let Some((unknown, want, live)) = own.next_if(|(n, ..)| *n < name) {
-                self.unknown(root.below(Segment::Member(unknown)), want, live, parents);
+        let moved = |name: &str| want.moved().contains(&name) || live.moved().contains(&name);
+        let mut nodes = node.members();
+        together(wants, lives, |name, want, live| {
+            if !moved(name) {
+                let node = next(&mut nodes, name);
+                self.named(node, At::ROOT.below(Segment::Member(name)), want, live, parents);
             }
-            let (_, w, l) = own.next_if(|(n, ..)| *n == name).unwrap_or((name, None, None));
-            let (w, l) = (want.member(name, w), live.member(name, l));
-            self.member(child, root.below(Segment::Member(name)), w, l, parents);
-        }
-        for (unknown, want, live) in own {
-            self.unknown(root.below(Segment::Member(unknown)), want, live, parents);
+        });
+        for (name, child) in node.members().iter().filter(|(name, _)| moved(name)) {
+            let (w, l) = (want.get(name), live.get(name));
+            self.member(child, At::ROOT.below(Segment::Member(name)), w, l, parents);
         }
     }
 
-    /// A member that no table knows: what AWS alone sends is no difference.
-    fn unknown(&mut self, at: At<'_>, want: Option<&'a Tree>, live: Option<&'a Tree>, parents: Parents<'a>) {
-        if want.is_some() {
-            self.member(&crate::rules::UNKNOWN, at, want, live, parents);
+    /// A member with its table. One that no table knows and AWS alone sends is no difference.
+    fn named(
+        &mut self,
+        node: Option<&'a Node>,
+        at: At<'_>,
+        want: Option<&'a Tree>,
+        live: Option<&'a Tree>,
+        parents: Parents<'a>,
+    ) {
+        match node {
+            Some(node) => self.member(node, at, want, live, parents),
+            None if want.is_some() => self.member(&crate::rules::UNKNOWN, at, want, live, parents),
+            None => {}
         }
     }
 
@@ -298,25 +339,22 @@ impl<'a> Walk<'a> {
         (live, lives): (Option<&'a Tree>, Option<&'a Map>),
     ) {
         let parents = Parents { want, live };
-        for (name, want, live) in together(wants, lives) {
-            let at = at.below(Segment::Member(name));
-            match node.member(name) {
-                Some(child) => self.member(child, at, want, live, parents),
-                None => self.unknown(at, want, live, parents),
-            }
-        }
+        let mut nodes = node.members();
+        together(wants, lives, |name, want, live| {
+            self.named(next(&mut nodes, name), at.below(Segment::Member(name)), want, live, parents);
+        });
     }
 
     /// The entries of two maps with keys of the user's own: `""` is a value like any other.
     fn entries(&mut self, at: At<'_>, wants: &'a Map, lives: &'a Map) {
-        for (name, want, live) in together(Some(wants), Some(lives)) {
+        together(Some(wants), Some(lives), |name, want, live| {
             let equal = want.zip(live).is_some_and(|(a, b)| {
                 a == b || Scalar::of(a).zip(Scalar::of(b)).is_some_and(|(a, b)| a.same(b))
             });
             if !equal {
                 self.differ(at.below(Segment::Member(name)), want, live);
             }
-        }
+        });
     }
 
     fn list(
@@ -365,6 +403,9 @@ impl<'a> Walk<'a> {
     }
 
     fn set(&mut self, at: At<'_>, wants: Elements<'a>, lives: Elements<'a>) {
+        if set::same_elements(wants.items, lives.items) {
+            return;
+        }
         let mark = self.found.len();
         // Most often both sides have one order.
         if wants.items.len() == lives.items.len()

@@ -77,7 +77,7 @@ fn below(node: &Node, root: Whole<'_>, tree: &mut Tree, blocks: bool) {
             if let Tree::Map(map) = tree {
                 for (name, value) in map.iter_mut() {
                     // An empty block is no block, where being there means something.
-                    if let Some(child) = node.member(name).filter(|c| !(c.presence && value.is_empty())) {
+                    if let Some(child) = node.child(name).filter(|c| !(c.presence && value.is_empty())) {
                         below(child, root, value, blocks);
                     }
                 }

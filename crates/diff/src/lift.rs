@@ -141,7 +141,9 @@ fn conditions(tree: &mut Tree) {
 }
 
 fn drop_empty(tree: &mut Tree) {
-    if let Tree::Map(map) = tree {
+    if let Tree::Map(map) = tree
+        && map.iter().any(|(_, v)| v.is_empty())
+    {
         let kept: Map = std::mem::take(map).into_iter().filter(|(_, v)| !v.is_empty()).collect();
         *map = kept;
     }

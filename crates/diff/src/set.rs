@@ -178,6 +178,54 @@ impl Marks {
     }
 }
 
+/// True where each element has its equal on the other side, in whatever order: then nothing differs, and it takes
+/// neither keys nor tables to tell. Long lists are looked at in order only.
+pub(crate) fn same_elements(one: &[Tree], other: &[Tree]) -> bool {
+    if one.len() != other.len() || one.len() > SHORT {
+        return one == other;
+    }
+    // Those of the other side with their numbers, of which `from..to` are left. An order that is kept or reversed
+    // is found out at the ends.
+    let mut others = [(0, 0); SHORT];
+    for (at, (slot, item)) in others.iter_mut().zip(other).enumerate() {
+        *slot = (tree_print(item), at);
+    }
+    let (mut from, mut to) = (0, other.len());
+    for item in one {
+        let own = tree_print(item);
+        let equal = |place: usize| {
+            others.get(place).is_some_and(|(print, at)| *print == own && other.get(*at) == Some(item))
+        };
+        if equal(from) {
+            from += 1;
+        } else if equal(to - 1) {
+            to -= 1;
+        } else {
+            let Some(found) = (from..to).find(|place| equal(*place)) else { return false };
+            others.swap(from, found);
+            from += 1;
+        }
+    }
+    true
+}
+
+/// A number that equal trees have in common, from what stands at their top.
+fn tree_print(tree: &Tree) -> u64 {
+    match tree {
+        Tree::Str(text) => print(text.as_bytes()),
+        Tree::Int(n) => n.cast_unsigned(),
+        Tree::Map(map) => map.iter().fold(0, |all, (_, value)| {
+            let own = match value {
+                Tree::Str(text) => print(text.as_bytes()),
+                Tree::Int(n) => n.cast_unsigned(),
+                _ => 0,
+            };
+            all.rotate_left(7) ^ own
+        }),
+        _ => 0,
+    }
+}
+
 /// Finds elements by key: by looking at each of a short list, in an index of a long one.
 #[allow(
     clippy::large_enum_variant,

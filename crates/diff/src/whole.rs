@@ -29,6 +29,9 @@ const ON_DEPLOYMENT: [&str; 3] =
 /// tree under [`SERVICE_REVISION`].
 const ON_REVISION: [&str; 2] = ["gatewayConnectors", "monitoring"];
 
+const MOVED: [&str; 6] =
+    ["role", ON_DEPLOYMENT[0], ON_DEPLOYMENT[1], ON_DEPLOYMENT[2], ON_REVISION[0], ON_REVISION[1]];
+
 /// The member of a service's tree in which its current revision stands; no field of AWS.
 pub const SERVICE_REVISION: &str = "serviceRevision";
 
@@ -56,13 +59,22 @@ impl<'a> Whole<'a> {
         self.tree
     }
 
+    /// The members that may stand elsewhere than in the tree itself.
+    pub(crate) fn moved(&self) -> &'static [&'static str] {
+        match self.elsewhere {
+            Elsewhere::Nothing => &[],
+            Elsewhere::Named(_) => &["name"],
+            Elsewhere::Service { .. } => &MOVED,
+        }
+    }
+
     /// A member, wherever it stands; `None` for null.
     pub fn get(&self, name: &str) -> Option<&'a Tree> {
         self.member(name, self.tree.get(name))
     }
 
     /// A member of which `own` stands in the tree itself.
-    pub(crate) fn member(&self, name: &str, own: Option<&'a Tree>) -> Option<&'a Tree> {
+    fn member(&self, name: &str, own: Option<&'a Tree>) -> Option<&'a Tree> {
         match self.elsewhere {
             Elsewhere::Nothing => own,
             Elsewhere::Named(described) => {

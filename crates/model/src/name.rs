@@ -88,6 +88,7 @@ impl Name {
 
 impl Deref for Name {
     type Target = str;
+    #[inline]
     fn deref(&self) -> &str {
         match &self.0 {
             Form::Known(place) => KNOWN.sorted.get(usize::from(*place)).copied().unwrap_or_default(),
@@ -96,6 +97,7 @@ impl Deref for Name {
     }
 }
 impl Ord for Name {
+    #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
         match (&self.0, &other.0) {
             (Form::Known(a), Form::Known(b)) => a.cmp(b),

@@ -23,6 +23,9 @@ enum Step<'t> {
     Root,
     Name(&'t str),
     Index(usize),
+    Item(&'t str, &'t str),
+    Element(&'t str, usize),
+    All(&'t Path),
 }
 
 impl Trail<'_> {
@@ -39,6 +42,21 @@ impl Trail<'_> {
         Trail { up: Some(self), step: Step::Index(index) }
     }
 
+    /// Two steps down, to what stands under a name in a section.
+    pub fn item<'t>(&'t self, section: &'t str, name: &'t str) -> Trail<'t> {
+        Trail { up: Some(self), step: Step::Item(section, name) }
+    }
+
+    /// Two steps down, to an element of a member that is a list.
+    pub fn element_of<'t>(&'t self, list: &'t str, index: usize) -> Trail<'t> {
+        Trail { up: Some(self), step: Step::Element(list, index) }
+    }
+
+    /// All the steps down that a path tells.
+    pub fn follow<'t>(&'t self, path: &'t Path) -> Trail<'t> {
+        Trail { up: Some(self), step: Step::All(path) }
+    }
+
     /// The whole way from the root.
     pub fn path(&self) -> Path {
         let mut path = self.up.map_or_else(Path::root, Trail::path);
@@ -46,6 +64,9 @@ impl Trail<'_> {
             Step::Root => {}
             Step::Name(name) => path.push(name),
             Step::Index(index) => path.push(index.to_string()),
+            Step::Item(section, name) => [section, name].iter().for_each(|s| path.push(s)),
+            Step::Element(list, index) => [list, &index.to_string()].iter().for_each(|s| path.push(s)),
+            Step::All(more) => more.segments().for_each(|s| path.push(s)),
         }
         path
     }

@@ -1,11 +1,14 @@
 //! The compact tree in which AWS shapes and documents are held.
 //!
-//! 24 bytes a node, member names as numbers, maps sorted by name, so that two trees can be walked together
-//! without copies. What a member means stands in tables beside the tree, not in its type.
+//! 24 bytes a node, short texts in the node itself, member names as numbers, maps sorted by name, so that two
+//! trees can be walked together without copies. What a member means stands in tables beside the tree, not in its type.
 
 use std::fmt;
 
 pub use crate::name::{Name, Names};
+
+/// Text that takes no place of its own where it is short, as most is: fewer places to make, to hold and to look at.
+pub type Str = compact_str::CompactString;
 
 /// A value of a document or of an AWS call.
 #[derive(Clone, Default, PartialEq)]
@@ -20,7 +23,7 @@ pub enum Tree {
     /// Any other number.
     Num(f64),
     /// Text.
-    Str(Box<str>),
+    Str(Str),
     /// An array.
     List(Box<[Tree]>),
     /// An object or map.
@@ -90,6 +93,11 @@ impl Map {
         self.0.iter().map(|(n, v)| (n, v))
     }
 
+    /// The entries, sorted by name.
+    pub fn entries(&self) -> &[(Name, Tree)] {
+        &self.0
+    }
+
     /// The names, sorted.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &Name> {
         self.0.iter().map(|(n, _)| n)
@@ -151,7 +159,7 @@ impl Tree {
     /// The member `name` of a map; `None` for null, so that null is absent.
     pub fn get(&self, name: &str) -> Option<&Tree> {
         match self {
-            Tree::Map(map) => map.get(name).filter(|v| **v != Tree::Null),
+            Tree::Map(map) => map.get(name).filter(|v| !matches!(v, Tree::Null)),
             _ => None,
         }
     }
@@ -266,7 +274,7 @@ impl Tree {
 
     /// Takes a member out of a map.
     pub fn take(&mut self, name: &str) -> Option<Tree> {
-        self.as_map_mut()?.remove(name).filter(|v| *v != Tree::Null)
+        self.as_map_mut()?.remove(name).filter(|v| !matches!(v, Tree::Null))
     }
 
     /// Null, or an empty map or list: what AWS does not tell from absent in most places.

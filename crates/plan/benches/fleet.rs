@@ -225,7 +225,7 @@ fn shuffle(tree: Tree) -> Tree {
 fn bytes(tree: &Tree, names: &mut BTreeSet<usize>) -> usize {
     let mut name = |n: &Name| if names.insert(n.as_ptr() as usize) { n.len() + 16 } else { 0 };
     match tree {
-        Tree::Str(text) => text.len(),
+        Tree::Str(text) if text.is_heap_allocated() => text.capacity(),
         Tree::List(items) => items.iter().map(|t| size_of::<Tree>() + bytes(t, names)).sum(),
         Tree::Map(map) => {
             let own: usize = map.names().map(|n| name(n) + size_of::<(Name, Tree)>()).sum();

@@ -56,7 +56,7 @@ impl Planner<'_> {
             return;
         }
         let tags = ownership::wanted(self.document(), &lb.input, &lb.item);
-        draft.applies("tags", &ownership::map(&tags));
+        draft.applies_texts("tags", &tags);
         let input = lb.input.clone().with("tags", ownership::list(&tags));
         let step = draft.step(
             format!("create-load-balancer {name}"),
@@ -95,7 +95,7 @@ impl Planner<'_> {
             return;
         }
         draft.makes(&part);
-        draft.applies(&tag_part, &ownership::map(&tags));
+        draft.applies_texts(&tag_part, &tags);
         let touched = rules::groups(lookup, &listener.input);
         let subject = match place {
             Place::Created(_) => Subject::LoadBalancer(name.to_owned()),

@@ -97,7 +97,7 @@ impl Planner<'_> {
             Some(_) if !draft.missing(basic.word) => {}
             Some(_) => {
                 let tags = ownership::wanted(self.document(), &input, name);
-                draft.applies("tags", &ownership::map(&tags));
+                draft.applies_texts("tags", &tags);
                 let tags = match basic.tagging {
                     Tagging::Logs => ownership::map(&tags),
                     _ => ownership::list(&tags),

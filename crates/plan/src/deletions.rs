@@ -319,9 +319,11 @@ fn may_go(input: &Input<'_>, unit: &UnitKey, memory: &Remembered) -> bool {
 /// Rules that a unit made and that it no longer declares. Those on a listener that goes go with it.
 fn rules(input: &Input<'_>, memory: &Remembered, unit: &UnitKey, items: &mut Vec<String>) {
     for (key, listener) in remembered_rules(memory) {
+        if declares_rule(input, unit, key) {
+            continue;
+        }
         let rules = input.world.tree(&Subject::Rules(listener.to_owned()));
-        let there = rules.is_some_and(|rules| find_rule(input.document, rules, key).is_some());
-        if there && !declares_rule(input, unit, key) {
+        if rules.is_some_and(|rules| find_rule(input.document, rules, key).is_some()) {
             items.push(format!("rule {key}"));
         }
     }

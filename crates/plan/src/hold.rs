@@ -129,8 +129,9 @@ impl Planner<'_> {
             forcing.key(wanted, &task, &input)
         };
         let standing = self.standing(draft, wanted, live, &present);
-        // A run was cut off: what it started is known by this key from now on.
-        draft.unit.deployment_key = draft.memory().intent.as_ref().map(|_| present());
+        // A run was cut off, or forgotten: what it started is known by this key from now on.
+        let cut_off = draft.memory().intent.is_some() || is_forgotten(draft.memory());
+        draft.unit.deployment_key = cut_off.then(present);
         match standing {
             Standing::Free => {}
             Standing::Held(held) => {
@@ -287,7 +288,7 @@ impl Planner<'_> {
 }
 
 /// Nothing is known of what was done to a service.
-fn is_forgotten(memory: &Remembered) -> bool {
+pub(crate) fn is_forgotten(memory: &Remembered) -> bool {
     memory.applied.is_empty() && memory.deployment.is_none() && memory.held.is_none()
 }
 

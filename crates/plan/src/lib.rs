@@ -9,6 +9,7 @@ mod basics;
 pub mod check;
 mod deletions;
 mod diagnosis;
+pub mod expectation;
 mod generations;
 mod hash;
 mod hold;
@@ -53,7 +54,7 @@ use evenkeel_model::memory::{Baseline, Memory, Remembered};
 use evenkeel_model::orders::Orders;
 use evenkeel_model::path::Path;
 use evenkeel_model::shapes::Op;
-use evenkeel_model::world::{Expect, Moment, World};
+use evenkeel_model::world::{Moment, World};
 
 use deletions::Deletions;
 use generations::Generations;
@@ -335,36 +336,6 @@ impl Unit {
     }
 }
 
-/// What a successful write leaves behind for later readings to be measured by.
-pub fn expectation(op: Op, output: &Tree) -> Expect {
-    match op {
-        Op::EcsCreateService | Op::EcsUpdateService => output
-            .get("service")
-            .map(|s| s.list_of("deployments"))
-            .and_then(|d| d.iter().find(|d| d.str("status") == Some("PRIMARY")))
-            .and_then(|d| d.str("id"))
-            .map_or(Expect::Present, |id| Expect::Deployment(id.to_owned())),
-        Op::EcsCreateCluster
-        | Op::Elbv2CreateTargetGroup
-        | Op::Elbv2CreateLoadBalancer
-        | Op::ScalingRegisterScalableTarget
-        | Op::EcrCreateRepository
-        | Op::LogsCreateLogGroup => Expect::Present,
-        Op::EcsRegisterTaskDefinition => lists(output, "taskDefinition/taskDefinitionArn", ""),
-        Op::ScalingPutScalingPolicy => lists(output, "policyARN", "policyARN"),
-        Op::EcsDeleteService | Op::Elbv2DeleteTargetGroup => Expect::Absent,
-        Op::Elbv2CreateRule => lists(output, "rules/0/ruleArn", "ruleArn"),
-        Op::Elbv2CreateListener => lists(output, "listeners/0/listenerArn", "listenerArn"),
-        _ => Expect::Anything,
-    }
-}
-
-/// A listing that has what the answer names.
-fn lists(output: &Tree, named: &str, member: &'static str) -> Expect {
-    let value = output.pointer(named).and_then(Tree::as_str);
-    value.map_or(Expect::Anything, |value| Expect::Lists { member, value: value.to_owned() })
-}
-
 /// Decides. A pure function of its input; equal inputs give equal plans.
 pub fn plan(input: &Input<'_>) -> Planned {
     let generations = Rc::new(Generations::of(input.document, input.world, input.memory));
@@ -447,11 +418,8 @@ fn drift_since(input: &Input<'_>, key: &UnitKey, report: &UnitReport) -> Option<
 /// Remembers a unit that is as the document wants it without our having written it: after memory was lost,
 /// and where somebody else made the change. Else a later difference could not be told from a new document.
 fn remember(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &Unit) {
-    let settled = planned
-        .report
-        .units
-        .get(key)
-        .is_some_and(|report| matches!(report.state, State::Synced | State::Rolling));
+    let state = planned.report.units.get(key).map(|report| report.state);
+    let settled = matches!(state, Some(State::Synced | State::Rolling));
     let before = input.memory.unit(key);
     let same = before.document.as_ref() == Some(&input.document.name)
         && before.deletes == unit.deletable
@@ -467,6 +435,14 @@ fn remember(input: &Input<'_>, planned: &mut Planned, key: &UnitKey, unit: &Unit
     remembered.baseline.clone_from(&unit.baseline);
     remembered.restart.clone_from(&unit.restart);
     remembered.task_definition = unit.task_definition.clone().or(remembered.task_definition.take());
+    // A rollout that is under way is watched to its end, whoever began it.
+    if let (Some(service), Some(State::Rolling)) = (key.service(), state)
+        && hold::is_forgotten(before)
+    {
+        let live = input.world.tree(&Subject::Service(service.clone()));
+        remembered.deployment = live.and_then(rollout::primary).map(str::to_owned);
+        remembered.deployment_key.clone_from(&unit.deployment_key);
+    }
 }
 
 /// True where nothing is written, and so nothing is remembered either.

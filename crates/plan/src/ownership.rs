@@ -23,7 +23,8 @@ pub(crate) fn tags(tree: &Tree) -> BTreeMap<String, String> {
     });
     let map = tree.get("tags").into_iter().flat_map(Tree::entries);
     let map = map.filter_map(|(n, v)| Some((n.to_string(), v.as_str()?.to_owned())));
-    list.chain(map).filter(|(k, _)| !k.to_ascii_lowercase().starts_with("aws:")).collect()
+    let of_aws = |key: &str| key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:"));
+    list.chain(map).filter(|(k, _)| !of_aws(k)).collect()
 }
 
 /// One tag's value, whatever the casing of the service's list.
@@ -78,8 +79,9 @@ impl TagChange {
         let remove = applied
             .into_iter()
             .flat_map(Tree::entries)
-            .map(|(k, _)| k.to_string())
-            .filter(|k| !ours(k) && !wanted.contains_key(k) && live.contains_key(k))
+            .map(|(k, _)| &**k)
+            .filter(|k| !ours(k) && !wanted.contains_key(*k) && live.contains_key(*k))
+            .map(str::to_owned)
             .collect();
         TagChange { set, remove }
     }

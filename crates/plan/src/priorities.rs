@@ -16,7 +16,7 @@ use evenkeel_model::path::Path;
 
 use crate::generations::Generations;
 use crate::ownership::{TAG_DOCUMENT, TAG_KEY, tag};
-use crate::refs::Lookup;
+use crate::refs::{Lookup, ours};
 use crate::report::{Drift, Owner, Refusal};
 use crate::unit::Draft;
 use crate::{Input, Planner};
@@ -29,7 +29,15 @@ const LAST: i64 = 50_000;
 
 /// Where the rules of the document belong, by listener and rule key.
 #[derive(Default)]
-pub(crate) struct Priorities(BTreeMap<String, BTreeMap<String, Place>>);
+pub(crate) struct Priorities<'a>(BTreeMap<String, BTreeMap<String, Spot<'a>>>);
+
+/// What is known of one rule of the document before its unit is planned.
+pub(crate) struct Spot<'a> {
+    /// Where it belongs.
+    pub place: Place,
+    /// What it is in AWS: ours of its key, or else the one that may be taken over.
+    pub live: Option<&'a Tree>,
+}
 
 /// Where one rule belongs on its listener.
 #[derive(Clone)]
@@ -78,9 +86,9 @@ impl Move {
     }
 }
 
-impl Priorities {
-    /// Where the rule of that key belongs; `None` where its listener has not been seen.
-    pub fn of(&self, listener: &str, key: &str) -> Option<&Place> {
+impl<'a> Priorities<'a> {
+    /// The rule of that key on its listener; `None` where the listener has not been seen.
+    pub fn of(&self, listener: &str, key: &str) -> Option<&Spot<'a>> {
         self.0.get(listener)?.get(key)
     }
 }
@@ -100,7 +108,9 @@ struct Claim<'a> {
     unit: UnitKey,
     key: String,
     wanted: Priority,
-    /// The rule in AWS: its ARN and its number.
+    /// The rule in AWS.
+    there: Option<&'a Tree>,
+    /// Its ARN and its number.
     live: Option<(&'a str, i64)>,
     /// The number it was last given.
     last: Option<i64>,
@@ -118,7 +128,7 @@ enum Holder<'a> {
 /// A listener with what the document wants on it.
 struct Listener<'a> {
     input: &'a Input<'a>,
-    arn: &'a str,
+    arn: String,
     claims: Vec<Claim<'a>>,
     /// The rules that are there, by number.
     rules: BTreeMap<i64, &'a Tree>,
@@ -147,8 +157,8 @@ impl Planner<'_> {
         for (listener, wanted) in wanted {
             let Some(rules) = input.world.tree(&Subject::Rules(listener.clone())) else { continue };
             let promised = promised.get(&listener).cloned().unwrap_or_default();
-            let places = Listener::of(input, &listener, wanted, rules, promised).places();
-            self.rules.priorities.0.insert(listener, places);
+            let spots = Listener::of(input, &listener, wanted, rules, promised).spots();
+            self.rules.priorities.0.insert(listener, spots);
         }
     }
 }
@@ -197,14 +207,12 @@ pub(crate) fn number(rule: &Tree) -> Option<i64> {
 impl<'a> Listener<'a> {
     fn of(
         input: &'a Input<'a>,
-        arn: &'a str,
+        arn: &str,
         wanted: Vec<(UnitKey, String, &Rule)>,
         rules: &'a Tree,
         promised: BTreeMap<i64, (String, String)>,
     ) -> Self {
-        let ours = |r: &&Tree| tag(r, TAG_DOCUMENT) == Some(&input.document.name);
-        let by_key: BTreeMap<&str, &Tree> =
-            rules.items().iter().filter(ours).filter_map(|r| Some((tag(r, TAG_KEY)?, r))).collect();
+        let by_key = ours(input.document, rules);
         let claim = |(unit, key, rule): (UnitKey, String, &Rule)| {
             let placed = |r: &'a Tree| Some((r.str("ruleArn")?, number(r)?));
             let ours = by_key.get(key.as_str()).copied();
@@ -212,17 +220,18 @@ impl<'a> Listener<'a> {
             let found = || crate::rules::elsewhere(input.document, rules, &unit, &key, rule);
             let taken = if ours.is_none() { found() } else { None };
             let wanted = taken.and_then(number).map_or(rule.priority, Priority::At);
-            let live = ours.or(taken).and_then(placed);
+            let there = ours.or(taken);
+            let live = there.and_then(placed);
             let last = input.memory.unit(&unit).applied.get(&part(&key)).and_then(Tree::as_int);
             let ignored = |n: i64| !wanted.admits(n) && Draft::new(input, unit.clone()).ignored(&path(&key));
             // Where nobody minds, the right place is where it is.
             let kept = live.map(|(_, n)| n).filter(|n| ignored(*n));
             let wanted = kept.map_or(wanted, Priority::At);
-            Claim { unit, key, wanted, live, last }
+            Claim { unit, key, wanted, there, live, last }
         };
         let mut listener = Listener {
             input,
-            arn,
+            arn: arn.to_owned(),
             claims: wanted.into_iter().map(claim).collect(),
             rules: rules.items().iter().filter_map(|r| Some((number(r)?, r))).collect(),
             promised,
@@ -381,10 +390,12 @@ impl<'a> Listener<'a> {
         moves
     }
 
-    fn places(&self) -> BTreeMap<String, Place> {
+    fn spots(&self) -> BTreeMap<String, Spot<'a>> {
         let moves = self.moves();
-        let place = |i: usize| Some((self.claims.get(i)?.key.clone(), self.place(i, &moves)?));
-        (0..self.claims.len()).filter_map(place).collect()
+        let spot = |(i, claim): (usize, &Claim<'a>)| {
+            Some((claim.key.clone(), Spot { place: self.place(i, &moves)?, live: claim.there }))
+        };
+        self.claims.iter().enumerate().filter_map(spot).collect()
     }
 
     /// The refusal of a number that another rule, of this document or another one in force, is to have too.

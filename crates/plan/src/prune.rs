@@ -28,7 +28,9 @@ impl Planner<'_> {
         let input = self.input;
         for (unit, memory) in &input.memory.0 {
             let ours = memory.document.as_ref() == Some(&input.document.name);
-            if ours && *memory != Remembered::default() && !input.document.declares(unit) {
+            // What moved to another document is that one's to say and do something about.
+            let moved = || input.others.iter().any(|other| other.declares(unit));
+            if ours && *memory != Remembered::default() && !input.document.declares(unit) && !moved() {
                 self.gone_unit(unit, memory);
             }
         }
@@ -54,10 +56,6 @@ impl Planner<'_> {
         let Some((_, tree)) = there.iter().find(|(_, tree)| deletions::is_there(tree)) else {
             return self.forget(unit, memory);
         };
-        if let Some(other) = input.others.iter().find(|other| other.declares(unit)) {
-            draft.note(format!("the document \"{}\" declares it", other.name));
-            return self.put_gone(draft);
-        }
         let Some(verdict) = self.deletions.of_unit(unit).cloned() else {
             draft.note(not_a_candidate(memory, tree));
             return self.put_gone(draft);

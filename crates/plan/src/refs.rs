@@ -1,6 +1,7 @@
 //! What references stand for, as far as the world has been seen.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use evenkeel_model::Tree;
 use evenkeel_model::document::refs::{self, Ref};
@@ -110,6 +111,9 @@ impl<'a> Lookup<'a> {
 
     /// The ARN of the listener a rule stands on.
     pub fn listener_of(&self, rule: &Rule) -> Found<String> {
+        if !refs::may_refer(&rule.listener) {
+            return Ok(rule.listener.clone());
+        }
         let listener = Tree::from(rule.listener.as_str());
         let (tree, waits) = self.resolve(&listener);
         match waits.into_iter().next() {
@@ -141,6 +145,13 @@ pub(crate) fn find_listener<'t>(
 /// Our rule of that key among the rules of a listener.
 pub(crate) fn find_rule<'t>(document: &Document, rules: &'t Tree, key: &str) -> Option<&'t Tree> {
     rules.items().iter().find(|rule| is_ours(document, rule, key))
+}
+
+/// All our rules among the rules of a listener, by key: of several with one key the one that [`find_rule`] finds.
+pub(crate) fn ours<'t>(document: &Document, rules: &'t Tree) -> BTreeMap<&'t str, &'t Tree> {
+    let ours = |r: &&Tree| ownership::tag(r, TAG_DOCUMENT) == Some(&document.name);
+    let keyed = |r: &'t Tree| Some((ownership::tag(r, TAG_KEY)?, r));
+    rules.items().iter().rev().filter(ours).filter_map(keyed).collect()
 }
 
 /// True where the tags of a rule or listener say that it is ours of that key.

@@ -1,5 +1,6 @@
 //! Listener rules: ours are told apart by tag, everybody else's are left alone.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use evenkeel_diff::{Kind, compare, lift};
@@ -8,12 +9,11 @@ use evenkeel_model::document::{Adopt, Document, Priority, Rule};
 use evenkeel_model::key::{Subject, UnitKey};
 use evenkeel_model::path::Path;
 use evenkeel_model::shapes::Op;
-use evenkeel_model::world::Seen;
 
 use crate::adoption::Resource;
 use crate::ownership::{TAG_DOCUMENT, TAG_KEY};
-use crate::priorities::{Move, Place, Priorities};
-use crate::refs::{Lookup, find_rule};
+use crate::priorities::{Move, Place, Priorities, Spot};
+use crate::refs::Lookup;
 use crate::replacement::Replacements;
 use crate::report::{Drift, Refusal, WaitingOn};
 use crate::shifts::{Hands, Shifts};
@@ -24,38 +24,57 @@ use crate::{Because, Need, StepId, deletions, ownership, priorities, shifts};
 /// What is decided about rules before any unit is planned.
 #[derive(Default)]
 pub(crate) struct Rulebook<'a> {
-    pub priorities: Priorities,
+    pub priorities: Priorities<'a>,
     pub shifts: Shifts<'a>,
     pub replacements: Replacements<'a>,
 }
 
 /// Adds the steps for the rules of a service or listener; returns the ids of those that create or change one.
 /// `item` is what stands before a rule's own name in its tag.
-pub(crate) fn steps(
+pub(crate) fn steps<'d>(
     draft: &mut Draft<'_>,
     lookup: Lookup<'_>,
     book: &Rulebook<'_>,
-    rules: &BTreeMap<String, Rule>,
+    rules: &'d BTreeMap<String, Rule>,
     item: &str,
 ) -> Vec<StepId> {
+    let aimed = |(name, wanted): (&String, &'d Rule)| {
+        let listener = lookup.listener_of(wanted);
+        (Aim { wanted, key: format!("{item}/{name}") }, listener)
+    };
+    let each: Vec<(Aim<'d>, Result<String, WaitingOn>)> = rules.iter().map(aimed).collect();
     // What leaves its place first makes room for what is to be made there.
-    for (name, wanted) in rules {
-        move_rule(draft, lookup, &book.priorities, wanted, &format!("{item}/{name}"));
+    for (aim, listener) in &each {
+        if let Ok(listener) = listener {
+            move_rule(draft, &book.priorities, aim, listener);
+        }
     }
-    let each = rules.iter();
-    each.filter_map(|(name, wanted)| rule(draft, lookup, book, wanted, &format!("{item}/{name}"))).collect()
+    each.iter()
+        .filter_map(|(aim, listener)| match listener {
+            Ok(listener) => rule(draft, lookup, book, aim, listener),
+            Err(wait) => {
+                draft.wait(wait.clone());
+                None
+            }
+        })
+        .collect()
+}
+
+/// A rule of the document.
+struct Aim<'d> {
+    wanted: &'d Rule,
+    /// What its tag says.
+    key: String,
 }
 
 /// Brings one rule to its place, with all that change theirs in the same call.
 fn move_rule(
     draft: &mut Draft<'_>,
-    lookup: Lookup<'_>,
-    priorities: &Priorities,
-    wanted: &Rule,
-    key: &str,
+    priorities: &Priorities<'_>,
+    Aim { wanted, key }: &Aim<'_>,
+    listener: &str,
 ) -> Option<()> {
-    let listener = lookup.listener_of(wanted).ok()?;
-    match priorities.of(&listener, key)? {
+    match &priorities.of(listener, key)?.place {
         Place::At(number) if !wanted.priority.admits(*number) => {
             draft.ignored(&priorities::path(key));
         }
@@ -64,13 +83,13 @@ fn move_rule(
             draft.accept(vec![(**drift).clone()]);
         }
         Place::Moves(_, together) => {
-            let own = together.rules.iter().find(|r| r.key == key)?;
+            let own = together.rules.iter().find(|r| r.key == *key)?;
             draft.accept(vec![own.drift.clone()]);
             if together.unit != draft.key {
                 draft.wait(moved_by(together));
-            } else if together.rules.first().is_some_and(|first| first.key == key) {
+            } else if together.rules.first().is_some_and(|first| first.key == *key) {
                 let drifts = together.rules.iter().map(|r| r.drift.clone());
-                let subject = Subject::Rules(listener);
+                let subject = Subject::Rules(listener.to_owned());
                 draft
                     .step(together.step(), subject, Op::Elbv2SetRulePriorities, together.input())
                     .because_of(drifts);
@@ -85,37 +104,27 @@ fn moved_by(together: &Move) -> WaitingOn {
     WaitingOn::Unit { unit: together.unit.clone(), what: format!("set the priority of {}", keys.join(", ")) }
 }
 
-/// The steps for what a rule says and does. `key` is what its tag says.
+/// The steps for what a rule says and does.
 fn rule(
     draft: &mut Draft<'_>,
     lookup: Lookup<'_>,
     book: &Rulebook<'_>,
-    wanted: &Rule,
-    key: &str,
+    Aim { wanted, key }: &Aim<'_>,
+    listener: &str,
 ) -> Option<StepId> {
     let part = format!("rule {key}");
     let (input, waits) = lookup.resolve(&wanted.input);
     let input = input.into_owned();
-    let listener = match lookup.listener_of(wanted) {
-        Ok(listener) => listener,
-        Err(wait) => {
-            draft.wait(wait);
-            return None;
-        }
-    };
-    let subject = Subject::Rules(listener.clone());
-    let rules = match draft.seen(&subject)? {
-        Seen::Present { tree, .. } => tree,
-        _ => {
-            draft.refuse(
-                Refusal::new(format!("rule {key}: there is no listener {listener}"))
-                    .or("create it, or declare it under its load balancer"),
-            );
-            return None;
-        }
-    };
-    let live = find_rule(lookup.document, rules, key)
-        .or_else(|| elsewhere(lookup.document, rules, &draft.key, key, wanted));
+    let subject = Subject::Rules(listener.to_owned());
+    if draft.seen(&subject)?.is_absent() {
+        draft.refuse(
+            Refusal::new(format!("rule {key}: there is no listener {listener}"))
+                .or("create it, or declare it under its load balancer"),
+        );
+        return None;
+    }
+    let Spot { place, live } = book.priorities.of(listener, key)?;
+    let live = *live;
     let there = live.map_or(&[][..], |r| r.list_of("actions"));
     let mut groups = groups(lookup, &wanted.input);
     groups.extend(book.replacements.beside(&groups));
@@ -124,7 +133,7 @@ fn rule(
         None => input,
     };
     let mut needs: Vec<Need> = waits.iter().cloned().map(Need::Observed).collect();
-    let priority = match book.priorities.of(&listener, key)? {
+    let priority = match place {
         Place::At(number) | Place::Moves(number, _) => Some(*number),
         Place::After(number, together) if together.unit == draft.key => {
             needs.push(Need::Step(StepId(together.step())));
@@ -151,7 +160,7 @@ fn rule(
         let tags = ownership::wanted(lookup.document, &wanted.input, key);
         let mut create = input
             .clone()
-            .with("listenerArn", listener.as_str())
+            .with("listenerArn", listener)
             .with("priority", priority)
             .with("tags", ownership::list(&tags));
         if let Hands::Settled(one, other) | Hands::Test(one, other) = &hands {
@@ -160,7 +169,7 @@ fn rule(
         let base = Path::of(["listenerRules", key.rsplit('/').next().unwrap_or_default()]);
         let left = lookup.service.is_some() && draft.may_be_missing(&part, &base);
         let missing = !left && draft.missing(&part);
-        applied(draft, key, &listener, Some(priority), &lift::declared(Kind::Rule, input));
+        applied(draft, key, listener, Some(priority), &lift::declared(Kind::Rule, input));
         if !missing {
             return None;
         }
@@ -181,7 +190,7 @@ fn rule(
     };
     let claimed = draft.claim(&resource)?;
     let changed = if waits.is_empty() {
-        keep(draft, lookup, &resource, live, (&input, priority, &hands), groups)
+        keep(draft, lookup, &resource, live, (input, priority, &hands), groups)
     } else {
         wait_all(draft, waits);
         None
@@ -230,21 +239,23 @@ fn keep(
     lookup: Lookup<'_>,
     resource: &Resource<'_>,
     live: &Tree,
-    (input, priority, hands): (&Tree, Option<i64>, &Hands),
+    (input, priority, hands): (Tree, Option<i64>, &Hands),
     groups: Vec<Subject>,
 ) -> Option<StepId> {
     let Resource { subject, arn, item: key, part, .. } = *resource;
     let live = lift::described(Kind::Rule, live.clone());
-    let mut want = lift::declared(Kind::Rule, input.clone());
+    let mut want = lift::declared(Kind::Rule, input);
+    if let Subject::Rules(listener) = subject {
+        applied(draft, key, listener, priority, &want);
+    }
     if lookup.service.is_some() {
         let name = key.rsplit('/').next().unwrap_or_default();
-        want = draft.carry(&Path::of(["listenerRules", name]), Kind::Rule, &want, &live).into_owned();
+        let carried = draft.carry(&Path::of(["listenerRules", name]), Kind::Rule, &want, &live);
+        want = replaced(carried).unwrap_or(want);
     }
     if let Hands::Document = hands {
-        want = draft.with_baseline(part, Kind::Rule, &want, &live).into_owned();
-    }
-    if let Subject::Rules(listener) = subject {
-        applied(draft, key, listener, priority, input);
+        let based = draft.with_baseline(part, Kind::Rule, &want, &live);
+        want = replaced(based).unwrap_or(want);
     }
     let (traffic, rest) = differences(draft, hands, Kind::Rule, part, &mut want, &live);
     let mut changed = None;
@@ -287,25 +298,36 @@ pub(crate) fn differences(
     let member = if kind == Kind::Listener { "defaultActions" } else { "actions" };
     let traffic = |d: &Drift| d.path.segments().next() == Some(member);
     let there = live.list_of(member);
-    let declared = want.clone();
-    match hands {
-        Hands::Settled(one, other) => {
-            want.set(member, shifts::settled(declared.list_of(member), there, one, other));
-        }
+    let right = match hands {
+        Hands::Settled(one, other) => Some(shifts::settled(want.list_of(member), there, one, other)),
         // What is there is right, whatever it is.
-        Hands::Ecs(_) | Hands::Test(..) => want.set(member, Tree::list(there.iter().cloned())),
-        Hands::Until(pair) if shifts::within(there, pair) => {
-            want.set(member, Tree::list(there.iter().cloned()));
+        Hands::Ecs(_) | Hands::Test(..) => Some(Tree::list(there.iter().cloned())),
+        Hands::Until(pair) if shifts::within(there, pair) => Some(Tree::list(there.iter().cloned())),
+        Hands::Document | Hands::Until(_) => None,
+    };
+    let all = match right {
+        Some(right) => {
+            let declared = want.clone();
+            want.set(member, right);
+            draft.drifts_beside(part, kind, &declared, want, live)
         }
-        Hands::Document | Hands::Until(_) => {}
-    }
-    let all = draft.drifts_beside(part, kind, &declared, want, live);
+        None => draft.drifts(part, kind, want, live),
+    };
     all.into_iter().partition(traffic)
 }
 
-fn applied(draft: &mut Draft<'_>, key: &str, listener: &str, priority: Option<i64>, input: &Tree) {
+/// What was made of a tree; `None` where it was left as it is.
+fn replaced(tree: Cow<'_, Tree>) -> Option<Tree> {
+    match tree {
+        Cow::Owned(tree) => Some(tree),
+        Cow::Borrowed(_) => None,
+    }
+}
+
+/// Remembers a rule: `declared` is in the one spelling that is compared.
+fn applied(draft: &mut Draft<'_>, key: &str, listener: &str, priority: Option<i64>, declared: &Tree) {
     draft.applies(&deletions::listener_part(key), &Tree::from(listener));
-    draft.applies(&format!("rule {key}"), &lift::declared(Kind::Rule, input.clone()));
+    draft.applies(&format!("rule {key}"), declared);
     if let Some(priority) = priority {
         draft.applies(&priorities::part(key), &Tree::Int(priority));
     }

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use evenkeel_diff::{Kind, rules};
 use evenkeel_model::Tree;
@@ -136,7 +137,8 @@ fn fresh(
 
 /// The scalable target of a service that is there. A bound that scheduled actions set belongs to the last of
 /// them that fired; a count outside them is healed by registering the target again, because AWS
-/// clamps it then.
+/// clamps it then. Where such actions are, no bounds are sent with that: the next one may have fired meanwhile.
+/// <https://docs.aws.amazon.com/autoscaling/application/APIReference/API_RegisterScalableTarget.html>
 fn target(
     draft: &mut Draft<'_>,
     document: &Document,
@@ -191,11 +193,17 @@ fn target(
         // AWS would refuse it: the next action that fires brings both.
         drifts.iter_mut().for_each(leave_to_actions);
     }
-    if let Some(((min, max), count)) = bounds(&want).zip(live.int("desiredCount"))
+    // Registering for another reason brings the count back as well.
+    let alone = !unseen && drifts.iter().all(|d| !d.acted_on);
+    let (held_to, sure) = match actions.is_empty() {
+        true => (bounds(&want), drifts.is_empty()),
+        false => (bounds(tree), is_steady(draft, key)),
+    };
+    let by_actions = !actions.is_empty();
+    if let Some(((min, max), count)) = held_to.zip(live.int("desiredCount"))
         && !(min..=max).contains(&count)
-        && drifts.is_empty()
-        && actions.is_empty()
-        && !unseen
+        && alone
+        && sure
     {
         drifts.push(Drift {
             part: "scaling".into(),
@@ -210,11 +218,26 @@ fn target(
     if acted.is_empty() {
         return Target::There;
     }
-    let full = merged(full(), &draft.carry_left("scaling", Kind::ScalableTarget, want));
+    let only_the_count = acted.iter().all(|d| d.path == Path::of(["desiredCount"]));
+    let full = match by_actions && only_the_count {
+        true => ids(key),
+        false => merged(full(), &draft.carry_left("scaling", Kind::ScalableTarget, want)),
+    };
     let step = draft.step(register_name(key), subject, Op::ScalingRegisterScalableTarget, full);
     step.action.input.take("tags");
     step.because_of(acted).touches([Subject::Service(key.clone())]);
     Target::Step(step.id.clone())
+}
+
+/// How long a count and its bounds are to be seen as they are before somebody is held to have moved the one out
+/// of the other: an action that fires moves both, and they are not read at the same time.
+const STEADY: Duration = Duration::from_secs(60);
+
+/// True where count and bounds were what they are at the same time.
+fn is_steady(draft: &Draft<'_>, key: &ServiceKey) -> bool {
+    let world = draft.world();
+    let both = [Subject::Service(key.clone()), Subject::ScalableTarget(key.clone())];
+    both.iter().all(|subject| world.steady_for(subject) >= STEADY)
 }
 
 /// What is wanted, with those of an operator's switches as they are that the document does not name: what is

@@ -178,7 +178,7 @@ impl Planner<'_> {
         let incarnation = draft.memory().deployment.clone().unwrap_or_default();
         let seed = format!("{key} {} {incarnation} {}", wanted.deployment_key(), input.to_json());
         input.set("clientToken", Tree::from(hash::hex(seed.as_bytes(), 32)));
-        draft.applies("tags", &ownership::map(&tags));
+        draft.applies_texts("tags", &tags);
         draft.unit.restart = wanted.service.restart.clone();
         draft.unit.deployment_key = Some(wanted.deployment_key());
 

@@ -76,10 +76,9 @@ impl Tagging {
         live: &BTreeMap<String, String>,
     ) {
         let part = if label.is_empty() { "tags".to_owned() } else { format!("tags {label}") };
-        let want = ownership::map(wanted);
         let applied = draft.memory().applied.get(&part);
         let change = TagChange::between(wanted, live, applied);
-        draft.applies(&part, &want);
+        draft.applies_texts(&part, wanted);
         if change.is_empty() {
             return;
         }

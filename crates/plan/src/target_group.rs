@@ -35,7 +35,7 @@ impl Planner<'_> {
         for (name, group) in &self.document().target_groups {
             let mut draft = Draft::new(self.input, UnitKey::TargetGroup(name.clone()));
             draft.applies("targetGroup", &group.input);
-            draft.applies("attributes", &ownership::map(&group.attributes));
+            draft.applies_texts("attributes", &group.attributes);
             self.target_group(&mut draft, name, group);
             let (key, unit, report) = draft.finish();
             self.remember_generations(&key, name, &unit);
@@ -96,7 +96,7 @@ impl Planner<'_> {
     ) -> &'d mut Step {
         let subject = Subject::TargetGroup(name.to_owned());
         let tags = ownership::wanted(self.document(), &group.input, &group.item);
-        draft.applies("tags", &ownership::map(&tags));
+        draft.applies_texts("tags", &tags);
         let input = input.clone().with("name", name).with("tags", ownership::list(&tags));
         let op = Op::Elbv2CreateTargetGroup;
         let at = draft.unit.steps.len();
@@ -149,11 +149,11 @@ impl Planner<'_> {
         let base = Path::of(["targetGroups", &group.item]);
         let full = draft.with_baseline("targetGroup", Kind::TargetGroup, &declared, tree);
         let want = draft.carry(&base, Kind::TargetGroup, &full, tree);
-        let fixed: Vec<&str> = rules::immutable(Kind::TargetGroup).collect();
+        let fixed = |member: &str| rules::immutable(Kind::TargetGroup).any(|fixed| fixed == member);
         let (immutable, mutable): (Vec<Drift>, Vec<Drift>) = draft
             .drifts("targetGroup", Kind::TargetGroup, &want, tree)
             .into_iter()
-            .partition(|d| d.path.segments().next().is_some_and(|m| fixed.contains(&m)));
+            .partition(|d| d.path.segments().next().is_some_and(fixed));
         if draft.judging.is_none() && self.generations.get(name).is_some() && !immutable.is_empty() {
             self.succeed(draft, name, group, &want, immutable, tree);
         } else {

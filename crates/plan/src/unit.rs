@@ -128,6 +128,16 @@ impl<'a> Draft<'a> {
         self.applied.insert(part.to_owned(), (!same).then(|| want.clone()));
     }
 
+    /// The same of tags or attributes, of which a tree is made only where it is another one.
+    pub fn applies_texts(&mut self, part: &str, want: &BTreeMap<String, String>) {
+        let same = |known: &Tree| {
+            let texts = want.iter().map(|(name, text)| (&**name, Some(&**text)));
+            matches!(known, Tree::Map(map) if texts.eq(map.iter().map(|(name, text)| (&**name, text.as_str()))))
+        };
+        let same = self.memory().applied.get(part).is_some_and(same);
+        self.applied.insert(part.to_owned(), (!same).then(|| ownership::map(want)));
+    }
+
     /// Who is behind something that is to be made: a human who deleted it, where we made it before.
     pub fn owner_of_missing(&self, part: &str) -> Owner {
         if self.memory().applied.contains_key(part) { Owner::Human } else { Owner::Document }

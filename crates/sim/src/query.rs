@@ -10,8 +10,16 @@ pub fn from_form(body: &[u8]) -> Value {
         let parts: Vec<&str> = name.split('.').collect();
         let mut parts = parts.iter().peekable();
         while let Some(part) = parts.next() {
+            let numbered = parts.peek().is_some_and(|next| next.parse::<usize>().is_ok());
+            // An entry of a map has a key and a value, and a number among the entries.
+            if *part == "entry" && numbered {
+                if !at.is_object() {
+                    *at = Value::Object(Map::new());
+                }
+                at = &mut at["entry"];
+            }
             // `member.N` is a place in a list, counted from 1 and sent in order.
-            if *part == "member" && parts.peek().is_some_and(|next| next.parse::<usize>().is_ok()) {
+            if ["member", "entry"].contains(part) && numbered {
                 let index: usize = parts.next().and_then(|next| next.parse().ok()).unwrap_or(1);
                 if !at.is_array() {
                     *at = Value::Array(Vec::new());
@@ -99,6 +107,15 @@ fn write(out: &mut String, value: &Value) {
         Value::Null => {}
         Value::Object(map) => {
             for (name, member) in map.iter().filter(|(_, member)| !member.is_null()) {
+                // The entries of a map follow each other, with nothing around them.
+                if let (true, Value::Array(entries)) = (name == "entry", member) {
+                    for entry in entries {
+                        out.push_str("<entry>");
+                        write(out, entry);
+                        out.push_str("</entry>");
+                    }
+                    continue;
+                }
                 out.push_str(&format!("<{name}>"));
                 write(out, member);
                 out.push_str(&format!("</{name}>"));
@@ -182,6 +199,17 @@ mod tests {
             from_form(form),
             json!({"Action": "X", "Tags": [{"Key": "a b", "Value": "1 2"}], "Names": ["x", "y"], "Matcher": {"HttpCode": "200"}})
         );
+    }
+
+    #[test]
+    fn a_map_has_entries_both_ways() {
+        let form = b"A.entry.1.key=Display&A.entry.1.value=page&A.entry.2.key=prompt&A.entry.2.value=x";
+        let value = from_form(form);
+        let entries = json!([{"key": "Display", "value": "page"}, {"key": "prompt", "value": "x"}]);
+        assert_eq!(value, json!({"A": {"entry": entries}}));
+        let xml = to_response("Do", "urn:x", &value, "r");
+        let expected = "<A><entry><key>Display</key><value>page</value></entry><entry><key>prompt</key>";
+        assert!(xml.contains(expected), "{xml}");
     }
 
     #[test]

@@ -157,13 +157,6 @@ impl Node {
         }
     }
 
-    /// The node of a member.
-    pub(crate) fn member(&self, name: &Name) -> Option<&Node> {
-        let members = self.members();
-        let at = members.binary_search_by(|(n, _)| n.cmp(name)).ok()?;
-        members.get(at).map(|(_, n)| n)
-    }
-
     /// The members of a structure, sorted by name.
     pub(crate) fn members(&self) -> &[(Name, Node)] {
         match &self.form {

@@ -6,8 +6,8 @@ use super::behaviour;
 use super::schema::{ADOPT_FROM, ALLOW_UNKNOWN, Aws, Entry, Field};
 use crate::diagnostic::Diagnostic;
 use crate::path::Path;
-use crate::shapes::{self, Kind, Op, Problem, ShapeId};
-use crate::text::{is_placeholder, looks_like_template};
+use crate::shapes::{self, Kind, Member, Op, Problem, ShapeId};
+use crate::text::{has_any, is_placeholder, looks_like_template};
 use crate::tree::{MASKED, Map, Name, Tree};
 
 /// Members whose texts are written in languages of their own, where `${X}` and `<x>` mean something: only
@@ -309,8 +309,8 @@ impl<'o> Walk<'o> {
 
     /// Warns of what looks like a template that nobody rendered. True where it does.
     fn template(&mut self, text: &str) -> bool {
-        // Every byte is looked at, many at once: hardly any text has one of these.
-        if !text.bytes().fold(false, |found, b| found | matches!(b, b'{' | b'<' | b'$')) {
+        // Hardly any text has one of these.
+        if !has_any(text, [b'{', b'<', b'$']) {
             return false;
         }
         let found = if self.other_language { is_placeholder(text) } else { looks_like_template(text) };
@@ -335,22 +335,23 @@ impl<'o> Walk<'o> {
         let only_answered =
             |name: &Name| input.named(name).is_none() && described.is_some_and(|d| d.named(name).is_some());
         let pasted = self.moved.len() > unwrapped || map.names().any(only_answered);
-        let kept = map.into_iter().filter_map(|(name, value)| {
+        let mut given: Vec<(Name, Tree)> = map.into_iter().collect();
+        given.retain_mut(|(name, value)| {
             // What AWS knows too is ours where it is an object.
             let ours = |e: &&Entry| {
-                e.name == &*name && (input.named(&name).is_none() || matches!(value, Tree::Map(_)))
+                e.name == &**name && (input.named(name).is_none() || matches!(value, Tree::Map(_)))
             };
             if let Some(entry) = aws.plus.iter().find(ours) {
                 let outer = self.nulls.take();
-                let value = self.below(&name, |walk| walk.field(&entry.field, value));
+                *value = self.below(&*name, |walk| walk.field(&entry.field, std::mem::take(value)));
                 self.nulls = outer;
-                return (value != Tree::Null).then_some((name, value));
+                return *value != Tree::Null;
             }
-            let renamed = aws.renamed.iter().find(|(theirs, _)| same_member(theirs, &name));
-            let name = renamed.map_or(name, |(_, ours)| Name::from(*ours));
-            self.member(input, described, Some(aws), name, value, !aws.whole)
+            if let Some((_, ours)) = aws.renamed.iter().find(|(theirs, _)| same_member(theirs, name)) {
+                *name = Name::from(*ours);
+            }
+            self.member(input, described, Some(aws), (name, value), !aws.whole)
         });
-        let given = kept.collect();
         if let Some((first, count)) = self.nulls.take() {
             let message = match count {
                 1 => "null is taken as absent".to_owned(),
@@ -358,7 +359,7 @@ impl<'o> Walk<'o> {
             };
             self.out.push(Diagnostic::note("null", first, message));
         }
-        let mut tree = self.finish(input, Some(aws), !aws.whole, given);
+        let mut tree = Tree::Map(self.finish(input, Some(aws), !aws.whole, given));
         if pasted {
             self.drop_reserved_tags(&mut tree);
         }
@@ -456,54 +457,59 @@ impl<'o> Walk<'o> {
         }
     }
 
-    /// One member of a structure, in canonical form where it is to be kept.
+    /// Brings one member of a structure into canonical form; false where it is not to be kept.
     fn member(
         &mut self,
         shape: ShapeId,
         described: Option<ShapeId>,
         aws: Option<&'static Aws>,
-        name: Name,
-        value: Tree,
+        (name, value): (&mut Name, &mut Tree),
         fragment: bool,
-    ) -> Option<(Name, Tree)> {
-        let answered = described.and_then(|d| d.named(&name));
-        let Some(member) = shape.named(&name) else {
-            if answered.is_some() {
-                self.dropped(&name, "only AWS's answers have it");
+    ) -> bool {
+        let Some(member) = shape.named(name) else {
+            if described.is_some_and(|d| d.named(name).is_some()) {
+                self.dropped(name, "only AWS's answers have it");
             } else if self.allow_unknown {
                 let message = format!("`{name}` is unknown here and passes through as it is");
-                self.out.push(Diagnostic::note("passed-through", self.path().child(&name), message).at_key());
-                return Some((name, value));
-            } else if value != Tree::Null {
+                self.out.push(Diagnostic::note("passed-through", self.path().child(name), message).at_key());
+                return true;
+            } else if *value != Tree::Null {
                 let ours = aws.into_iter().flat_map(|a| a.plus.iter().map(|e| e.name));
                 let known = shape.members().iter().map(|m| m.name).chain(ours);
-                self.unknown(&name, shapes::nearest(&name, known), true);
+                self.unknown(name, shapes::nearest(name, known), true);
             }
-            return None;
+            return false;
         };
-        if value == Tree::Null {
+        if matches!(value, Tree::Null) {
             let first = self.nulls.take();
-            let (at, count) = first.unwrap_or_else(|| (self.path().child(&name), 0));
+            let (at, count) = first.unwrap_or_else(|| (self.path().child(name), 0));
             self.nulls = Some((at, count + 1));
-            return None;
+            return false;
         }
         if aws.is_some_and(|a| a.without.contains(&member.name)) {
-            self.dropped(&name, "it follows from where this stands in the document");
-            return None;
+            self.dropped(name, "it follows from where this stands in the document");
+            return false;
         }
-        if is_empty_text(&value) && !member.required && empty_is_absent(member.name, member.shape) {
+        if is_empty_text(value) && !member.required && empty_is_absent(member.name, member.shape) {
             let message = "empty text is taken as absent, as AWS does here";
-            self.out.push(Diagnostic::note("empty", self.path().child(&name), message));
-            return None;
+            self.out.push(Diagnostic::note("empty", self.path().child(name), message));
+            return false;
         }
         let (masked, other_language) = (self.masked, self.other_language);
         self.masked |= MASKED.contains(&member.name);
         self.other_language |= OTHER_LANGUAGES.contains(&member.name);
-        let described = answered.map(|m| m.shape);
-        let value = self.below(&name, |walk| walk.value(member.shape, described, value, fragment));
+        let described = match member.shape.kind() {
+            Kind::Structure { .. } | Kind::List { .. } => {
+                described.and_then(|d| d.named(name)).map(|m| m.shape)
+            }
+            _ => None,
+        };
+        self.below(&*name, |walk| walk.value(member.shape, described, value, fragment));
         (self.masked, self.other_language) = (masked, other_language);
-        let name = if *name == *member.name { name } else { member.name.into() };
-        Some((name, value))
+        if **name != *member.name {
+            *name = member.name.into();
+        }
+        true
     }
 
     /// A structure of what was given, once it is known whether all that is required is there.
@@ -513,7 +519,7 @@ impl<'o> Walk<'o> {
         aws: Option<&'static Aws>,
         fragment: bool,
         given: Vec<(Name, Tree)>,
-    ) -> Tree {
+    ) -> Map {
         if !given.is_sorted_by(|(a, _), (b, _)| a < b) {
             let mut names: Vec<&Name> = given.iter().map(|(n, _)| n).collect();
             names.sort();
@@ -532,57 +538,60 @@ impl<'o> Walk<'o> {
                 }
             }
         }
-        Tree::Map(map)
+        map
     }
 
-    /// A value of an AWS shape. `fragment`: members may be missing, because more is merged in later.
-    fn value(&mut self, shape: ShapeId, described: Option<ShapeId>, tree: Tree, fragment: bool) -> Tree {
-        match (shape.kind(), tree) {
+    /// Brings a value of an AWS shape into canonical form. `fragment`: members may be missing, because more is
+    /// merged in later.
+    fn value(&mut self, shape: ShapeId, described: Option<ShapeId>, tree: &mut Tree, fragment: bool) {
+        match (shape.kind(), &mut *tree) {
             (Kind::Structure { .. }, Tree::Map(map)) => {
-                let members = map.into_iter();
-                let kept = members.filter_map(|(n, v)| self.member(shape, described, None, n, v, fragment));
-                let given = kept.collect();
-                self.finish(shape, None, fragment, given)
+                let mut given: Vec<(Name, Tree)> = std::mem::take(map).into_iter().collect();
+                given.retain_mut(|(n, v)| self.member(shape, described, None, (n, v), fragment));
+                *map = self.finish(shape, None, fragment, given);
             }
             (Kind::List { item, .. }, Tree::List(items)) => {
                 let described = described.and_then(|d| match d.kind() {
                     Kind::List { item, .. } => Some(item),
                     _ => None,
                 });
-                let items = self.list(items, |walk, value| match value {
-                    Tree::Null => {
-                        walk.error("wrong-type", format!("{} belongs here, not null", item.words()))
-                    }
-                    value => *value = walk.value(item, described, std::mem::take(value), false),
-                });
-                self.fits(&items, shape);
-                items
+                for (i, value) in items.iter_mut().enumerate() {
+                    self.below(i, |walk| match value {
+                        Tree::Null => {
+                            walk.error("wrong-type", format!("{} belongs here, not null", item.words()))
+                        }
+                        value => walk.value(item, described, value, false),
+                    });
+                }
+                self.fits(tree, shape);
             }
             (Kind::Map { key, value: item, .. }, Tree::Map(map)) => {
-                let kept = map.into_iter().filter_map(|(name, value)| {
-                    let value = self.below(&name, |walk| {
-                        shapes::check_text(&name, key, &mut |problem| walk.problem(problem, true));
-                        match value {
-                            Tree::Null => Tree::Null,
-                            value => walk.value(item, None, value, false),
+                let mut given: Vec<(Name, Tree)> = std::mem::take(map).into_iter().collect();
+                given.retain_mut(|(name, value)| {
+                    self.below(&*name, |walk| {
+                        shapes::check_text(name, key, &mut |problem| walk.problem(problem, true));
+                        if !matches!(value, Tree::Null) {
+                            walk.value(item, None, value, false);
                         }
                     });
-                    match value {
-                        Tree::Null => {
-                            let (at, count) =
-                                self.nulls.take().unwrap_or_else(|| (self.path().child(&name), 0));
-                            self.nulls = Some((at, count + 1));
-                            None
-                        }
-                        value => Some((name, value)),
+                    if matches!(value, Tree::Null) {
+                        let (at, count) = self.nulls.take().unwrap_or_else(|| (self.path().child(name), 0));
+                        self.nulls = Some((at, count + 1));
+                        return false;
                     }
+                    true
                 });
-                let map = Tree::Map(kept.collect());
-                self.fits(&map, shape);
-                map
+                *map = given.into_iter().collect();
+                self.fits(tree, shape);
             }
-            (Kind::Document, tree) => tree,
-            (_, tree) => self.scalar(shape, tree),
+            (Kind::Document, _) => {}
+            // Most values are texts that are as they are to be.
+            (Kind::String { .. }, Tree::Str(text)) => {
+                if !self.template(text) {
+                    self.fits(tree, shape);
+                }
+            }
+            (_, value) => *value = self.scalar(shape, std::mem::take(value)),
         }
     }
 
@@ -635,7 +644,8 @@ fn missing(name: &str, path: &Path) -> Diagnostic {
 /// What is still missing in a shape once its fragments are merged: fragments end where a list begins.
 pub(super) fn still_missing(aws: &'static Aws, tree: &Tree, path: &Path, out: &mut Vec<Diagnostic>) {
     fn spine(shape: ShapeId, aws: Option<&Aws>, tree: &Tree, path: &mut Path, out: &mut Vec<Diagnostic>) {
-        for member in shape.members() {
+        let spines = |m: &&Member| m.required || matches!(m.shape.kind(), Kind::Structure { .. });
+        for member in shape.members().iter().filter(spines) {
             match tree.get(member.name) {
                 Some(value @ Tree::Map(_)) if matches!(member.shape.kind(), Kind::Structure { .. }) => {
                     path.push(member.name);

@@ -9,6 +9,7 @@ use std::fmt;
 use super::Document;
 use crate::key::ServiceKey;
 use crate::path::{Path, Trail};
+use crate::text;
 use crate::tree::Tree;
 
 /// What a reference names, by its key in the document.
@@ -90,10 +91,9 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
-/// True where text could hold a reference. Hardly any has a dollar in it at all, which is told quickest by
-/// looking at every byte, many at once.
-fn may_refer(text: &str) -> bool {
-    text.bytes().fold(false, |found, byte| found | (byte == b'$')) && text.contains("${")
+/// True where text could hold a reference. Hardly any has a dollar in it at all.
+pub fn may_refer(text: &str) -> bool {
+    text::has_any(text, [b'$']) && text.contains("${")
 }
 
 /// True where a text of the tree could hold a reference: most trees need no copy.
@@ -124,7 +124,9 @@ pub fn find(tree: &Tree, found: &mut dyn FnMut(&Path, Result<Ref, Malformed>)) {
             _ => {}
         }
     }
-    walk(tree, Trail::ROOT, found);
+    if mentioned(tree) {
+        walk(tree, Trail::ROOT, found);
+    }
 }
 
 /// The tree with every reference replaced by what `value` makes of it; where that is `None` the

@@ -168,23 +168,15 @@ impl Marking {
         rearrange: bool,
         mut duplicate: impl FnMut(&Name, u32, u32),
     ) -> Map {
-        let sorted = entries.get(base..).is_some_and(|e| e.is_sorted_by(|a, b| a.name < b.name));
-        if !sorted || rearrange {
-            let mut tail = entries.split_off(base);
+        let sorted = |entries: &[Entry]| entries.is_sorted_by(|a, b| a.name < b.name);
+        let tail = entries.get_mut(base..).unwrap_or_default();
+        if !sorted(tail) || rearrange {
             tail.sort_by(|a, b| a.name.cmp(&b.name));
-            let mut first = None::<(Name, u32)>;
-            for entry in &tail {
-                let key = self.nodes.get(entry.start).map_or(0, |m| m.key);
-                match &first {
-                    Some((name, offset)) if *name == entry.name => duplicate(name, *offset, key),
-                    _ => first = Some((entry.name.clone(), key)),
-                }
+            if !sorted(tail) {
+                self.leave_last(entries, base, &mut duplicate);
             }
-            tail.reverse();
-            tail.dedup_by(|a, b| a.name == b.name);
-            tail.reverse();
             self.scratch.clear();
-            for entry in &tail {
+            for entry in entries.get(base..).unwrap_or_default() {
                 let length = self.nodes.get(entry.start).map_or(0, |m| size(m, &entry.value));
                 if let Some(marks) = self.nodes.get(entry.start..entry.start + length) {
                     self.scratch.extend_from_slice(marks);
@@ -192,10 +184,26 @@ impl Marking {
             }
             self.nodes.truncate(at + 1);
             self.nodes.extend_from_slice(&self.scratch);
-            entries.append(&mut tail);
         }
         self.close(at);
         entries.drain(base..).map(|e| (e.name, e.value)).collect()
+    }
+
+    /// Of sorted entries with one name leaves the last.
+    fn leave_last(&self, entries: &mut Vec<Entry>, base: usize, duplicate: &mut impl FnMut(&Name, u32, u32)) {
+        let mut tail = entries.split_off(base);
+        let mut first = None::<(Name, u32)>;
+        for entry in &tail {
+            let key = self.nodes.get(entry.start).map_or(0, |m| m.key);
+            match &first {
+                Some((name, offset)) if *name == entry.name => duplicate(name, *offset, key),
+                _ => first = Some((entry.name.clone(), key)),
+            }
+        }
+        tail.reverse();
+        tail.dedup_by(|a, b| a.name == b.name);
+        tail.reverse();
+        entries.append(&mut tail);
     }
 
     /// Takes a copy of a value's marks, for an alias to repeat.

@@ -2,10 +2,11 @@
 //! can be, in [`repair`].
 
 use super::build::{Entry, Findings, Marking};
+use super::bytes::plain_length;
 use super::literal::{Quoted, quoted};
 use super::marks::{Mark, NO_KEY};
 use super::{MAX_DEPTH, Text};
-use crate::tree::{Name, Names};
+use crate::tree::{Name, Names, Str};
 use crate::{Path, Tree};
 
 mod repair;
@@ -114,7 +115,7 @@ impl<'t> Reader<'t, '_> {
         let start = self.at;
         match self.peek() {
             Some(b'"') => {
-                let text: Box<str> = self.string().into();
+                let text = Str::from(self.string());
                 self.marks.push(start, key, self.at - start);
                 Tree::Str(text)
             }
@@ -148,7 +149,7 @@ impl<'t> Reader<'t, '_> {
     fn string(&mut self) -> std::borrow::Cow<'t, str> {
         let start = self.at + 1;
         let rest = self.bytes.get(start..).unwrap_or_default();
-        let length = rest.iter().position(|b| matches!(b, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len());
+        let length = plain_length(rest);
         if rest.get(length) == Some(&b'"') {
             self.at = start + length + 1;
             return self.source.get(start..start + length).unwrap_or_default().into();

@@ -10,12 +10,14 @@ use crate::diagnostic::{self, Diagnostic, Position};
 use crate::{Path, Tree};
 
 mod build;
+mod bytes;
 mod json;
 mod literal;
 mod marks;
 mod template;
 mod yaml;
 
+pub use bytes::has_any;
 pub use marks::{Marks, Places};
 pub use template::{is_placeholder, looks_like_template};
 

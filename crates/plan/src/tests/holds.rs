@@ -614,3 +614,19 @@ fn a_deployment_that_somebody_replaced_did_not_fail_and_is_forgotten_once_all_is
     let remembered = scene.plan().remember[&unit("api")].clone();
     assert_eq!((remembered.deployment.as_deref(), remembered.deployment_key), (Some("ecs-svc/1"), None));
 }
+
+#[test]
+fn a_rollout_whose_beginning_is_forgotten_is_held_where_it_fails() {
+    let mut scene = Scene::settled(small());
+    scene.memory.0.clear();
+    rolls(&mut scene, "ecs-svc/2", "IN_PROGRESS");
+    scene.remember();
+    let memory = scene.memory.unit(&unit("api"));
+    assert_eq!(memory.deployment.as_deref(), Some("ecs-svc/2"));
+    rolls(&mut scene, "ecs-svc/2", "FAILED");
+    scene.remember();
+    assert_eq!(scene.plan().report.units[&unit("api")].state, State::Held);
+    // One of another content is another matter.
+    scene.change(|d| new_image(d, "api"));
+    assert_eq!(scene.plan().report.units[&unit("api")].held, None);
+}

@@ -405,8 +405,6 @@ fn the_daemon_has_the_last_word_and_so_has_another_document() {
     prints(
         &scene,
         expect![[r#"
-            web/s1
-              · note      the document "other" declares it
             unchanged 2
         "#]],
     );

@@ -225,6 +225,59 @@ fn bounds_belong_to_scheduled_actions_where_there_are_any() {
 }
 
 #[test]
+fn a_count_out_of_bounds_that_actions_set_is_healed_once_it_is_no_action_at_work() {
+    let mut scene = Scene::settled(scaled());
+    scene.sees(Subject::ScheduledActions(key("api")), night(json!({"minCapacity": 0, "maxCapacity": 1})));
+    let register = |scene: &Scene| scene.plan().plan.units.contains_key(&unit("api"));
+    let again = |scene: &mut Scene, seconds: u64| {
+        scene.wait(seconds * 1000);
+        scene.edit(service("api"), |_| {});
+        scene.edit(target(), |_| {});
+    };
+    again(&mut scene, 600);
+    scene.edit(service("api"), |s| s["desiredCount"] = json!(0));
+    // The bounds may be from before an action fired, or the count from before it took effect.
+    assert!(!register(&scene));
+    again(&mut scene, 59);
+    assert!(!register(&scene));
+    again(&mut scene, 2);
+    prints(
+        &scene,
+        expect![[r#"
+        web/api
+          ~ register-scalable-target   api
+              desiredCount   0 -> 2 to 10
+          = left      desiredCount   0 -> 2   (autoscaler)
+          · note      it has a scheduled action night that the document does not declare
+        unchanged 1
+    "#]],
+    );
+    // AWS knows best which bounds count by now.
+    sends(
+        &scene,
+        &unit("api"),
+        "register-scalable-target api",
+        expect![[
+            r#"{"resourceId":"service/web/api","scalableDimension":"ecs:service:DesiredCount","serviceNamespace":"ecs"}"#
+        ]],
+    );
+    // An action fired: what is seen of one of the two is from before it.
+    scene.sees(target(), json!({"minCapacity": 0, "maxCapacity": 1}));
+    assert!(!register(&scene));
+    scene.edit(service("api"), |s| s["desiredCount"] = json!(4));
+    again(&mut scene, 61);
+    assert!(register(&scene));
+    scene.sees(target(), json!({"minCapacity": 2, "maxCapacity": 10}));
+    assert!(!register(&scene));
+    // With healing off it stays.
+    scene.edit(service("api"), |s| s["desiredCount"] = json!(0));
+    again(&mut scene, 61);
+    assert!(register(&scene));
+    scene.change(|d| d["settings"] = json!({"heal": "off"}));
+    assert!(!register(&scene));
+}
+
+#[test]
 fn a_scheduled_action_is_put_where_it_differs() {
     let mut scene = Scene::settled(small_with(|d| {
         d["services"]["api"]["scaling"] = json!({"minCapacity": 2, "maxCapacity": 10, "scheduledActions": {"night": {

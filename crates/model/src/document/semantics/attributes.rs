@@ -69,7 +69,7 @@ fn balancer(group: &TargetGroup) -> Option<(Balancer, String)> {
 /// Checks the attributes of a target group.
 pub(super) fn check(group: &TargetGroup, place: &mut Place<'_>) {
     let Some((balancer, why)) = balancer(group) else { return };
-    let mut place = place.below(["attributes"]);
+    let mut place = place.member("attributes");
     for name in group.attributes.keys().filter(|name| !is_open(name)) {
         match ATTRIBUTES.iter().find(|(known, _)| known == name) {
             Some((_, having)) if having.contains(&balancer) => {}

@@ -172,7 +172,7 @@ pub(super) fn load_balancer(lb: &LoadBalancer, home: &Home<'_>, place: &mut Plac
     names::tags(input, place);
     let mut ports = BTreeMap::new();
     for (key, declared) in &lb.listeners {
-        let mut place = place.below(["listeners", key]);
+        let mut place = place.item("listeners", key);
         listener(&declared.input, kind, &mut place);
         names::arns(&declared.input, home, &mut place);
         if let Some(port) = declared.input.int("port")
@@ -181,7 +181,7 @@ pub(super) fn load_balancer(lb: &LoadBalancer, home: &Home<'_>, place: &mut Plac
             place.error("duplicate-port", "port", format!("listener `{other}` has port {port} already"));
         }
         for (name, declared) in &declared.rules {
-            let mut place = place.below(["rules", name]);
+            let mut place = place.item("rules", name);
             rule(declared, &mut place);
             names::arns(&declared.input, home, &mut place);
         }

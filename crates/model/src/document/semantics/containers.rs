@@ -1,7 +1,5 @@
 //! One container of a task definition.
 
-use std::collections::BTreeSet;
-
 use super::task_definition::{Network, Task};
 use super::{Place, is_open};
 use crate::tree::Tree;
@@ -156,32 +154,38 @@ fn volumes(container: &Tree, task: &Task<'_>, place: &mut Place<'_>) {
 
 /// Names only are looked at, and none is quoted.
 fn environment(container: &Tree, place: &mut Place<'_>) {
-    let mut names = BTreeSet::new();
-    for (i, variable) in container.list_of("environment").iter().enumerate() {
-        match variable.str("name") {
-            None | Some("") => place.missing(&format!("environment/{i}"), "name", ""),
-            Some(name) if !names.insert(name) => {
-                place
-                    .warning(
-                        "duplicate-name",
-                        &format!("environment/{i}/name"),
-                        "another variable has this name, and the last of them counts",
-                    )
-                    .hint("keep one of them");
-            }
-            Some(_) => {}
+    let variables = sorted(container.list_of("environment"));
+    for (at, (name, i)) in variables.iter().enumerate() {
+        if name.is_none_or(str::is_empty) {
+            place.missing(&format!("environment/{i}"), "name", "");
+        } else if has_twin_before(&variables, at) {
+            let mut place = place.element_of("environment", *i);
+            let message = "another variable has this name, and the last of them counts";
+            place.warning("duplicate-name", "name", message).hint("keep one of them");
         }
     }
-    let mut secrets = BTreeSet::new();
-    for (i, secret) in container.list_of("secrets").iter().enumerate() {
-        let Some(name) = secret.str("name") else { continue };
-        let at = format!("secrets/{i}/name");
-        if !secrets.insert(name) {
-            place.warning("duplicate-name", &at, "another secret has this name");
-        } else if names.contains(name) {
-            place.warning("duplicate-name", &at, "a variable in `environment` has this name too");
+    let secrets = sorted(container.list_of("secrets"));
+    for (at, (name, i)) in secrets.iter().enumerate().filter(|(_, (name, _))| name.is_some()) {
+        let mut place = place.element_of("secrets", *i);
+        if has_twin_before(&secrets, at) {
+            place.warning("duplicate-name", "name", "another secret has this name");
+        } else if *name != Some("") && variables.binary_search_by(|(other, _)| other.cmp(name)).is_ok() {
+            place.warning("duplicate-name", "name", "a variable in `environment` has this name too");
         }
     }
+}
+
+/// The names of a list's elements in their order, each with its place in the list.
+fn sorted(list: &[Tree]) -> Vec<(Option<&str>, usize)> {
+    let mut names: Vec<_> = list.iter().enumerate().map(|(i, item)| (item.str("name"), i)).collect();
+    names.sort_unstable();
+    names
+}
+
+/// True where an element that stands before it in its list has its name.
+fn has_twin_before(sorted: &[(Option<&str>, usize)], at: usize) -> bool {
+    let name = |at: usize| sorted.get(at).map(|(name, _)| name);
+    at > 0 && name(at - 1) == name(at)
 }
 
 fn health_check(container: &Tree, place: &mut Place<'_>) {

@@ -15,29 +15,46 @@ mod task_definition;
 
 use super::{Document, TargetGroup};
 use crate::diagnostic::Diagnostic;
-use crate::path::Path;
+use crate::path::{Path, Trail};
 use crate::text::looks_like_template;
 use crate::tree::Tree;
 
-/// Where findings go, and the part of the document they are about.
+/// Where findings go, and the part of the document they are about: made into a path where something is found.
 struct Place<'o> {
     out: &'o mut Vec<Diagnostic>,
-    at: Path,
+    at: Trail<'o>,
 }
 
 impl<'o> Place<'o> {
-    fn new(out: &'o mut Vec<Diagnostic>, at: Path) -> Self {
+    fn new(out: &'o mut Vec<Diagnostic>, at: Trail<'o>) -> Self {
         Place { out, at }
     }
 
-    /// The same findings, for a part of this part.
-    fn below<S: AsRef<str>>(&mut self, segments: impl IntoIterator<Item = S>) -> Place<'_> {
-        Place { at: self.at.join(&Path::of(segments)), out: self.out }
+    /// The same findings, for a member of this part.
+    fn member<'p>(&'p mut self, name: &'p str) -> Place<'p> {
+        Place { at: self.at.member(name), out: self.out }
+    }
+
+    /// The same, for what stands under a name in a section of this part.
+    fn item<'p>(&'p mut self, section: &'p str, name: &'p str) -> Place<'p> {
+        Place { at: self.at.item(section, name), out: self.out }
+    }
+
+    /// The same, for an element of this part.
+    fn element(&mut self, index: usize) -> Place<'_> {
+        Place { at: self.at.element(index), out: self.out }
+    }
+
+    /// The same, for an element of a list of this part.
+    fn element_of<'p>(&'p mut self, list: &'p str, index: usize) -> Place<'p> {
+        Place { at: self.at.element_of(list, index), out: self.out }
     }
 
     /// The path of what `pointer` names here: members and indexes between slashes.
     fn path(&self, pointer: &str) -> Path {
-        self.at.join(&Path::of(pointer.split('/').filter(|s| !s.is_empty())))
+        let mut path = self.at.path();
+        pointer.split('/').filter(|s| !s.is_empty()).for_each(|s| path.push(s));
+        path
     }
 
     fn push(&mut self, diagnostic: Diagnostic) -> Said<'_> {
@@ -96,20 +113,19 @@ pub(super) fn check(document: &Document, out: &mut Vec<Diagnostic>) {
     names::top(document, out);
     let home = names::Home { account: &document.account, region: &document.region };
     for (key, service) in &document.services {
-        let at = Path::of(["services", &service.item]);
-        let mut place = Place::new(out, at);
+        let mut place = Place::new(out, Trail::ROOT.item("services", &service.item));
         names::name(&key.name, 255, "a service name", &mut place);
         let fargate = service::runs_on_fargate(&service.input);
         // A family that nobody gave is the service's key, of which this is told above.
         if service.task_definition.str("family") != Some(&service.item) {
-            names::family(&service.task_definition, &mut place.below(["taskDefinition"]));
+            names::family(&service.task_definition, &mut place.member("taskDefinition"));
         }
-        task_definition::check(&service.task_definition, fargate, &mut place.below(["taskDefinition"]));
-        names::arns(&service.task_definition, &home, &mut place.below(["taskDefinition"]));
-        service::check(document, key, service, &mut place.below(["service"]));
-        names::arns(&service.input, &home, &mut place.below(["service"]));
+        task_definition::check(&service.task_definition, fargate, &mut place.member("taskDefinition"));
+        names::arns(&service.task_definition, &home, &mut place.member("taskDefinition"));
+        service::check(document, key, service, &mut place.member("service"));
+        names::arns(&service.input, &home, &mut place.member("service"));
         for (name, rule) in &service.rules {
-            let mut place = place.below(["listenerRules", name]);
+            let mut place = place.item("listenerRules", name);
             balancing::rule(rule, &mut place);
             names::arns(&rule.input, &home, &mut place);
             names::arn("listenerArn", &rule.listener, &home, &mut place);
@@ -119,19 +135,22 @@ pub(super) fn check(document: &Document, out: &mut Vec<Diagnostic>) {
         }
     }
     for (family, tree) in &document.task_definitions {
-        let mut place = Place::new(out, document.items.place("taskDefinitions", family));
+        let at = document.items.place("taskDefinitions", family);
+        let mut place = Place::new(out, Trail::ROOT.follow(&at));
         names::family(tree, &mut place);
         task_definition::check(tree, false, &mut place);
         names::arns(tree, &home, &mut place);
     }
     for (name, group) in &document.target_groups {
-        let mut place = Place::new(out, place_of_target_group(document, group));
+        let service = group.service.as_ref().and_then(|key| document.services.get(key));
+        let around = service.map_or(Trail::ROOT, |s| Trail::ROOT.item("services", &s.item));
+        let mut place = Place::new(out, around.item("targetGroups", &group.item));
         names::balancer_name(name, "a target group's name", &mut place);
         balancing::target_group(group, &mut place);
         attributes::check(group, &mut place);
     }
     for (name, lb) in &document.load_balancers {
-        let mut place = Place::new(out, Path::of(["loadBalancers", &lb.item]));
+        let mut place = Place::new(out, Trail::ROOT.item("loadBalancers", &lb.item));
         names::balancer_name(name, "a load balancer's name", &mut place);
         names::arns(&lb.input, &home, &mut place);
         balancing::load_balancer(lb, &home, &mut place);

@@ -36,7 +36,7 @@ const MOST_TAGS: usize = 50;
 /// The members at the top of a document.
 pub(super) fn top(document: &Document, out: &mut Vec<Diagnostic>) {
     let reported = out.iter().any(|d| d.is_error() && d.path == Path::of(["account"]));
-    let mut place = Place::new(out, Path::root());
+    let mut place = Place::new(out, Trail::ROOT);
     if !document.account.is_empty() && !is_account(&document.account) && !reported {
         let said = place.error("bad-account", "account", "an account id has 12 digits");
         if document.account.bytes().all(|b| b.is_ascii_digit()) && document.account.len() < 12 {
@@ -44,7 +44,7 @@ pub(super) fn top(document: &Document, out: &mut Vec<Diagnostic>) {
         }
     }
     if !document.name.is_empty() {
-        name(&document.name, 128, "a document's name", &mut place.below(["name"]));
+        name(&document.name, 128, "a document's name", &mut place.member("name"));
     }
     if document.tags.len() > MOST_TAGS - 2 {
         place
@@ -52,7 +52,7 @@ pub(super) fn top(document: &Document, out: &mut Vec<Diagnostic>) {
             .at_key();
     }
     for (key, value) in &document.tags {
-        tag(key, value, &mut place.below(["tags", key]));
+        tag(key, value, &mut place.item("tags", key));
     }
 }
 
@@ -64,12 +64,14 @@ fn is_account(text: &str) -> bool {
 pub(super) fn others(document: &Document, out: &mut Vec<Diagnostic>) {
     let part_of_a_log_group = |b: u8| b.is_ascii_alphanumeric() || b"._-/#".contains(&b);
     for (called, tree) in &document.clusters {
-        let mut place = Place::new(out, document.items.place("clusters", called));
+        let at = document.items.place("clusters", called);
+        let mut place = Place::new(out, Trail::ROOT.follow(&at));
         name(called, 255, "a cluster's name", &mut place);
         tags(tree, &mut place);
     }
     for (called, tree) in &document.repositories {
-        let mut place = Place::new(out, document.items.place("repositories", called));
+        let at = document.items.place("repositories", called);
+        let mut place = Place::new(out, Trail::ROOT.follow(&at));
         if !is_repository(called) && !is_open(called) {
             let what = "a repository's name has 2 to 256 small letters and digits, with `.`, `_`, `-` and `/` between them";
             place.error("bad-name", "", what).at_key();
@@ -77,7 +79,8 @@ pub(super) fn others(document: &Document, out: &mut Vec<Diagnostic>) {
         tags(tree, &mut place);
     }
     for (called, tree) in &document.log_groups {
-        let mut place = Place::new(out, document.items.place("logGroups", called));
+        let at = document.items.place("logGroups", called);
+        let mut place = Place::new(out, Trail::ROOT.follow(&at));
         if !(1..=512).contains(&called.len()) || !called.bytes().all(part_of_a_log_group) {
             let what = "a log group's name has 1 to 512 letters, digits, `.`, `_`, `-`, `/` and `#`";
             place.error("bad-name", "", what).at_key();
@@ -110,7 +113,7 @@ pub(super) fn tags(shape: &Tree, place: &mut Place<'_>) {
             place.missing(&format!("tags/{i}"), "key", "");
             continue;
         };
-        let mut place = place.below(["tags", &i.to_string()]);
+        let mut place = place.element_of("tags", i);
         if !seen.insert(key) {
             place.error("duplicate-name", "key", "another tag has this key");
         }
@@ -189,31 +192,28 @@ pub(super) fn balancer_name(text: &str, what: &str, place: &mut Place<'_>) {
 /// Warns of every ARN in a shape that lies in another account or region than the document's, where AWS
 /// takes none from elsewhere.
 pub(super) fn arns(tree: &Tree, home: &Home<'_>, place: &mut Place<'_>) {
-    fn walk(tree: &Tree, at: Trail<'_>, home: &Home<'_>, place: &mut Place<'_>) {
-        match tree {
-            Tree::Map(map) => {
-                for (name, value) in map.iter() {
-                    match value {
-                        Tree::Str(text) if text.starts_with("arn:") && AT_HOME.contains(&&**name) => {
-                            arn(name, text, home, &mut place.below(at.path().segments()));
-                        }
-                        Tree::List(_) | Tree::Map(_) => walk(value, at.member(name), home, place),
-                        _ => {}
+    match tree {
+        Tree::Map(map) => {
+            for (name, value) in map.iter() {
+                match value {
+                    Tree::Str(text) if text.starts_with("arn:") && AT_HOME.contains(&&**name) => {
+                        arn(name, text, home, place);
                     }
+                    Tree::List(_) | Tree::Map(_) => arns(value, home, &mut place.member(name)),
+                    _ => {}
                 }
             }
-            Tree::List(items) => {
-                for (i, item) in items.iter().enumerate() {
-                    if !matches!(item, Tree::List(_) | Tree::Map(_)) {
-                        break;
-                    }
-                    walk(item, at.element(i), home, place);
-                }
-            }
-            _ => {}
         }
+        Tree::List(items) => {
+            for (i, item) in items.iter().enumerate() {
+                if !matches!(item, Tree::List(_) | Tree::Map(_)) {
+                    break;
+                }
+                arns(item, home, &mut place.element(i));
+            }
+        }
+        _ => {}
     }
-    walk(tree, Trail::ROOT, home, place);
 }
 
 /// One ARN of [`arns`], under the member `member`.

@@ -39,15 +39,15 @@ pub(super) fn check(scaling: &Scaling, input: &Tree, place: &mut Place<'_>) {
         }
     }
     for (name, tree) in &scaling.policies {
-        policy(tree, &mut place.below(["scaling", "policies", name]));
+        policy(tree, &mut place.member("scaling").item("policies", name));
     }
     for (name, tree) in &scaling.scheduled_actions {
         let fits = name.trim() == name && !name.chars().any(|c| c.is_control() || ":/|".contains(c));
         if !fits || name.is_empty() || name.chars().count() > 256 {
             let message = "a scheduled action's name has 1 to 256 characters other than `:`, `/` and `|`";
-            place.below(["scaling", "scheduledActions", name]).error("bad-name", "", message).at_key();
+            place.member("scaling").item("scheduledActions", name).error("bad-name", "", message).at_key();
         }
-        scheduled_action(tree, &mut place.below(["scaling", "scheduledActions", name]));
+        scheduled_action(tree, &mut place.member("scaling").item("scheduledActions", name));
     }
 }
 
@@ -81,10 +81,10 @@ fn policy(policy: &Tree, place: &mut Place<'_>) {
         }
     }
     if let Some(tracking) = policy.get(POLICIES[0].1) {
-        target_tracking(tracking, &mut place.below([POLICIES[0].1]));
+        target_tracking(tracking, &mut place.member(POLICIES[0].1));
     }
     if let Some(steps) = policy.get(POLICIES[1].1) {
-        step_scaling(steps, &mut place.below([POLICIES[1].1]));
+        step_scaling(steps, &mut place.member(POLICIES[1].1));
     }
 }
 

@@ -207,7 +207,7 @@ fn entries(
     for (i, entry) in input.list_of(member).iter().enumerate() {
         let at = |member_of_it: &str| format!("{member}/{i}/{member_of_it}");
         if balancers {
-            balancing::entry(document, key, entry, network(task), &mut place.below([member, &i.to_string()]));
+            balancing::entry(document, key, entry, network(task), &mut place.element_of(member, i));
         }
         let Some(name) = entry.str("containerName") else {
             if balancers {

@@ -80,18 +80,18 @@ pub(super) fn check(tree: &Tree, on_fargate: bool, place: &mut Place<'_>) {
         }
     }
     for (i, container) in list.iter().enumerate() {
-        let at = format!("containerDefinitions/{i}");
+        let mut place = place.element_of("containerDefinitions", i);
         match container.str("name") {
-            None => place.missing(&at, "name", ""),
+            None => place.missing("", "name", ""),
             Some(name) if task.containers.contains_key(name) => {
                 let message = format!("another container is called `{name}` too");
-                place.error("duplicate-name", &format!("{at}/name"), message);
+                place.error("duplicate-name", "name", message);
             }
             Some(name) => {
                 task.containers.insert(name, container);
                 if !is_open(name) && !names::is_name(name, 255) {
                     let message = "a container's name has 1 to 255 letters, digits, `-` and `_`";
-                    place.error("bad-name", &format!("{at}/name"), message);
+                    place.error("bad-name", "name", message);
                 }
             }
         }
@@ -100,7 +100,7 @@ pub(super) fn check(tree: &Tree, on_fargate: bool, place: &mut Place<'_>) {
         place.error("no-essential", "containerDefinitions", "at least one container must be essential");
     }
     for (i, container) in list.iter().enumerate() {
-        containers::check(container, &task, &mut place.below(["containerDefinitions", &i.to_string()]));
+        containers::check(container, &task, &mut place.element_of("containerDefinitions", i));
     }
     totals(list, &task, place);
     ports(list, &task, place);
@@ -156,13 +156,14 @@ fn ports(list: &[Tree], task: &Task<'_>, place: &mut Place<'_>) {
     let mut names = BTreeSet::new();
     let mut ports = BTreeSet::new();
     for (i, container) in list.iter().enumerate() {
+        let mut place = place.element_of("containerDefinitions", i);
         for (j, mapping) in container.list_of("portMappings").iter().enumerate() {
-            let at = format!("containerDefinitions/{i}/portMappings/{j}");
+            let mut place = place.element_of("portMappings", j);
             if let Some(name) = mapping.str("name")
                 && !names.insert(name)
             {
                 let message = format!("another port mapping is called `{name}` too");
-                place.warning("duplicate-name", &format!("{at}/name"), message);
+                place.warning("duplicate-name", "name", message);
             }
             let protocol = mapping.str("protocol").unwrap_or("tcp");
             let (member, port) = match task.network {
@@ -173,7 +174,7 @@ fn ports(list: &[Tree], task: &Task<'_>, place: &mut Place<'_>) {
                 && !ports.insert((port, protocol))
             {
                 let message = format!("port {port} is mapped twice in this task");
-                place.warning("duplicate-port", &format!("{at}/{member}"), message);
+                place.warning("duplicate-port", member, message);
             }
         }
     }
@@ -181,6 +182,9 @@ fn ports(list: &[Tree], task: &Task<'_>, place: &mut Place<'_>) {
 
 /// Containers that wait for each other in a circle would never start.
 fn waits(list: &[Tree], place: &mut Place<'_>) {
+    if list.iter().all(|c| c.list_of("dependsOn").is_empty()) {
+        return;
+    }
     let index: BTreeMap<&str, usize> =
         list.iter().enumerate().filter_map(|(i, c)| Some((c.str("name")?, i))).collect();
     let next = |i: usize| {
