@@ -144,3 +144,24 @@ async fn an_answer_that_was_given_while_nobody_led_is_told_by_the_next_one() {
     assert!(told.len() <= 1, "{told:#?}\n{}", scene.story());
     scene.end().await;
 }
+
+/// A function that refuses takes the rollout back, and the daemon was away while that happened.
+#[tokio::test(start_paused = true)]
+async fn a_rollout_that_a_function_took_back_is_not_tried_again() {
+    let hook = json!({"hookTargetArn": "arn:aws:lambda:us-east-1:123456789012:function:smoke-test-fails",
+        "roleArn": "arn:aws:iam::123456789012:role/hooks", "lifecycleStages": ["POST_TEST_TRAFFIC_SHIFT"]});
+    let strategy = json!({"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 1, "lifecycleHooks": [hook]});
+    let mut scene = Scene::settled(&plain("v1")).await;
+    scene.stage.push(&shifted(strategy, "v2"));
+    let rolls = |s: &evenkeel_controller::Status| s.planned.report.units[&unit(API)].rollout.is_some();
+    scene.until("rolling", rolls).await;
+    scene.wrote(&ROLLED_OUT);
+    scene.away(2).await;
+    scene.until("held", |s| s.planned.report.units.get(&unit(API)).is_some_and(|u| u.held.is_some())).await;
+    tokio::time::sleep(Duration::from_secs(LONG)).await;
+    scene.wrote(&[]);
+    scene.saw(&[API, "held", "lifecycle hook in POST_TEST_TRAFFIC_SHIFT"]);
+    scene.stage.push(&plain("v1"));
+    scene.rest(LONG).await;
+    scene.end().await;
+}

@@ -332,3 +332,26 @@ async fn a_deployment_that_another_one_replaced_did_not_fail() {
     scene.never_saw(&["held"]);
     scene.end().await;
 }
+
+/// Who stops our deployment knows why: it is not begun again.
+#[tokio::test(start_paused = true)]
+async fn a_deployment_that_a_person_stops_is_not_begun_again() {
+    let mut scene = Scene::settled(&one("v1", json!({}))).await;
+    let good = scene.stage.service("a")["taskDefinition"].clone();
+    scene.stage.push(&one("slow-600", json!({})));
+    let rolls = |s: &evenkeel_controller::Status| s.planned.report.units[&unit("a")].rollout.is_some();
+    scene.until("rolling", rolls).await;
+    let current = scene.stage.service("a")["currentServiceDeployment"].clone();
+    scene.aws(
+        "ecs",
+        "StopServiceDeployment",
+        json!({"serviceDeploymentArn": current, "stopType": "ROLLBACK"}),
+    );
+    scene.until("held", is_held("a")).await;
+    tokio::time::sleep(LONG).await;
+    scene.wrote(&["RegisterTaskDefinition a", "UpdateService a"]);
+    scene.check(scene.stage.service("a")["taskDefinition"] == good, "what ran before runs");
+    scene.stage.push(&one("v3", json!({})));
+    scene.rest(300).await;
+    scene.end().await;
+}
