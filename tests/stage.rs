@@ -253,10 +253,14 @@ impl Stage {
 
     /// A call of somebody else: an operator with the AWS CLI.
     pub fn operator(&self, service: &str, operation: &str, input: Value) -> Value {
+        self.try_operator(service, operation, input)
+            .unwrap_or_else(|error| panic!("{service} {operation}: {error}"))
+    }
+
+    /// The same, where AWS may refuse it.
+    pub fn try_operator(&self, service: &str, operation: &str, input: Value) -> Result<Value, String> {
         self.time.catch_up();
-        self.sim
-            .call("operator", service, operation, input)
-            .unwrap_or_else(|error| panic!("{service} {operation}: {error:?}"))
+        self.sim.call("operator", service, operation, input).map_err(|error| format!("{error:?}"))
     }
 
     /// A command to the simulator: faults, throttling, staleness, load.

@@ -338,6 +338,20 @@ fn cases_of(kind: Kind) -> Vec<Case> {
     found.into_values().collect()
 }
 
+/// The members that some write of AWS had, in a case that has them.
+fn arrived(kind: Kind, all: &[Case], writes: &[Value]) -> BTreeSet<String> {
+    let mut arrived = BTreeSet::new();
+    for case in all.iter().filter(|case| case.refused.is_none()) {
+        let own: Vec<&Value> = writes.iter().filter(|input| input.to_string().contains(&case.name)).collect();
+        for (member, steps) in cases::within(&case.tree, kind.shape()) {
+            if own.iter().any(|input| cases::has(input, &steps)) {
+                arrived.insert(member);
+            }
+        }
+    }
+    arrived
+}
+
 /// Brings every case of a kind to rest. Returns the members that did not make their way, with the reason.
 async fn missing(kind: Kind) -> BTreeMap<String, String> {
     let mut all = cases_of(kind);
@@ -387,15 +401,7 @@ async fn missing(kind: Kind) -> BTreeMap<String, String> {
         .filter(|r| r.write && r.error.is_none())
         .map(|r| r.input)
         .collect();
-    let mut arrived = BTreeSet::new();
-    for case in all.iter().filter(|case| case.refused.is_none()) {
-        let own: Vec<&Value> = writes.iter().filter(|input| input.to_string().contains(&case.name)).collect();
-        for (member, steps) in cases::within(&case.tree, kind.shape()) {
-            if own.iter().any(|input| cases::has(input, &steps)) {
-                arrived.insert(member);
-            }
-        }
-    }
+    let arrived = arrived(kind, &all, &writes);
     let mut missing = BTreeMap::new();
     for member in cases::members(kind.shape()).into_iter().filter(|member| !arrived.contains(member)) {
         let has = |case: &&Case| cases::within(&case.tree, kind.shape()).iter().any(|(m, _)| *m == member);
@@ -412,6 +418,19 @@ async fn all_but(kind: Kind, expected: Expect) {
     eprintln!("{kind:?}: {} of {all} members written and equal", all - missing.len());
     let lines: String = missing.iter().map(|(member, why)| format!("{member}: {why}\n")).collect();
     expected.assert_eq(&lines);
+}
+
+/// A member that is dropped on the way is found out.
+#[test]
+fn what_is_not_written_has_not_arrived() {
+    let kind = Kind::TargetGroup;
+    let all = cases_of(kind);
+    let case = all.iter().find(|case| case.tree.get("healthCheckPath").is_some()).unwrap();
+    let mut write = with(&case.tree, json!({"Name": case.name}));
+    assert!(arrived(kind, &all, &[write.clone()]).contains("/healthCheckPath"));
+    write.as_object_mut().unwrap().remove("healthCheckPath");
+    let arrived = arrived(kind, &all, &[write]);
+    assert!(arrived.contains("/port") && !arrived.contains("/healthCheckPath"), "{arrived:?}");
 }
 
 #[tokio::test(start_paused = true)]

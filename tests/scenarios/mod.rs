@@ -1,6 +1,7 @@
 //! Scenarios: the daemon in a simulated AWS, from a situation to what must come of it.
 
 mod adoption;
+mod any_day;
 mod autoscaling;
 mod crash_matrix;
 mod cut_off;

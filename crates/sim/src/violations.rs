@@ -155,6 +155,14 @@ fn subjects(sim: &Sim, call: &Call) -> Vec<String> {
     match (call.service.as_str(), call.operation.as_str()) {
         (_, "TagResource" | "UntagResource" | "AddTags" | "RemoveTags") => Vec::new(),
         ("ecs", "UpdateService" | "DeleteService" | "StopTask") => concerned(sim, call).into_iter().collect(),
+        (
+            "ecs",
+            "UpdateCluster" | "UpdateClusterSettings" | "PutClusterCapacityProviders" | "DeleteCluster",
+        ) => of("cluster").map(|it| sim.arn("ecs", &format!("cluster/{}", short(&it)))).into_iter().collect(),
+        ("ecs", "DeregisterTaskDefinition") => {
+            let named = of("taskDefinition");
+            named.map(|it| sim.arn("ecs", &format!("task-definition/{}", short(&it)))).into_iter().collect()
+        }
         ("elbv2", operation) if !operation.starts_with("Create") => {
             let direct = ["TargetGroupArn", "ListenerArn", "RuleArn", "LoadBalancerArn"];
             let priorities = list(input, "RulePriorities").iter().filter_map(|it| text(it, "RuleArn"));
