@@ -107,13 +107,14 @@ fn of_document(status: &Status) -> Vec<Condition> {
     let stable = if !status.observed {
         condition("Stable", Truth::Unknown, "NotSeen", "not everything has been seen yet")
     } else if rolling > 0 {
-        condition("Stable", Truth::False, "RollingOut", format!("{rolling} rollouts are under way"))
+        let rollouts = many(rolling, "rollout is", "rollouts are");
+        condition("Stable", Truth::False, "RollingOut", format!("{rollouts} under way"))
     } else {
         condition("Stable", Truth::True, "NoRollout", "no rollout is under way")
     };
     let held = reports().filter(|report| report.held.is_some()).count();
     let held = if held > 0 {
-        condition("Held", Truth::True, "RolloutFailed", format!("{held} services are held"))
+        condition("Held", Truth::True, "RolloutFailed", many(held, "service is held", "services are held"))
     } else {
         condition("Held", Truth::False, "NothingHeld", "no service is held")
     };
