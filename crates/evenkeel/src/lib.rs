@@ -9,6 +9,7 @@ mod demo;
 mod health;
 pub mod http;
 mod orders;
+mod output;
 mod plan;
 mod run;
 mod schema;

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::arguments::{Kept, Output};
 use crate::conditions::time;
+use crate::output;
 use crate::source;
 
 /// Gives an order and says what holds from now on.
@@ -36,8 +37,8 @@ pub async fn give(kept: Kept, order: Order) -> anyhow::Result<ExitCode> {
     let now = Timestamp::now().as_second();
     let orders = OrdersFile::new(store).add(&order, now).await.context("the order was not kept")?;
     match kept.output {
-        Output::Text => println!("{}", said(&order, &orders)),
-        Output::Json => println!("{:#}", json!({"accepted": true, "message": said(&order, &orders)})),
+        Output::Text => output::print(&format!("{}\n", said(&order, &orders)))?,
+        Output::Json => output::print_json(&json!({"accepted": true, "message": said(&order, &orders)}))?,
     }
     Ok(ExitCode::SUCCESS)
 }

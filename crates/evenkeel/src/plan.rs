@@ -8,6 +8,7 @@ use evenkeel_cloud::store::Location;
 use evenkeel_model::diagnostic;
 
 use crate::arguments::{Output, Plan};
+use crate::output;
 use crate::source;
 
 /// There is something to do.
@@ -41,9 +42,9 @@ pub async fn plan(arguments: Plan) -> anyhow::Result<ExitCode> {
         evenkeel_controller::plan_once(&sdk, document, &written.version, arguments.state, Pace::REAL).await?;
     let version = short(&written.version);
     match arguments.output {
-        Output::Text => print!("{}", evenkeel_plan::print(&planned, &[(&document.name, version)])),
+        Output::Text => output::print(&evenkeel_plan::print(&planned, &[(&document.name, version)]))?,
         Output::Json => {
-            println!("{:#}", evenkeel_plan::plan_json(&planned, &[(&document.name, &written.version)]));
+            output::print_json(&evenkeel_plan::plan_json(&planned, &[(&document.name, &written.version)]))?;
         }
     }
     Ok(ExitCode::from(if planned.plan.units.is_empty() { 0 } else { CHANGES }))

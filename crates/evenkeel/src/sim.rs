@@ -7,6 +7,7 @@ use evenkeel_sim::{SimConfig, SimHandle};
 use tokio::net::TcpListener;
 
 use crate::arguments::Sim;
+use crate::output::say;
 use crate::run::signals;
 
 /// Serves until SIGTERM or SIGINT.
@@ -22,18 +23,18 @@ pub async fn sim(arguments: Sim) -> anyhow::Result<ExitCode> {
     })?;
     let endpoint = format!("http://{}", listener.local_addr()?);
     let end = signals()?;
-    println!(
+    say(&format!(
         "simulated AWS at {endpoint}   account {}   {}   {} simulated s/s\n",
         arguments.account, arguments.region, arguments.speed
-    );
-    println!("{}", credentials(&arguments.region));
-    println!("  aws --endpoint-url {endpoint} s3 mb s3://desired");
-    println!("  aws --endpoint-url {endpoint} s3 cp services.json s3://desired/services.json");
-    println!(
+    ));
+    say(&credentials(&arguments.region));
+    say(&format!("  aws --endpoint-url {endpoint} s3 mb s3://desired"));
+    say(&format!("  aws --endpoint-url {endpoint} s3 cp services.json s3://desired/services.json"));
+    say(&format!(
         "  AWS_ENDPOINT_URL={endpoint} evenkeel run --document s3://desired/services.json --state s3://desired/state/"
-    );
-    println!("  aws --endpoint-url {endpoint} ecs list-clusters");
-    println!("\nWhat is in it is gone when it ends. Ctrl-C ends it.");
+    ));
+    say(&format!("  aws --endpoint-url {endpoint} ecs list-clusters"));
+    say("\nWhat is in it is gone when it ends. Ctrl-C ends it.");
     tokio::join!(
         evenkeel_sim::serve(listener, handle.clone(), end.cancelled()),
         evenkeel_sim::drive_clock(handle, arguments.speed, end.cancelled()),

@@ -10,6 +10,7 @@ use evenkeel_model::document::Document;
 use serde_json::json;
 
 use crate::arguments::{Output, Validate};
+use crate::output;
 use crate::source::{self, Written};
 
 /// Checks a document. Findings go to standard error, the verdict to standard output; JSON has both.
@@ -45,10 +46,10 @@ pub async fn validate(arguments: Validate) -> anyhow::Result<ExitCode> {
                 eprintln!("warning: the account was not checked: {error}");
             }
             if let Some(document) = &written.document {
-                println!("valid: {}", contents(document));
+                output::print(&format!("valid: {}\n", contents(document)))?;
             }
         }
-        Output::Json => println!("{:#}", to_json(&written)),
+        Output::Json => output::print_json(&to_json(&written))?,
     }
     Ok(ExitCode::from(if written.document.is_some() { 0 } else { 1 }))
 }

@@ -25,6 +25,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::{Demo, file, pace};
+use crate::output::say;
 use crate::run::{listen, signals};
 use crate::source::Written;
 use crate::{http, sim, simulated, source, validate};
@@ -122,11 +123,11 @@ pub async fn demo(arguments: Demo) -> anyhow::Result<ExitCode> {
     forever.cancel();
     match outcome {
         Watched::Interrupted => {
-            println!("stopped; the simulated AWS is gone with it");
+            say("stopped; the simulated AWS is gone with it");
             Ok(ExitCode::SUCCESS)
         }
         Watched::Settled(status) => {
-            println!("{}", progress::summary(&status, &sim.audit(0)));
+            say(&progress::summary(&status, &sim.audit(0)));
             Ok(ExitCode::SUCCESS)
         }
         Watched::Never(reasons) => bail!("{}", reasons.join("\n  ")),
@@ -152,15 +153,15 @@ struct Places {
 
 fn introduce(document: &Document, written: &Written, at: &Places, key: &str, speed: f64, made: &[String]) {
     let endpoint = &at.endpoint;
-    println!("evenkeel demo   {}   ({})", validate::contents(document), written.name);
-    println!(
+    say(&format!("evenkeel demo   {}   ({})", validate::contents(document), written.name));
+    say(&format!(
         "account {}   {}   {speed} simulated s/s   nothing leaves this machine\n",
         document.account, document.region
-    );
-    println!("  page           http://{}/", at.page);
-    println!("  simulated AWS  {endpoint}\n");
-    println!("Look at it, and change it behind the daemon's back, from another terminal:");
-    println!("{}", sim::credentials(&document.region));
+    ));
+    say(&format!("  page           http://{}/", at.page));
+    say(&format!("  simulated AWS  {endpoint}\n"));
+    say("Look at it, and change it behind the daemon's back, from another terminal:");
+    say(&sim::credentials(&document.region));
     if let Some(first) = document.services.keys().next() {
         let names: Vec<&str> = document
             .services
@@ -170,22 +171,22 @@ fn introduce(document: &Document, written: &Written, at: &Places, key: &str, spe
             .map(|key| key.name.as_str())
             .collect();
         let aws = format!("  aws --endpoint-url {endpoint} ecs");
-        println!("{aws} describe-services --cluster {} --services {}", first.cluster, names.join(" "));
-        println!(
+        say(&format!("{aws} describe-services --cluster {} --services {}", first.cluster, names.join(" ")));
+        say(&format!(
             "{aws} update-service --cluster {} --service {} --health-check-grace-period-seconds 5",
             first.cluster, first.name
-        );
+        ));
     }
-    println!("  aws --endpoint-url {endpoint} s3 cp s3://{BUCKET}/{key} .");
+    say(&format!("  aws --endpoint-url {endpoint} s3 cp s3://{BUCKET}/{key} ."));
     if let Some(first) = document.services.keys().next() {
-        println!(
+        say(&format!(
             "  curl -X POST -H 'Authorization: Bearer {TOKEN}' http://{}/v1/services/{first}/pause",
             at.page
-        );
+        ));
     }
-    println!();
+    say("");
     for line in made {
-        println!("{line}");
+        say(line);
     }
 }
 
@@ -221,25 +222,20 @@ async fn watch(
         }
         let status = shown.borrow_and_update().clone();
         for line in progress.news(&status) {
-            println!("{line}");
+            say(&line);
         }
         match (status.is_settled(), unsettled) {
             (true, Some((since, from))) => {
                 let (real, simulated) = (since.elapsed(), progress.elapsed(&status) - from);
                 let again = if since == begun { "" } else { "again " };
-                println!(
-                    "{}",
-                    progress.strong(&format!(
-                        "settled {again}after {} ({} simulated)",
-                        clock(real.as_secs() as i64),
-                        clock(simulated)
-                    ))
-                );
+                let real = clock(real.as_secs() as i64);
+                let said = format!("settled {again}after {real} ({} simulated)", clock(simulated));
+                say(&progress.strong(&said));
                 if exit_when_settled {
                     return Watched::Settled(status);
                 }
                 if since == begun {
-                    println!("It stays up and keeps it so. Ctrl-C ends it.");
+                    say("It stays up and keeps it so. Ctrl-C ends it.");
                 }
                 unsettled = None;
                 told = false;
@@ -258,7 +254,7 @@ async fn watch(
                 if exit_when_settled {
                     return Watched::Never(reasons);
                 }
-                println!("{}", reasons.join("\n  "));
+                say(&reasons.join("\n  "));
                 told = true;
             }
         }

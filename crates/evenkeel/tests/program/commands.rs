@@ -100,6 +100,21 @@ fn findings_are_json_for_programs() {
     assert_eq!(json["diagnostics"][0]["line"], 1);
 }
 
+/// As where `head` has seen enough.
+#[test]
+fn whoever_reads_may_stop() {
+    let file = File::of("bad.json", "{\"apiVersion\": \"evenkeel/v1\", \"servcies\": {}}");
+    let commands: [(&[&str], i32); 2] =
+        [(&["schema"], 0), (&["validate", "--output", "json", file.path()], 1)];
+    for (arguments, code) in commands {
+        let (read, write) = std::io::pipe().unwrap();
+        drop(read);
+        let done = evenkeel().args(arguments).stdout(write).stderr(Stdio::piped()).output().unwrap();
+        let error = String::from_utf8_lossy(&done.stderr);
+        assert_eq!((done.status.code(), &*error), (Some(code), ""), "{arguments:?}");
+    }
+}
+
 #[test]
 fn standard_input_is_a_document_too() {
     let mut child = evenkeel()
