@@ -89,6 +89,8 @@ async fn what_is_ignored_until_a_day_is_healed_after_it_and_told() {
 async fn an_ignore_that_expired_before_it_was_written_ignores_nothing() {
     let document = ignoring(API, "/service/healthCheckGracePeriodSeconds", "2026-10-01");
     let mut scene = Scene::settled(&document).await;
+    // It is said before anything differs there.
+    scene.check(scene.daemon.story().contains("has expired"), "the plan prints it");
     scene.update(API, json!({"healthCheckGracePeriodSeconds": 300}));
     scene.rest(300).await;
     scene.wrote(&["UpdateService farsight-api-server"]);

@@ -48,12 +48,26 @@ fn back_off(failures: u32) -> i64 {
     10_i64.saturating_mul(1 << failures.saturating_sub(1).min(6)).min(600)
 }
 
+/// True after its last day, which ends in UTC.
+fn has_expired(ignore: &Ignore, clock: i64) -> bool {
+    let today = jiff::Timestamp::from_second(clock).map(|t| t.to_zoned(jiff::tz::TimeZone::UTC).date());
+    ignore.until.zip(today.ok()).is_some_and(|(until, today)| today > until)
+}
+
+fn expired(ignore: &Ignore) -> Note {
+    Note(format!("ignoring {} has expired: it is compared again", ignore.path))
+}
+
 impl<'a> Draft<'a> {
     pub fn new(input: &'a Input<'a>, key: UnitKey) -> Self {
         let ignores = restraint::service_of(input.document, &key).map_or(&[][..], |s| &s.ignore);
         let restraint = Restraint::of(input, &key);
         let mut report = UnitReport { paused: restraint.paused.clone(), ..UnitReport::default() };
         report.notes.extend(restraint.warning.clone().map(Note));
+        // Said on the service whether something differs there or not, so that it is taken out in time.
+        if matches!(key, UnitKey::Service(_)) {
+            report.notes.extend(ignores.iter().filter(|it| has_expired(it, input.clock)).map(expired));
+        }
         let (unit, memory) = (Unit::default(), input.memory.unit(&key));
         Draft {
             input,
@@ -314,15 +328,12 @@ impl<'a> Draft<'a> {
 
     /// True where the document says that nobody minds a difference there.
     pub fn ignored(&mut self, path: &Path) -> bool {
-        let today = jiff::Timestamp::from_second(self.input.clock)
-            .map(|t| t.to_zoned(jiff::tz::TimeZone::UTC).date())
-            .ok();
         for ignore in self.ignores {
             if !path.starts_with(&ignore.path) {
                 continue;
             }
-            if ignore.until.zip(today).is_some_and(|(until, today)| today > until) {
-                self.note(format!("ignoring {} has expired: it is compared again", ignore.path));
+            if has_expired(ignore, self.input.clock) {
+                self.note(expired(ignore).0);
             } else {
                 self.note(format!("{path} differs and is ignored: {}", ignore.reason));
                 return true;

@@ -508,6 +508,7 @@ fn every_part_of_a_service_can_be_ignored() {
                   targetTrackingScalingPolicyConfiguration.targetValue   77 -> 70.0
               ~ put-scheduled-action       night
                   schedule   rate(2 days) -> rate(1 day)
+              · note      ignoring /targetGroups has expired: it is compared again
               · note      ignoring /listenerRules has expired: it is compared again
               · note      ignoring /scaling has expired: it is compared again
             unchanged 1
