@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::scene::Scene;
-use super::{API, CLUSTER, WORKER, farsight, set_image};
+use super::{API, CLUSTER, WORKER, all_guarded, set_image};
 
 /// Chance that is the same for the same seed.
 struct Chance(u64);
@@ -21,16 +21,6 @@ impl Chance {
     fn one_of<'a>(&mut self, choices: &[&'a str]) -> &'a str {
         choices[self.next(choices.len() as u64) as usize]
     }
-}
-
-/// The example, whose deployments ECS takes back where they fail.
-fn guarded() -> Value {
-    let mut document = farsight();
-    for service in [WORKER, API] {
-        document["services"][service]["service"]["deploymentConfiguration"] =
-            json!({"deploymentCircuitBreaker": {"enable": true, "rollback": true}});
-    }
-    document
 }
 
 /// Somebody changes the document.
@@ -144,7 +134,7 @@ fn calm(scene: &Scene) {
 
 async fn day(seed: u64) {
     let mut chance = Chance(seed);
-    let mut document = guarded();
+    let mut document = all_guarded();
     let mut scene = Scene::settled(&document).await;
     let mut diary = Vec::new();
     for _ in 0..12 {
@@ -195,7 +185,7 @@ async fn whatever_happens_nobody_is_harmed_and_all_comes_to_rest() {
 /// What the days look for is found where a daemon does it.
 #[tokio::test(start_paused = true)]
 async fn a_daemon_that_harms_is_found_out() {
-    let scene = Scene::settled(&guarded()).await;
+    let scene = Scene::settled(&all_guarded()).await;
     let found = |rule: &str| scene.stage.violations().iter().any(|v| v.starts_with(rule));
     let does = |service: &str, operation: &str, input: Value| {
         scene.stage.sim.call("daemon-1", service, operation, input).unwrap();

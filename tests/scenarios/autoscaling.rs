@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::scene::Scene;
-use super::{CLUSTER, WORKER, farsight};
+use super::{CLUSTER, WORKER, farsight, set_image};
 
 const SOON: u64 = 180;
 const HOUR: u64 = 3600;
@@ -29,8 +29,7 @@ fn bounds(min: i64, max: i64) -> Value {
 }
 
 fn with_image(mut document: Value, tag: &str) -> Value {
-    document["services"][WORKER]["taskDefinition"]["containerDefinitions"][0]["image"] =
-        format!("123456789012.dkr.ecr.us-east-1.amazonaws.com/farsight-server:{tag}").into();
+    set_image(&mut document, WORKER, tag);
     document
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use evenkeel_controller::Status;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::crash_matrix::is_write;
 use super::shifts::shifted;
-use super::{API, WORKER, farsight, set_image, unit};
+use super::{API, WORKER, farsight, guarded, set_image, unit};
 use crate::stage::{Daemon, Fate, Stage};
 
 /// Longer than a change and the lease of a dead daemon.
@@ -44,6 +44,40 @@ fn outcome(stage: &Stage) -> Vec<Value> {
     services.to_vec()
 }
 
+/// A stage on which `before` has come to rest and `after` was pushed, with nobody there: a snapshot of it is kept
+/// for [`cut_off`].
+pub async fn on_the_brink(before: &Value, after: &Value) -> Stage {
+    let stage = Stage::new(before);
+    let mut first = stage.daemon();
+    first.settled().await;
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    first.settled().await;
+    first.stop().await;
+    stage.push(after);
+    stage.control("snapshot", json!({"name": "before"}));
+    stage
+}
+
+/// A daemon on the brink whose write of that number, counted from 0, meets a fate, and the one that follows where
+/// it died; with whether there was such a write by now.
+pub async fn cut_off(stage: &Stage, nth: usize, fate: Fate) -> (Daemon, Arc<AtomicBool>) {
+    stage.control("restore", json!({"name": "before"}));
+    let writes = AtomicUsize::new(0);
+    let was_met = Arc::new(AtomicBool::new(false));
+    let met = was_met.clone();
+    let mut daemon = stage.daemon_with(move |_, request| {
+        if is_write(request) && writes.fetch_add(1, Ordering::SeqCst) == nth {
+            met.store(true, Ordering::SeqCst);
+            return fate;
+        }
+        Fate::Answered
+    });
+    if fate != Fate::AnswerLost && daemon.dies(LONG).await {
+        daemon = stage.daemon();
+    }
+    (daemon, was_met)
+}
+
 impl Change {
     /// Waits for its end, and a while longer.
     async fn ends(&self, daemon: &mut Daemon) {
@@ -54,14 +88,7 @@ impl Change {
 
     /// All that can happen to each of its writes.
     async fn is_cut_off_everywhere(&self, writes: usize) {
-        let stage = Stage::new(&self.before);
-        let mut first = stage.daemon();
-        first.settled().await;
-        tokio::time::sleep(Duration::from_secs(30)).await;
-        first.settled().await;
-        first.stop().await;
-        stage.push(&self.after);
-        stage.control("snapshot", json!({"name": "before"}));
+        let stage = on_the_brink(&self.before, &self.after).await;
         let mark = stage.mark();
         let mut undisturbed = stage.daemon();
         self.ends(&mut undisturbed).await;
@@ -70,23 +97,13 @@ impl Change {
         undisturbed.stop().await;
         for fate in [Fate::DiesBefore, Fate::DiesAfter, Fate::AnswerLost] {
             for nth in 0..writes {
-                stage.control("restore", json!({"name": "before"}));
                 let mark = stage.mark();
-                let counted = Arc::new(AtomicUsize::new(0));
-                let count = counted.clone();
-                let mut daemon = stage.daemon_with(move |_, request| {
-                    let met = is_write(request) && count.fetch_add(1, Ordering::SeqCst) == nth;
-                    if met { fate } else { Fate::Answered }
-                });
-                if fate != Fate::AnswerLost {
-                    assert!(daemon.dies(LONG).await, "{fate:?}: write {nth} was never made");
-                    daemon = stage.daemon();
-                }
+                let (mut daemon, met) = cut_off(&stage, nth, fate).await;
                 self.ends(&mut daemon).await;
                 let story = || format!("{fate:?} at write {nth}\n{}", daemon.story());
                 assert_eq!((made(&stage, mark), outcome(&stage)), expected, "{}", story());
                 assert_eq!(stage.violations(), [""; 0], "{}", story());
-                assert!(counted.load(Ordering::SeqCst) > nth, "{}", story());
+                assert!(met.load(Ordering::SeqCst), "{}", story());
                 daemon.stop().await;
             }
         }
@@ -94,10 +111,7 @@ impl Change {
 }
 
 fn images(worker: &str, api: &str) -> Value {
-    let mut document = farsight();
-    document["services"][WORKER]["service"]["deploymentConfiguration"] =
-        json!({"deploymentCircuitBreaker": {"enable": true, "rollback": true}});
-    set_image(&mut document, WORKER, worker);
+    let mut document = guarded(worker);
     set_image(&mut document, API, api);
     document
 }

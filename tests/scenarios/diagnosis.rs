@@ -4,22 +4,12 @@ use evenkeel_controller::Status;
 use serde_json::{Value, json};
 
 use super::scene::Scene;
-use super::{API, WORKER, farsight, set_image, unit};
-
-/// The example with circuit breakers that go back.
-fn guarded() -> Value {
-    let mut document = farsight();
-    for service in [WORKER, API] {
-        document["services"][service]["service"]["deploymentConfiguration"] =
-            json!({"deploymentCircuitBreaker": {"enable": true, "rollback": true}});
-    }
-    document
-}
+use super::{API, WORKER, all_guarded, set_image, unit};
 
 /// A rollout of this fails; once it is held, all of these are evidence with what to check.
 async fn tells(service: &'static str, change: impl Fn(&mut Value), evidence: &[(&str, &str)]) {
-    let mut scene = Scene::settled(&guarded()).await;
-    let mut document = guarded();
+    let mut scene = Scene::settled(&all_guarded()).await;
+    let mut document = all_guarded();
     change(&mut document);
     scene.stage.push(&document);
     let told = |status: &Status| {
@@ -42,7 +32,7 @@ async fn tells(service: &'static str, change: impl Fn(&mut Value), evidence: &[(
     scene.away(3).await;
     scene.until("still told why", |s| is_held(s) && told(s)).await;
     scene.wrote(&[]);
-    scene.stage.push(&guarded());
+    scene.stage.push(&all_guarded());
     scene.rest(60).await;
     let status = scene.daemon.status.borrow().clone();
     let quiet = status.planned.report.units.values().all(|u| u.diagnosis.is_empty());
@@ -102,7 +92,7 @@ async fn an_essential_container_that_exits() {
 /// A service that never ran has nothing to go back to, and says why all the same.
 #[tokio::test(start_paused = true)]
 async fn a_first_rollout_says_why_too() {
-    let mut document = guarded();
+    let mut document = all_guarded();
     set_image(&mut document, WORKER, "pullfail");
     let mut scene = Scene::start(&document);
     let told = |s: &Status| {
@@ -110,7 +100,7 @@ async fn a_first_rollout_says_why_too() {
         report.is_some_and(|r| r.diagnosis.iter().any(|e| e.said.contains("CannotPullContainerError")))
     };
     scene.until("told why", told).await;
-    scene.stage.push(&guarded());
+    scene.stage.push(&all_guarded());
     scene.rest(60).await;
     scene.end().await;
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::scene::Scene;
-use super::{API, WORKER, crash_matrix, farsight};
+use super::{API, WORKER, crash_matrix, farsight, set_image};
 
 const SOON: u64 = 120;
 
@@ -13,8 +13,7 @@ const SOON: u64 = 120;
 fn changed() -> Value {
     let mut document = farsight();
     for name in [WORKER, API] {
-        document["services"][name]["taskDefinition"]["containerDefinitions"][0]["image"] =
-            "123456789012.dkr.ecr.us-east-1.amazonaws.com/farsight-server:v2".into();
+        set_image(&mut document, name, "v2");
     }
     document
 }

@@ -5,32 +5,15 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::scene::Scene;
-use super::{API, WORKER, farsight};
+use super::{API, WORKER, farsight, guard, guarded, is_held};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// The example with a circuit breaker that rolls back, and a worker that behaves so.
-fn guarded(behaviour: Option<&str>) -> Value {
-    let mut document = farsight();
-    let worker = &mut document["services"][WORKER];
-    worker["service"]["deploymentConfiguration"] =
-        json!({"deploymentCircuitBreaker": {"enable": true, "rollback": true}});
-    if let Some(behaviour) = behaviour {
-        worker["taskDefinition"]["containerDefinitions"][0]["image"] =
-            format!("123456789012.dkr.ecr.us-east-1.amazonaws.com/farsight-server:{behaviour}").into();
-    }
-    document
-}
-
-fn is_held(status: &evenkeel_controller::Status) -> bool {
-    status.planned.report.units.values().any(|u| u.held.is_some())
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_deployment_that_ecs_rolled_back_is_tried_once_and_held_until_the_document_changes() {
-    let mut scene = Scene::settled(&guarded(None)).await;
+    let mut scene = Scene::settled(&guarded("latest")).await;
     let good = scene.stage.service(WORKER)["taskDefinition"].clone();
-    scene.stage.push(&guarded(Some("crash")));
+    scene.stage.push(&guarded("crash"));
     scene.until("held", is_held).await;
     tokio::time::sleep(HOUR * 3).await;
     scene.saw(&[WORKER, "held", "circuit breaker"]);
@@ -47,7 +30,7 @@ async fn a_deployment_that_ecs_rolled_back_is_tried_once_and_held_until_the_docu
     scene.wrote(&["PutScalingPolicy worker-cpu-scaling"]);
     // Another document is another try.
     scene.mark_here();
-    scene.stage.push(&guarded(Some("v3")));
+    scene.stage.push(&guarded("v3"));
     scene.rest(60).await;
     scene.wrote(&["RegisterTaskDefinition farsight-worker", "UpdateService farsight-worker"]);
     scene.end().await;
@@ -55,12 +38,12 @@ async fn a_deployment_that_ecs_rolled_back_is_tried_once_and_held_until_the_docu
 
 #[tokio::test(start_paused = true)]
 async fn going_back_to_the_good_document_releases_what_is_held_without_a_write() {
-    let mut scene = Scene::settled(&guarded(None)).await;
-    scene.stage.push(&guarded(Some("crash")));
+    let mut scene = Scene::settled(&guarded("latest")).await;
+    scene.stage.push(&guarded("crash"));
     scene.until("held", is_held).await;
     tokio::time::sleep(HOUR).await;
     scene.mark_here();
-    scene.stage.push(&guarded(None));
+    scene.stage.push(&guarded("latest"));
     scene.rest(60).await;
     scene.wrote(&[]);
     scene.end().await;
@@ -68,8 +51,8 @@ async fn going_back_to_the_good_document_releases_what_is_held_without_a_write()
 
 #[tokio::test(start_paused = true)]
 async fn what_is_held_stays_held_after_a_restart() {
-    let mut scene = Scene::settled(&guarded(None)).await;
-    scene.stage.push(&guarded(Some("crash")));
+    let mut scene = Scene::settled(&guarded("latest")).await;
+    scene.stage.push(&guarded("crash"));
     scene.until("held", is_held).await;
     tokio::time::sleep(HOUR).await;
     let Scene { stage, daemon, .. } = scene;
@@ -85,8 +68,8 @@ async fn what_is_held_stays_held_after_a_restart() {
 /// The daemon was away while ECS gave up.
 #[tokio::test(start_paused = true)]
 async fn what_failed_while_the_daemon_was_away_is_held() {
-    let mut scene = Scene::settled(&guarded(None)).await;
-    scene.stage.push(&guarded(Some("crash")));
+    let mut scene = Scene::settled(&guarded("latest")).await;
+    scene.stage.push(&guarded("crash"));
     scene.until("rolling", |s| s.planned.report.units.values().any(|u| u.rollout.is_some())).await;
     let Scene { stage, daemon, .. } = scene;
     daemon.stop().await;
@@ -128,11 +111,9 @@ async fn a_service_that_never_ran_is_made_once_and_mended_by_the_document() {
 
 #[tokio::test(start_paused = true)]
 async fn tasks_that_fail_their_health_checks_are_rolled_back_and_held() {
-    let mut scene = Scene::settled(&guarded(None)).await;
-    let mut document = guarded(None);
-    let api = &mut document["services"][API];
-    api["service"]["deploymentConfiguration"] =
-        json!({"deploymentCircuitBreaker": {"enable": true, "rollback": true}});
+    let mut scene = Scene::settled(&guarded("latest")).await;
+    let mut document = guarded("latest");
+    guard(&mut document, API);
     scene.stage.push(&document);
     scene.rest(60).await;
     let api = &mut document["services"][API];
@@ -143,7 +124,7 @@ async fn tasks_that_fail_their_health_checks_are_rolled_back_and_held() {
     scene.until("held", is_held).await;
     tokio::time::sleep(HOUR).await;
     scene.wrote(&["RegisterTaskDefinition farsight-api-server", "UpdateService farsight-api-server"]);
-    scene.stage.push(&guarded(None));
+    scene.stage.push(&guarded("latest"));
     scene.rest(60).await;
     scene.end().await;
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::scene::Scene;
-use super::{API, WORKER, farsight};
+use super::{API, WORKER, farsight, guarded, is_held};
 use crate::stage::{BUCKET, Stage};
 
 const SOON: u64 = 180;
@@ -119,20 +119,6 @@ async fn a_state_that_is_deleted_while_the_daemon_runs_is_written_anew() {
     let held = scene.stage.sim.get_object(BUCKET, "state/lease.json").is_some();
     scene.check(held && scene.stage.sim.get_object(BUCKET, RECORD).is_some(), "all is there again");
     scene.end().await;
-}
-
-fn guarded(image: &str) -> Value {
-    let mut document = farsight();
-    let worker = &mut document["services"][WORKER];
-    worker["service"]["deploymentConfiguration"] =
-        json!({"deploymentCircuitBreaker": {"enable": true, "rollback": true}});
-    worker["taskDefinition"]["containerDefinitions"][0]["image"] =
-        format!("123456789012.dkr.ecr.us-east-1.amazonaws.com/farsight-server:{image}").into();
-    document
-}
-
-fn is_held(status: &evenkeel_controller::Status) -> bool {
-    status.planned.report.units.values().any(|u| u.held.is_some())
 }
 
 /// What ECS took back is in its own history of deployments.

@@ -39,8 +39,9 @@ mod tags;
 mod task_definitions;
 mod two_daemons;
 
+use evenkeel_controller::Status;
 use evenkeel_model::key::{ServiceKey, UnitKey};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The service without a load balancer.
 pub const WORKER: &str = "farsight-worker";
@@ -58,6 +59,32 @@ pub fn unit(service: &str) -> UnitKey {
 pub fn set_image(document: &mut Value, service: &str, tag: &str) {
     document["services"][service]["taskDefinition"]["containerDefinitions"][0]["image"] =
         format!("123456789012.dkr.ecr.us-east-1.amazonaws.com/farsight-server:{tag}").into();
+}
+
+/// Has ECS take back what a service of a document rolls out, where that fails.
+pub fn guard(document: &mut Value, service: &str) {
+    document["services"][service]["service"]["deploymentConfiguration"] =
+        json!({"deploymentCircuitBreaker": {"enable": true, "rollback": true}});
+}
+
+/// The example with this image of its worker, which ECS takes back where it fails.
+pub fn guarded(image: &str) -> Value {
+    let mut document = farsight();
+    guard(&mut document, WORKER);
+    set_image(&mut document, WORKER, image);
+    document
+}
+
+/// The example, of which ECS takes back whatever fails.
+pub fn all_guarded() -> Value {
+    let mut document = farsight();
+    [WORKER, API].iter().for_each(|service| guard(&mut document, service));
+    document
+}
+
+/// True where a deployment failed and is not tried again.
+pub fn is_held(status: &Status) -> bool {
+    status.planned.report.units.values().any(|u| u.held.is_some())
 }
 
 /// The example of the repository.

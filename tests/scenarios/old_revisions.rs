@@ -7,16 +7,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::scene::Scene;
-use super::{WORKER, farsight, set_image, unit};
+use super::{WORKER, farsight, guarded, unit};
 
 const SOON: u64 = 300;
 
 /// The example with this image of the worker, and so many revisions kept.
 fn keeping(keep: Option<usize>, image: &str) -> Value {
-    let mut document = farsight();
-    set_image(&mut document, WORKER, image);
-    document["services"][WORKER]["service"]["deploymentConfiguration"] =
-        json!({"deploymentCircuitBreaker": {"enable": true, "rollback": true}});
+    let mut document = guarded(image);
     if let Some(keep) = keep {
         document["settings"] = json!({"taskDefinitions": {"keep": keep}});
     }

@@ -6,7 +6,7 @@ use evenkeel_model::orders::Order;
 use serde_json::json;
 
 use super::scene::Scene;
-use super::{API, WORKER, farsight, unit};
+use super::{API, WORKER, farsight, guarded, is_held, unit};
 
 const SOON: u64 = 120;
 
@@ -81,22 +81,10 @@ async fn everything_is_looked_at_at_once_where_somebody_asks() {
     scene.end().await;
 }
 
-/// The worker with a circuit breaker, and an image that behaves so.
-fn guarded(image: &str) -> serde_json::Value {
-    let mut document = farsight();
-    let worker = &mut document["services"][WORKER];
-    worker["service"]["deploymentConfiguration"] =
-        json!({"deploymentCircuitBreaker": {"enable": true, "rollback": true}});
-    worker["taskDefinition"]["containerDefinitions"][0]["image"] =
-        format!("123456789012.dkr.ecr.us-east-1.amazonaws.com/farsight-server:{image}").into();
-    document
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_held_deployment_is_tried_once_more_for_each_release() {
     let mut scene = Scene::settled(&guarded("v1")).await;
     scene.stage.push(&guarded("crash"));
-    let is_held = |s: &evenkeel_controller::Status| s.planned.report.units.values().any(|u| u.held.is_some());
     scene.until("held", is_held).await;
     tokio::time::sleep(Duration::from_secs(7200)).await;
     scene.wrote(&["RegisterTaskDefinition farsight-worker", "UpdateService farsight-worker"]);

@@ -1,16 +1,15 @@
 //! A service in which something differs that AWS does not let change: refused, or deleted and made anew where
 //! the document asks for that.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::crash_matrix::is_write;
+use super::cut_off::{cut_off, on_the_brink};
 use super::scene::Scene;
 use super::{API, CLUSTER, WORKER, farsight};
-use crate::stage::{Fate, Stage};
+use crate::stage::Fate;
 
 /// Long enough for all of it.
 const LONG: u64 = 1200;
@@ -98,26 +97,11 @@ async fn a_person_who_makes_it_anew_by_hand_is_not_undone() {
 }
 
 /// Each write of it in turn meets a fate; another daemon follows where one died.
-async fn cut_off(fate: Fate) {
-    let stage = Stage::new(&farsight());
-    let mut first = stage.daemon();
-    first.settled().await;
-    tokio::time::sleep(Duration::from_secs(30)).await;
-    first.stop().await;
-    stage.push(&moved("recreate".into()));
-    stage.control("snapshot", json!({"name": "before"}));
+async fn is_cut_off_everywhere(fate: Fate) {
+    let stage = on_the_brink(&farsight(), &moved("recreate".into())).await;
     for nth in 0.. {
-        stage.control("restore", json!({"name": "before"}));
         let mark = stage.mark();
-        let writes = Arc::new(AtomicUsize::new(0));
-        let counted = writes.clone();
-        let mut daemon = stage.daemon_with(move |_, request| {
-            let met = is_write(request) && counted.fetch_add(1, Ordering::SeqCst) == nth;
-            if met { fate } else { Fate::Answered }
-        });
-        if fate != Fate::AnswerLost && daemon.dies(Duration::from_secs(600)).await {
-            daemon = stage.daemon();
-        }
+        let (mut daemon, met) = cut_off(&stage, nth, fate).await;
         daemon.until(Duration::from_secs(LONG), "settled", evenkeel_controller::Status::is_settled).await;
         tokio::time::sleep(Duration::from_secs(300)).await;
         daemon.settled().await;
@@ -131,7 +115,7 @@ async fn cut_off(fate: Fate) {
         let violations = stage.violations();
         assert!(violations.is_empty(), "{violations:#?}\n{}", told());
         daemon.stop().await;
-        if writes.load(Ordering::SeqCst) <= nth {
+        if !met.load(Ordering::SeqCst) {
             assert!(nth >= MADE_ANEW.len(), "{nth} writes");
             return;
         }
@@ -140,15 +124,15 @@ async fn cut_off(fate: Fate) {
 
 #[tokio::test(start_paused = true)]
 async fn a_daemon_that_dies_before_any_write_of_it_is_followed() {
-    cut_off(Fate::DiesBefore).await;
+    is_cut_off_everywhere(Fate::DiesBefore).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_daemon_that_dies_after_any_write_of_it_is_followed() {
-    cut_off(Fate::DiesAfter).await;
+    is_cut_off_everywhere(Fate::DiesAfter).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_to_any_write_of_it_makes_nothing_twice() {
-    cut_off(Fate::AnswerLost).await;
+    is_cut_off_everywhere(Fate::AnswerLost).await;
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::scene::Scene;
-use super::{CLUSTER, WORKER, farsight};
+use super::{CLUSTER, WORKER, farsight, set_image};
 use crate::stage::{BUCKET, Fate, Stage};
 
 /// The records of memory by the keys of their units.
@@ -31,8 +31,7 @@ pub fn record_of(stage: &Stage, service: &str) -> Value {
 /// The example with another image for the worker.
 fn changed() -> Value {
     let mut document = farsight();
-    document["services"][WORKER]["taskDefinition"]["containerDefinitions"][0]["image"] =
-        "123456789012.dkr.ecr.us-east-1.amazonaws.com/farsight-server:v2".into();
+    set_image(&mut document, WORKER, "v2");
     document
 }
 

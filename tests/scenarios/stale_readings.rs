@@ -11,7 +11,7 @@ use evenkeel_model::orders::Order;
 
 use super::scene::Scene;
 use super::shifts::shifted;
-use super::{API, CLUSTER, WORKER, farsight};
+use super::{API, CLUSTER, WORKER, farsight, guarded, is_held};
 
 const SOON: u64 = 300;
 const HOUR: u64 = 3600;
@@ -209,27 +209,17 @@ async fn a_restart_is_made_once_and_a_pause_is_kept() {
 /// A release of what is held is one more try, whatever readings say for a while.
 #[tokio::test(start_paused = true)]
 async fn a_release_is_one_more_try() {
-    let with = |image: &str| {
-        let mut document = farsight();
-        let worker = &mut document["services"][WORKER];
-        worker["service"]["deploymentConfiguration"] =
-            json!({"deploymentCircuitBreaker": {"enable": true, "rollback": true}});
-        worker["taskDefinition"]["containerDefinitions"][0]["image"] =
-            format!("123456789012.dkr.ecr.us-east-1.amazonaws.com/farsight-server:{image}").into();
-        document
-    };
-    let held = |s: &evenkeel_controller::Status| s.planned.report.units.values().any(|u| u.held.is_some());
-    let mut scene = settled(&with("v1")).await;
-    scene.stage.push(&with("crash"));
-    scene.until("held", held).await;
+    let mut scene = settled(&guarded("v1")).await;
+    scene.stage.push(&guarded("crash"));
+    scene.until("held", is_held).await;
     tokio::time::sleep(Duration::from_secs(HOUR / 2)).await;
     wrote_once(&scene, &["RegisterTaskDefinition farsight-worker", "UpdateService farsight-worker"]);
     scene.mark_here();
     scene.daemon.control.order(Order::Release(unit(WORKER))).await.unwrap();
     tokio::time::sleep(Duration::from_secs(HOUR)).await;
     wrote_once(&scene, &["UpdateService farsight-worker"]);
-    scene.check(held(&scene.daemon.status.borrow()), "held again");
-    scene.stage.push(&with("v1"));
+    scene.check(is_held(&scene.daemon.status.borrow()), "held again");
+    scene.stage.push(&guarded("v1"));
     tokio::time::sleep(Duration::from_secs(SOON)).await;
     scene.rest(SOON).await;
     end(scene).await;
