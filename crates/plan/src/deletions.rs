@@ -94,9 +94,21 @@ fn kind_of_part(item: &str) -> Option<&'static str> {
         .find(|kind| item.strip_prefix(kind).is_some_and(|rest| rest.is_empty() || rest.starts_with(' ')))
 }
 
+/// The scheduled actions of one target, which go together or not at all: half of them may leave a service at the
+/// size that it has at night.
+const SCHEDULE: &str = "scheduled action";
+
 /// The kind of a deleted thing, of which only a share may go.
 fn kind(item: &str) -> &str {
     kind_of_part(item).or_else(|| item.split_once(':').map(|(kind, _)| kind)).unwrap_or(item)
+}
+
+impl Candidate {
+    /// What it counts as where only a share of its kind may go.
+    fn counted(&self) -> Candidate {
+        let item = if kind(&self.item) == SCHEDULE { SCHEDULE } else { &self.item };
+        Candidate { unit: self.unit.clone(), item: item.to_owned() }
+    }
 }
 
 /// What holds for every deletion; `None` where each is judged by itself.
@@ -171,7 +183,7 @@ fn item_of_step(unit: &UnitKey, step: &str) -> Option<String> {
 /// How much of each kind may still go.
 struct Quota<'a> {
     input: &'a Input<'a>,
-    /// What is gone, or about to be.
+    /// What is gone, or about to be, or may go.
     gone: BTreeSet<Candidate>,
     /// By kind: how many there are and were within the day.
     there: BTreeMap<String, usize>,
@@ -186,14 +198,15 @@ impl<'a> Quota<'a> {
         };
         let gone: BTreeSet<Candidate> = deleted(input)
             .filter(|(unit, item)| whole(unit, item))
-            .map(|(unit, item)| Candidate { unit: unit.clone(), item })
+            .map(|(unit, item)| Candidate { unit: unit.clone(), item }.counted())
             .collect();
-        let mut all: BTreeSet<Candidate> = found.union(&gone).cloned().collect();
+        let mut all: BTreeSet<Candidate> = found.iter().map(Candidate::counted).collect();
+        all.extend(gone.iter().cloned());
         for (unit, memory) in &input.memory.0 {
             if memory.document.as_ref() == Some(&input.document.name) && !memory.applied.is_empty() {
                 all.insert(Candidate { unit: unit.clone(), item: unit.to_string() });
                 let parts = memory.applied.keys().filter(|p| is_part(p) && !is_about_a_rule(p));
-                all.extend(parts.map(|p| Candidate { unit: unit.clone(), item: p.clone() }));
+                all.extend(parts.map(|p| Candidate { unit: unit.clone(), item: p.clone() }.counted()));
             }
         }
         let mut there: BTreeMap<String, usize> = BTreeMap::new();
@@ -213,17 +226,22 @@ impl<'a> Quota<'a> {
     }
 
     fn take(&mut self, candidate: &Candidate) -> Verdict {
+        let candidate = candidate.counted();
         // Of what was begun it is known that it may.
-        if self.gone.contains(candidate) {
+        if self.gone.contains(&candidate) {
             return Verdict::May;
         }
         let kind = kind(&candidate.item).to_owned();
         let most = self.most(&kind);
         let taken = self.taken.entry(kind.clone()).or_default();
         if *taken >= most {
+            let kind = if kind == SCHEDULE { "scheduled actions of one service".to_owned() } else { kind };
             return Verdict::Waits(WaitingOn::Deletions { most, kind });
         }
         *taken += 1;
+        if candidate.item == SCHEDULE {
+            self.gone.insert(candidate);
+        }
         Verdict::May
     }
 }
