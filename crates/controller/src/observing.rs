@@ -7,6 +7,7 @@ use std::time::Duration;
 use evenkeel_cloud::observe::{Known, observe};
 use evenkeel_model::key::{Subject, SubjectKind};
 use evenkeel_model::world::{Moment, World};
+use evenkeel_plan::is_history;
 use tokio_util::sync::CancellationToken;
 
 use crate::daemon::Shared;
@@ -17,7 +18,7 @@ const fn cadence(kind: SubjectKind) -> Duration {
     Duration::from_secs(match kind {
         // Health is of interest only while a target group is being replaced.
         SubjectKind::Service | SubjectKind::TargetHealth => 10,
-        // Of interest only while a rollout waits for a person or fails.
+        // Of interest only while a rollout shifts traffic, waits for a person or fails.
         SubjectKind::Deployments | SubjectKind::StoppedTasks => 20,
         SubjectKind::TargetGroup
         | SubjectKind::Listeners
@@ -61,6 +62,10 @@ fn due(
         let seen = world.seen(subject);
         let every = match kind {
             SubjectKind::TaskDefinition | SubjectKind::ServiceRevision if seen.is_absent() => MISSING,
+            // What is over is not asked for again and again.
+            SubjectKind::Deployments if matches!(subject, Subject::Deployments(key) if is_history(world, key)) => {
+                cadence(SubjectKind::ServiceRevision)
+            }
             _ => cadence(kind),
         };
         let seen_at = seen.seen_at();

@@ -300,7 +300,9 @@ mod tests {
     #[test]
     fn a_rollout_is_in_sync_and_not_stable() {
         let (deployment, began) = ("d".into(), None);
-        let rollout = evenkeel_plan::Rollout { deployment, desired: 2, running: 1, failed: 0, began };
+        let (took, stage) = (None, None);
+        let rollout =
+            evenkeel_plan::Rollout { deployment, desired: 2, running: 1, failed: 0, began, took, stage };
         let report = UnitReport { state: State::Rolling, rollout: Some(rollout), ..UnitReport::default() };
         let (status, about) = with_service(report);
         assert_eq!(held(&status, &about, "Synced"), (Truth::True, "InSync"));

@@ -165,7 +165,10 @@ impl Planner<'_> {
                 draft.unit.restarts.clone_from(&value);
                 draft.unit.restart = value;
             }
-            Restart::Due | Restart::Postponed => {}
+            Restart::Postponed => {
+                draft.note(format!("restart is now \"{}\", and waits", value.as_deref().unwrap_or_default()));
+            }
+            Restart::Due => {}
         }
         forcing
     }

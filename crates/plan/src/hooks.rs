@@ -87,22 +87,38 @@ fn awaits(hook: &Tree) -> bool {
     hook.str("status") == Some("AWAITING_ACTION")
 }
 
+/// What has to be seen to know which hooks of a service wait for a person.
+pub fn needs_for_hooks(world: &World, key: &ServiceKey) -> Vec<Subject> {
+    let service = Subject::Service(key.clone());
+    let pauses = world.tree(&service).is_some_and(may_pause);
+    let deployments = pauses.then(|| Subject::Deployments(key.clone()));
+    [service].into_iter().chain(deployments).collect()
+}
+
+/// The hooks of a service that wait for a person.
+pub fn hooks_of(world: &World, key: &ServiceKey) -> Vec<Hook> {
+    let live = world.tree(&Subject::Service(key.clone()));
+    let Some((deployment, _)) = live.and_then(|live| waiting(world, key, live)) else { return Vec::new() };
+    let hook = |hook: &Tree| {
+        Some(Hook {
+            id: hook.str("hookId")?.to_owned(),
+            stage: deployment.str("lifecycleStage").unwrap_or_default().to_owned(),
+            expires: hook.get("expiresAt").and_then(Tree::as_num).map(|at| at as i64),
+            then: hook.str("timeoutAction").unwrap_or_default().to_owned(),
+        })
+    };
+    deployment.list_of("lifecycleHookDetails").iter().filter(|h| awaits(h)).filter_map(hook).collect()
+}
+
 /// Reports the hooks of the rollout under way that wait for a person, and adds the steps that tell ECS what the
 /// person said.
 pub(crate) fn steps(draft: &mut Draft<'_>, key: &ServiceKey, live: &Tree) {
     let subject = Subject::Deployments(key.clone());
-    let Some((deployment, arn)) = waiting(draft.world(), key, live) else { return };
-    let stage = deployment.str("lifecycleStage").unwrap_or_default();
-    for hook in deployment.list_of("lifecycleHookDetails").iter().filter(|h| awaits(h)) {
-        let Some(id) = hook.str("hookId") else { continue };
-        let verdict = draft.verdict(id);
-        draft.report.hooks.push(Hook {
-            id: id.to_owned(),
-            stage: stage.to_owned(),
-            expires: hook.get("expiresAt").and_then(Tree::as_num).map(|at| at as i64),
-            then: hook.str("timeoutAction").unwrap_or_default().to_owned(),
-        });
-        let Some(verdict) = verdict else { continue };
+    let Some((_, arn)) = waiting(draft.world(), key, live) else { return };
+    draft.report.hooks = hooks_of(draft.world(), key);
+    for hook in draft.report.hooks.clone() {
+        let (id, stage) = (&*hook.id, &*hook.stage);
+        let Some(verdict) = draft.verdict(id) else { continue };
         let (action, words) = match verdict {
             Verdict::Continue => ("CONTINUE", "goes on as asked"),
             Verdict::Rollback => ("ROLLBACK", "is taken back as asked"),

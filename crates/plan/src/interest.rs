@@ -12,7 +12,7 @@ use evenkeel_model::world::World;
 use crate::generations::Generations;
 use crate::refs::Lookup;
 use crate::task_definition::{self, Choice};
-use crate::{diagnosis, hold, hooks, prune, replacement, revisions as collected, shifts};
+use crate::{diagnosis, finished, hold, hooks, prune, replacement, revisions as collected, shifts};
 
 /// The subjects to keep observed.
 pub fn interest(document: &Document, world: &World, memory: &Memory) -> BTreeSet<Subject> {
@@ -56,21 +56,21 @@ pub fn interest(document: &Document, world: &World, memory: &Memory) -> BTreeSet
                 all.extend(shifts::revision(live).map(|arn| Subject::ServiceRevision(arn.to_owned())));
             }
             all.extend(diagnosis::needs(key, live));
-            if hooks::may_pause(live) {
+            if hooks::may_pause(live) || finished::needs_deployments(live) {
                 all.insert(Subject::Deployments(key.clone()));
             }
             all.extend(hold::history(document, world, remembered, key, live).rests_on);
         }
         revisions(world, remembered, &want, current, &mut all);
         let family = task_definition::family(&want);
-        all.extend(collected::needs(world, family, document.settings.keep_revisions));
+        all.extend(collected::needs(document, world, family));
     }
     for (family, want) in &document.task_definitions {
         let lookup = Lookup { document, world, generations, service: None };
         let (want, _) = lookup.resolve(want);
         let remembered = memory.unit(&UnitKey::TaskDefinition(family.clone()));
         revisions(world, remembered, &want, None, &mut all);
-        all.extend(collected::needs(world, family, document.settings.keep_revisions));
+        all.extend(collected::needs(document, world, family));
     }
     prune::needs(document, world, memory, &mut all);
     all

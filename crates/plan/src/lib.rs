@@ -10,6 +10,7 @@ pub mod check;
 mod deletions;
 mod diagnosis;
 pub mod expectation;
+mod finished;
 mod generations;
 mod hash;
 mod hold;
@@ -57,7 +58,9 @@ use evenkeel_model::shapes::Op;
 use evenkeel_model::world::{Moment, World};
 
 use deletions::Deletions;
+pub use finished::{Finished, Outcome, is_history};
 use generations::Generations;
+pub use hooks::{hooks_of, needs_for_hooks};
 pub use interest::interest;
 use replacement::Replacements;
 use rules::Rulebook;

@@ -8,7 +8,8 @@ use evenkeel_model::key::UnitKey;
 use evenkeel_model::shapes::Op;
 use evenkeel_model::tree::is_masked;
 
-use crate::report::{Drift, Lingering, Owner, State, UnitReport, WaitingOn};
+use crate::finished::Span;
+use crate::report::{Drift, Owner, Rollout, State, UnitReport, WaitingOn};
 use crate::{Because, Need, Planned, Step, Unit, dotted};
 
 const WIDTH: usize = 100;
@@ -95,8 +96,11 @@ fn steps(out: &mut String, unit: &Unit) {
                 Because::Field(drift) => fields.push(drift),
             }
         }
-        let rest = if reasons.is_empty() { about.to_owned() } else { reasons.join(", ") };
-        line(out, &format!("  {} {verb:<26} {rest}", sign(step)));
+        let first = reasons.first().map_or(about, String::as_str);
+        line(out, &format!("  {} {verb:<26} {first}", sign(step)));
+        for reason in reasons.iter().skip(1) {
+            line(out, &format!("      {reason}"));
+        }
         for drift in fields {
             line(out, &format!("      {}", field(drift)));
         }
@@ -121,13 +125,22 @@ fn lines(out: &mut String, report: &UnitReport, left: &[&Drift]) {
         let lingering = report.lingering.get(&(drift.part.clone(), drift.path.clone()));
         let heals = lingering.and_then(|l| l.heals_in).map(|s| format!(", heals in {s} s"));
         let owner = format!("   ({}{})", drift.owner.word(), heals.unwrap_or_default());
-        let later = drift.owner == Owner::Document && report.waiting.iter().any(is_turn);
-        let word = if later { "later" } else { "left" };
+        let word = if is_later(report, drift) { "later" } else { "left" };
         let what = cut(&format!("  = {word:<9} {}", field(drift)), WIDTH - owner.chars().count());
         line(out, &format!("{what}{owner}"));
     }
     for wait in &report.waiting {
-        line(out, &format!("  … waiting   {wait}"));
+        let so_far = match (wait, &report.rollout) {
+            (WaitingOn::Rollout(_), Some(Rollout { took: Some(seconds), .. })) => {
+                format!(", {} so far", Span(*seconds))
+            }
+            _ => String::new(),
+        };
+        line(out, &format!("  … waiting   {wait}{so_far}"));
+    }
+    let tells = report.rollout.is_some() || report.held.is_some();
+    if let Some(last) = report.last_rollout.as_ref().filter(|last| tells && last.took().is_some()) {
+        line(out, &format!("  · before    {last}"));
     }
     if let Some(held) = &report.held {
         line(out, &format!("  ! held      {}", held.reason));
@@ -157,6 +170,13 @@ fn lines(out: &mut String, report: &UnitReport, left: &[&Drift]) {
     for note in &report.notes {
         wrapped(out, "  · note      ", &note.0);
     }
+}
+
+/// True for a difference that is left for now and put right once what the unit waits for has come.
+fn is_later(report: &UnitReport, drift: &Drift) -> bool {
+    let lingering = report.lingering.get(&(drift.part.clone(), drift.path.clone()));
+    let turn = drift.owner == Owner::Document && report.waiting.iter().any(is_turn);
+    !drift.acted_on && (turn || lingering.is_some_and(|it| it.later))
 }
 
 /// True for a wait after which the document's changes are made.
@@ -244,7 +264,8 @@ fn wrapped(out: &mut String, first: &str, text: &str) {
     out.push('\n');
 }
 
-fn drift_json(drift: &Drift, lingering: Option<&Lingering>) -> serde_json::Value {
+fn drift_json(drift: &Drift, report: Option<&UnitReport>) -> serde_json::Value {
+    let lingering = report.and_then(|r| r.lingering.get(&(drift.part.clone(), drift.path.clone())));
     let masked = is_masked(&drift.path);
     let shown = |tree: &Option<Tree>| match tree {
         None => serde_json::Value::Null,
@@ -258,6 +279,7 @@ fn drift_json(drift: &Drift, lingering: Option<&Lingering>) -> serde_json::Value
         "want": shown(&drift.want),
         "owner": drift.owner.word(),
         "actedOn": drift.acted_on,
+        "later": report.is_some_and(|report| is_later(report, drift)),
         "since": lingering.map(|l| l.since),
         "healsIn": lingering.and_then(|l| l.heals_in),
     })
@@ -272,12 +294,13 @@ fn report_json(report: &UnitReport) -> serde_json::Value {
         "held": report.held.as_ref().map(|h| serde_json::json!({
             "key": h.key, "reason": h.reason, "since": h.since, "failures": h.failures, "retryIn": h.retry_in})),
         "paused": report.paused.as_ref().map(|p| serde_json::json!({"until": p.until, "reason": p.reason})),
-        "drift": report.drift.iter().map(|d| {
-            drift_json(d, report.lingering.get(&(d.part.clone(), d.path.clone())))
-        }).collect::<Vec<_>>(),
+        "drift": report.drift.iter().map(|d| drift_json(d, Some(report))).collect::<Vec<_>>(),
         "rollout": report.rollout.as_ref().map(|r| serde_json::json!({
             "deployment": r.deployment, "desired": r.desired, "running": r.running, "failed": r.failed,
-            "began": r.began})),
+            "began": r.began, "seconds": r.took, "stage": r.stage})),
+        "lastRollout": report.last_rollout.as_ref().map(|r| serde_json::json!({
+            "deployment": r.deployment, "outcome": r.outcome.word(), "began": r.began, "ended": r.ended,
+            "seconds": r.took(), "reason": r.reason})),
         "hooks": report.hooks.iter().map(|h| serde_json::json!({
             "id": h.id, "stage": h.stage, "expires": h.expires, "then": h.then})).collect::<Vec<_>>(),
         "diagnosis": report.diagnosis.iter().map(|e| serde_json::json!({

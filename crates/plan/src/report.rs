@@ -9,6 +9,7 @@ use evenkeel_model::memory::Evidence;
 use evenkeel_model::path::Path;
 use evenkeel_model::tree::is_masked;
 
+use crate::finished::Finished;
 use crate::{Input, Unit};
 
 /// What a plan says about every unit of the document.
@@ -33,6 +34,8 @@ pub struct UnitReport {
     pub drift: Vec<Drift>,
     /// The deployment under way.
     pub rollout: Option<Rollout>,
+    /// The last one that is over.
+    pub last_rollout: Option<Finished>,
     /// Worth knowing.
     pub notes: Vec<Note>,
     /// Of a service that is there: tasks wanted and running.
@@ -96,6 +99,8 @@ pub struct Lingering {
     pub since: i64,
     /// In how many seconds it is undone, where time alone decides that.
     pub heals_in: Option<i64>,
+    /// It is undone in the next maintenance window.
+    pub later: bool,
 }
 
 /// The state of a unit in one word; a closed metric label.
@@ -314,6 +319,10 @@ pub struct Rollout {
     pub failed: i64,
     /// When it began, in Unix seconds, where ECS says so.
     pub began: Option<i64>,
+    /// How long it has taken so far, in seconds by AWS's clock.
+    pub took: Option<i64>,
+    /// How far it has come, where ECS says so: the stage of a shift of traffic, or that it goes back.
+    pub stage: Option<String>,
 }
 
 impl fmt::Display for Rollout {
@@ -322,7 +331,7 @@ impl fmt::Display for Rollout {
         if self.failed > 0 {
             write!(f, ", {} failed", self.failed)?;
         }
-        Ok(())
+        self.stage.as_ref().map_or(Ok(()), |stage| write!(f, ", {stage}"))
     }
 }
 

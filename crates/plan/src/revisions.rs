@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use evenkeel_model::Tree;
+use evenkeel_model::document::Document;
 use evenkeel_model::key::{Subject, short_name};
 use evenkeel_model::shapes::Op;
 use evenkeel_model::world::World;
@@ -38,11 +39,25 @@ fn old<'w>(world: &'w World, family: &str, keep: usize) -> impl Iterator<Item = 
     listed.iter().skip(keep).rev().filter_map(Tree::as_str)
 }
 
-/// What has to be seen to know what can go: the family, and its oldest revisions that are listed and nobody uses.
-pub(crate) fn needs(world: &World, family: &str, keep: Option<usize>) -> Vec<Subject> {
-    let Some(keep) = keep else { return Vec::new() };
+/// A revision of ours that can still be chosen; `None` where it has not been seen.
+fn is_ours(document: &Document, world: &World, arn: &str) -> Option<bool> {
+    let seen = world.seen(&Subject::TaskDefinition(arn.to_owned()));
+    let ours = |t: &Tree| tag(t, TAG_DOCUMENT) == Some(&document.name);
+    let active = |t: &Tree| matches!(t.str("status"), None | Some("ACTIVE"));
+    (!seen.is_unknown()).then(|| seen.tree().is_some_and(|t| ours(t) && active(t)))
+}
+
+/// What has to be seen to know what can go: the family, and of its oldest revisions that are listed and nobody
+/// uses so many as may be ours. Those that turned out not to be are kept in sight, at a call an hour each: there
+/// are at most as many as are listed.
+pub(crate) fn needs(document: &Document, world: &World, family: &str) -> Vec<Subject> {
+    let Some(keep) = document.settings.keep_revisions else { return Vec::new() };
     let used = in_use(world);
-    let old = old(world, family, keep).filter(|arn| !used.contains(arn)).take(AT_ONCE * 2);
+    let mut candidates = 0;
+    let old = old(world, family, keep).filter(|arn| !used.contains(arn)).take_while(|arn| {
+        candidates += usize::from(is_ours(document, world, arn) != Some(false));
+        candidates <= AT_ONCE * 2
+    });
     let revisions = old.map(|arn| Subject::TaskDefinition(arn.to_owned()));
     [Subject::Family(family.to_owned())].into_iter().chain(revisions).collect()
 }
@@ -64,12 +79,7 @@ impl Planner<'_> {
         }
         let used = in_use(input.world);
         let chosen = draft.memory().task_definition.clone();
-        let ours = |arn: &&str| {
-            let revision = input.world.tree(&Subject::TaskDefinition((*arn).to_owned()));
-            let ours = |t: &Tree| tag(t, TAG_DOCUMENT) == Some(&input.document.name);
-            let active = |t: &Tree| matches!(t.str("status"), None | Some("ACTIVE"));
-            revision.is_some_and(|t| ours(t) && active(t))
-        };
+        let ours = |arn: &&str| is_ours(input.document, input.world, arn) == Some(true);
         let unused = |arn: &&str| !used.contains(arn) && chosen.as_deref() != Some(*arn);
         let left = AT_ONCE_IN_ALL.saturating_sub(self.collected).min(AT_ONCE);
         let gone: Vec<&str> = old(input.world, family, keep).filter(unused).filter(ours).take(left).collect();

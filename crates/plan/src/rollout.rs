@@ -27,6 +27,8 @@ pub(crate) fn under_way(service: &Tree) -> Option<Rollout> {
         running: primary.int("runningCount").unwrap_or_default(),
         failed: primary.int("failedTasks").unwrap_or_default(),
         began: primary.get("createdAt").and_then(Tree::as_num).map(|at| at as i64),
+        took: None,
+        stage: None,
     })
 }
 
@@ -38,6 +40,9 @@ pub(crate) fn primary(service: &Tree) -> Option<&str> {
 fn primary_of(service: &Tree) -> Option<&Tree> {
     service.list_of("deployments").iter().find(|d| d.str("status") == Some("PRIMARY"))
 }
+
+/// How the reason begins for which a deployment is held that takes too long.
+pub(crate) const OVERDUE: &str = "not done after";
 
 /// What is to be held because our deployment, the newest, has not ended within so many seconds.
 pub(crate) fn overdue(
@@ -54,7 +59,7 @@ pub(crate) fn overdue(
     let rollout = under_way(service)?;
     Some(HeldDeployment {
         key: memory.deployment_key.clone()?,
-        reason: format!("not done after {} min, {rollout}", deadline / 60),
+        reason: format!("{OVERDUE} {} min, {rollout}", deadline / 60),
         deployment: memory.deployment.clone(),
         ..HeldDeployment::default()
     })

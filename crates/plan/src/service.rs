@@ -11,14 +11,14 @@ use evenkeel_model::world::Seen;
 
 use crate::adoption::Resource;
 use crate::refs::Lookup;
-use crate::report::{Owner, Refusal, WaitingOn};
+use crate::report::{Owner, Refusal, Rollout, WaitingOn};
 use crate::tagging::Tagging;
 use crate::task_definition::{self, Choice};
 use crate::turn::ordered;
 use crate::unit::Draft;
 use crate::{
-    Because, Need, Planner, StepId, hash, hooks, ownership, prune, rollout, rules as listener_rules, scaling,
-    shifts,
+    Because, Need, Planner, StepId, finished, hash, hooks, ownership, prune, rollout,
+    rules as listener_rules, scaling, shifts,
 };
 
 /// True where a change of this member of a service makes ECS start a new deployment.
@@ -200,9 +200,11 @@ impl Planner<'_> {
         let document = self.document();
         let key = wanted.key;
         draft.report.tasks = live.int("desiredCount").zip(live.int("runningCount"));
-        draft.report.rollout = rollout::under_way(live);
+        draft.report.rollout = finished::progress(self.world(), key, live, self.input.clock);
+        draft.report.last_rollout = finished::last(self.world(), key, live, draft.memory());
         if let Some(rollout) = draft.report.rollout.clone() {
-            draft.wait(WaitingOn::Rollout(rollout));
+            // What it has taken so far is told beside it: it makes no other plan.
+            draft.wait(WaitingOn::Rollout(Rollout { took: None, ..rollout }));
         }
         let arn = live.str("serviceArn").unwrap_or_default();
         let live_tags = ownership::tags(live);

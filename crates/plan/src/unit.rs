@@ -470,9 +470,15 @@ impl<'a> Draft<'a> {
             return;
         }
         let left = |d: &&Drift| d.owner == Owner::Human && !d.acted_on;
+        let held = self.restraint.closed.as_ref().is_some_and(|closed| closed.holds_drift);
         let lingering = self.report.drift.iter().filter(left).map(|drift| {
-            let heals_in = self.heals_in(drift).filter(|seconds| *seconds > 0);
-            ((drift.part.clone(), drift.path.clone()), Lingering { since: self.since(drift), heals_in })
+            let heals_in = self.heals_in(drift);
+            let later = held && heals_in.is_some();
+            let heals_in = heals_in.filter(|seconds| *seconds > 0 && !later);
+            (
+                (drift.part.clone(), drift.path.clone()),
+                Lingering { since: self.since(drift), heals_in, later },
+            )
         });
         self.report.lingering = lingering.collect();
     }

@@ -47,13 +47,13 @@ fn what_tells_why_is_of_interest_while_a_rollout_fails_and_not_before() {
     prints(
         &failing(),
         expect![[r#"
-        web/api
-          … waiting   rollout ecs-svc/2: 0 of 2 running, 3 failed
-          ? because   (port 80) is unhealthy in (target-group x) due to (reason Health checks failed)
-          ? because   was unable to place a task because no container instance met all of its requirements.
-                      is there room for the task in the cluster's capacity?
-        unchanged 2
-    "#]],
+            web/api
+              … waiting   rollout ecs-svc/2: 0 of 2 running, 3 failed, 0 s so far
+              ? because   (port 80) is unhealthy in (target-group x) due to (reason Health checks failed)
+              ? because   was unable to place a task because no container instance met all of its requirements.
+                          is there room for the task in the cluster's capacity?
+            unchanged 2
+        "#]],
     );
 }
 
@@ -84,34 +84,34 @@ fn stopped_tasks_and_targets_say_why_and_what_to_look_at() {
     prints(
         &scene,
         expect![[r#"
-        web/api
-          … waiting   rollout ecs-svc/2: 0 of 2 running, 3 failed
-          ? because   2 tasks stopped: Essential container in task exited; container app: exit code 1
-                      what does it write before it ends? see the log group of its containers
-          ? because   1 task stopped: CannotPullContainerError: pull image manifest has been retried 1
-                      time(s): not found
-                      is the image there, may the execution role pull it, and does the subnet reach the
-                      registry?
-          ? because   1 task stopped: OutOfMemoryError: container killed; container app: exit code 137
-                      does it need more memory than the task definition gives it?
-          ? because   1 task stopped: ResourceInitializationError: unable to pull secrets or registry auth:
-                      AccessDeniedException
-                      is the secret there, and may the execution role read it?
-          ? because   1 task stopped: Task failed ELB health checks in (target-group x); container app: exit
-                      code 143
-                      does it answer its health check in time? see the grace period, path, port and security
-                      groups
-          ? because   1 target of api-tg is unhealthy: Target.ResponseCodeMismatch: Health checks failed
-                      with these codes: [503]
-                      is the health check's path right, and which codes does it accept?
-          ? because   1 target of api-tg is unhealthy: Target.Timeout: Request timed out
-                      do the security groups let the load balancer in, and does the container answer in
-                      time?
-          ? because   (port 80) is unhealthy in (target-group x) due to (reason Health checks failed)
-          ? because   was unable to place a task because no container instance met all of its requirements.
-                      is there room for the task in the cluster's capacity?
-        unchanged 2
-    "#]],
+            web/api
+              … waiting   rollout ecs-svc/2: 0 of 2 running, 3 failed, 0 s so far
+              ? because   2 tasks stopped: Essential container in task exited; container app: exit code 1
+                          what does it write before it ends? see the log group of its containers
+              ? because   1 task stopped: CannotPullContainerError: pull image manifest has been retried 1
+                          time(s): not found
+                          is the image there, may the execution role pull it, and does the subnet reach the
+                          registry?
+              ? because   1 task stopped: OutOfMemoryError: container killed; container app: exit code 137
+                          does it need more memory than the task definition gives it?
+              ? because   1 task stopped: ResourceInitializationError: unable to pull secrets or registry auth:
+                          AccessDeniedException
+                          is the secret there, and may the execution role read it?
+              ? because   1 task stopped: Task failed ELB health checks in (target-group x); container app: exit
+                          code 143
+                          does it answer its health check in time? see the grace period, path, port and security
+                          groups
+              ? because   1 target of api-tg is unhealthy: Target.ResponseCodeMismatch: Health checks failed
+                          with these codes: [503]
+                          is the health check's path right, and which codes does it accept?
+              ? because   1 target of api-tg is unhealthy: Target.Timeout: Request timed out
+                          do the security groups let the load balancer in, and does the container answer in
+                          time?
+              ? because   (port 80) is unhealthy in (target-group x) due to (reason Health checks failed)
+              ? because   was unable to place a task because no container instance met all of its requirements.
+                          is there room for the task in the cluster's capacity?
+            unchanged 2
+        "#]],
     );
     // Of a hold it is remembered, in one go.
     scene.edit(service("api"), |s| s["deployments"][0]["rolloutState"] = json!("FAILED"));

@@ -163,12 +163,12 @@ fn a_hold_is_forgotten_once_its_deployment_comes_to_its_end() {
     prints(
         &scene,
         expect![[r#"
-        web/api
-          … waiting   rollout ecs-svc/2: 0 of 2 running, 3 failed
-          ! held      not done after 30 min, rollout ecs-svc/2: 0 of 2 running, 3 failed
-                      the same deployment is not tried again until the document changes or it is released
-        unchanged 1
-    "#]],
+            web/api
+              … waiting   rollout ecs-svc/2: 0 of 2 running, 3 failed, 30 min so far
+              ! held      not done after 30 min, rollout ecs-svc/2: 0 of 2 running, 3 failed
+                          the same deployment is not tried again until the document changes or it is released
+            unchanged 1
+        "#]],
     );
     assert_eq!(scene.plan().report.units[&unit("api")].state, State::Held);
     assert!(scene.plan().remember.is_empty());
@@ -384,10 +384,11 @@ fn a_restart_that_was_not_made_is_made_once_that_is_certain() {
     prints(
         &scene,
         expect![[r#"
-        web/api
-          … waiting   to see service web/api
-        unchanged 1
-    "#]],
+            web/api
+              … waiting   to see service web/api
+              · note      restart is now "again", and waits
+            unchanged 1
+        "#]],
     );
     assert!(scene.plan().remember.is_empty());
     // Nothing else is begun meanwhile, or its outcome would stand for that of the run before.

@@ -40,12 +40,12 @@ fn a_hook_that_waits_is_shown_with_its_end() {
     prints(
         &scene,
         expect![[r#"
-        web/api
-          … waiting   rollout ecs-svc/2: 2 of 2 running
-          … hook      hook-1 in POST_TEST_TRAFFIC_SHIFT waits for a person until 2027-01-15T09:00:00Z, then
-                      ROLLBACK
-        unchanged 1
-    "#]],
+            web/api
+              … waiting   rollout ecs-svc/2: 2 of 2 running, post test traffic shift
+              … hook      hook-1 in POST_TEST_TRAFFIC_SHIFT waits for a person until 2027-01-15T09:00:00Z, then
+                          ROLLBACK
+            unchanged 1
+        "#]],
     );
     let mut calm = waiting();
     calm.edit(service("api"), |s| {
@@ -89,13 +89,13 @@ fn a_hook_goes_on_or_back_as_a_person_says_and_once() {
     prints(
         &scene,
         expect![[r#"
-        web/api
-          ~ continue-service-deployment POST_TEST_TRAFFIC_SHIFT goes on as asked
-          … waiting   rollout ecs-svc/2: 2 of 2 running
-          … hook      hook-1 in POST_TEST_TRAFFIC_SHIFT waits for a person until 2027-01-15T09:00:00Z, then
-                      ROLLBACK
-        unchanged 1
-    "#]],
+            web/api
+              ~ continue-service-deployment POST_TEST_TRAFFIC_SHIFT goes on as asked
+              … waiting   rollout ecs-svc/2: 2 of 2 running, post test traffic shift
+              … hook      hook-1 in POST_TEST_TRAFFIC_SHIFT waits for a person until 2027-01-15T09:00:00Z, then
+                          ROLLBACK
+            unchanged 1
+        "#]],
     );
     let step = "continue-service-deployment hook-1";
     sends(

@@ -599,6 +599,11 @@ fn a_listener_that_is_taken_out_goes_with_its_rules() {
     );
 }
 
+/// The steps of a service.
+fn names(scene: &Scene, service: &str) -> Vec<String> {
+    scene.plan().plan.units[&unit(service)].steps.iter().map(|s| s.id.to_string()).collect()
+}
+
 /// A service with seven revisions, the first of which it runs.
 fn revisions(keep: Value) -> Scene {
     let mut scene = Scene::settled(small_with(|d| d["settings"] = json!({"taskDefinitions": keep})));
@@ -638,11 +643,70 @@ fn old_revisions_go_where_the_document_says_how_many_stay() {
         );
     });
     scene.ceilings.prune = true;
-    let steps: Vec<String> =
-        scene.plan().plan.units[&unit("api")].steps.iter().map(|s| s.id.to_string()).collect();
-    assert_eq!(steps, ["deregister-task-definition api:3", "deregister-task-definition api:4"]);
+    assert_eq!(
+        names(&scene, "api"),
+        ["deregister-task-definition api:3", "deregister-task-definition api:4"]
+    );
     scene.ceilings.prune = false;
     assert_eq!(deleting(&scene.plan()), [""; 0]);
+}
+
+/// Revisions that somebody else registered in our family.
+#[test]
+fn those_that_are_not_ours_do_not_keep_those_behind_them_from_being_collected() {
+    let mut scene = revisions(json!({"keep": 1}));
+    for n in 2..=5 {
+        scene.edit(Subject::TaskDefinition(revision("api", n)), |r| r["tags"] = json!([]));
+    }
+    assert_eq!(names(&scene, "api"), ["deregister-task-definition api:6"]);
+    let looked_at = |scene: &Scene| {
+        let interest = crate::interest(&scene.document, &scene.world, &scene.memory);
+        (2..=6).filter(|n| interest.contains(&Subject::TaskDefinition(revision("api", *n)))).count()
+    };
+    assert_eq!(looked_at(&scene), 5);
+    // No more than four at a time that may be ours.
+    assert_eq!(looked_at(&revisions(json!({"keep": 1}))), 4);
+}
+
+/// Two services, each with an action for the night and one for the day that the document does not have.
+fn with_schedules(percent: i64) -> Scene {
+    let mut document = many(2, json!({"prune": "on", "maxDeletePercent": percent}));
+    for name in ["s0", "s1"] {
+        document["services"][name]["scaling"] = json!({"minCapacity": 1, "maxCapacity": 4});
+    }
+    let mut scene = Scene::settled(document);
+    for name in ["s0", "s1"] {
+        let action = |name: &str| json!({"scheduledActionName": name, "schedule": "rate(1 day)"});
+        scene.sees(Subject::ScheduledActions(key(name)), json!([action("day"), action("night")]));
+    }
+    scene
+}
+
+#[test]
+fn the_scheduled_actions_of_a_service_go_together_or_not_at_all() {
+    let mut scene = with_schedules(10);
+    prints(
+        &scene,
+        expect![[r#"
+        web/s0
+          - delete-scheduled-action    day, which the document does not have
+          - delete-scheduled-action    night, which the document does not have
+        web/s1
+          … waiting   for another day: at most 1 of kind scheduled actions of one service may go in one
+          · note      it has a scheduled action day that the document does not declare
+          · note      it has a scheduled action night that the document does not declare
+        unchanged 1
+    "#]],
+    );
+    // Cut off between the two, the other one follows on the same day.
+    let memory = scene.memory.0.get_mut(&unit("s0")).unwrap();
+    memory.deleted.insert("scheduled action day".into(), CLOCK - 3600);
+    scene.sees(
+        Subject::ScheduledActions(key("s0")),
+        json!([{"scheduledActionName": "night", "schedule": "rate(1 day)"}]),
+    );
+    assert_eq!(names(&scene, "s0"), ["delete-scheduled-action night"]);
+    assert_eq!(deleting(&with_schedules(100).plan()).len(), 4);
 }
 
 #[test]

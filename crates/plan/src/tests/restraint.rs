@@ -351,6 +351,7 @@ fn outside_its_windows_the_documents_changes_wait_and_drift_is_healed() {
               = later     networkConfiguration.awsvpcConfiguration.assignPublicIp   DISABLED -> EN…   (document)
               = later     Team   a -> b   (document)
               … waiting   for the maintenance window that opens 2027-01-15 22:00 Europe/Berlin
+              · note      restart is now "now", and waits
         "#]],
     );
     sends(
@@ -383,6 +384,7 @@ fn outside_its_windows_the_documents_changes_wait_and_drift_is_healed() {
               = later     networkConfiguration.awsvpcConfiguration.assignPublicIp   DISABLED -> EN…   (document)
               = later     Team   a -> b   (document)
               … waiting   for the maintenance window that opens 2027-01-15 22:00 Europe/Berlin
+              · note      restart is now "now", and waits
         "#]],
     );
     // Friday, 22:00 in Berlin.
@@ -390,21 +392,22 @@ fn outside_its_windows_the_documents_changes_wait_and_drift_is_healed() {
     prints(
         &scene,
         expect![[r#"
-        cluster web
-          ~ update-cluster             web
-              settings[containerInsights]   (absent) -> {…}
-          ~ tag-resource
-              Team   a -> b
-        log-group new
-          + create-log-group           new
-        web/api
-          + register-task-definition   api
-              containerDefinitions[app].image   app:1 -> app:2
-          ~ update-service             taskDefinition api:1 -> (register-task-definition api), restart is n…
-              networkConfiguration.awsvpcConfiguration.assignPublicIp   DISABLED -> ENABLED
-          ~ tag-resource
-              Team   a -> b
-    "#]],
+            cluster web
+              ~ update-cluster             web
+                  settings[containerInsights]   (absent) -> {…}
+              ~ tag-resource
+                  Team   a -> b
+            log-group new
+              + create-log-group           new
+            web/api
+              + register-task-definition   api
+                  containerDefinitions[app].image   app:1 -> app:2
+              ~ update-service             taskDefinition api:1 -> (register-task-definition api)
+                  restart is now "now"
+                  networkConfiguration.awsvpcConfiguration.assignPublicIp   DISABLED -> ENABLED
+              ~ tag-resource
+                  Team   a -> b
+        "#]],
     );
 }
 
@@ -423,12 +426,13 @@ fn outside_its_windows_drift_waits_too_where_they_say_so() {
               … waiting   for the maintenance window that opens 2027-01-15 22:00 Europe/Berlin
             web/api
               = later     containerDefinitions[app].image   app:1 -> app:2   (document)
-              = left      enableExecuteCommand   true -> false   (human)
+              = later     enableExecuteCommand   true -> false   (human)
               = later     networkConfiguration.awsvpcConfiguration.assignPublicIp   DISABLED -> EN…   (document)
-              = left      networkConfiguration.awsvpcConfiguration.securityGroups[sg-1]   (absent) ->…   (human)
-              = left      networkConfiguration.awsvpcConfiguration.securityGroups[sg-2]   sg-2 -> (ab…   (human)
+              = later     networkConfiguration.awsvpcConfiguration.securityGroups[sg-1]   (absent) ->…   (human)
+              = later     networkConfiguration.awsvpcConfiguration.securityGroups[sg-2]   sg-2 -> (ab…   (human)
               = later     Team   a -> b   (document)
               … waiting   for the maintenance window that opens 2027-01-15 22:00 Europe/Berlin
+              · note      restart is now "now", and waits
         "#]],
     );
     assert!(scene.plan().plan.units.is_empty());

@@ -419,6 +419,7 @@ fn what_a_human_changed_is_healed_while_the_rollout_waits() {
                   enableExecuteCommand   true -> false
               = later     containerDefinitions[app].image   app:1 -> app:2   (document)
               … waiting   for web/b to be stable
+              · note      restart is now "today", and waits
             web/b
               … waiting   rollout ecs-svc/2: 1 of 2 running
             unchanged 1
