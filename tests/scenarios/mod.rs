@@ -24,6 +24,7 @@ mod memory;
 mod old_revisions;
 mod orders;
 mod ownership;
+mod progress;
 mod prune;
 mod recreation;
 mod replacement;

@@ -146,14 +146,14 @@ impl Shared {
             (None, true) => tracing::warn!("{message}"),
             (None, false) => tracing::info!("{message}"),
         }
-        let at = self.aws_clock();
+        let (at, moment) = (self.aws_clock(), self.clock.now());
         let mut board = self.board();
         board.seq += 1;
         let seq = board.seq;
         if board.events.len() >= MAX_EVENTS {
             board.events.remove(0);
         }
-        board.events.push(Event { seq, at, unit, message, warning });
+        board.events.push(Event { seq, at, moment, unit, message, warning });
     }
 }
 

@@ -7,6 +7,7 @@ mod book;
 mod daemon;
 mod document;
 mod leading;
+mod ledger;
 mod metrics;
 mod observing;
 mod once;
@@ -18,6 +19,6 @@ pub mod status;
 
 pub use daemon::{Settings, StartError, run};
 pub use document::guard;
-pub use once::{PlanError, plan_once};
+pub use once::{PlanError, plan_once, waiting_hooks};
 pub use orders::{Asks, Control, ControlError, control};
 pub use status::Status;

@@ -9,11 +9,11 @@ use evenkeel_cloud::execute::Clock;
 use evenkeel_cloud::observe::{Known, observe};
 use evenkeel_cloud::store::{Location, OrdersFile, OrdersFileError, Records, S3, Store, StoreError};
 use evenkeel_model::document::{Document, Mode};
-use evenkeel_model::key::Subject;
+use evenkeel_model::key::{ServiceKey, Subject};
 use evenkeel_model::memory::{Memory, read_record};
 use evenkeel_model::orders::Orders;
 use evenkeel_model::world::World;
-use evenkeel_plan::{Ceilings, Input, Planned, interest, plan};
+use evenkeel_plan::{Ceilings, Hook, Input, Planned, hooks_of, interest, needs_for_hooks, plan};
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +90,37 @@ pub async fn plan_once(
     }
     let unseen = interest(document, &world, &memory).into_iter().find(|s| world.seen(s).is_unknown());
     Err(PlanError::Unseen(unseen.map(|s| s.to_string()).unwrap_or_default()))
+}
+
+/// The hooks of these services that wait for a person. Reads AWS and writes nothing.
+///
+/// # Errors
+/// Where AWS cannot be read.
+pub async fn waiting_hooks(
+    sdk: &SdkConfig,
+    services: &BTreeSet<ServiceKey>,
+    pace: Pace,
+) -> Result<Vec<(ServiceKey, Hook)>, PlanError> {
+    let metrics = CallMetrics::register(&prometheus::Registry::new()).map_err(PlanError::Metrics)?;
+    let calls = Calls::new(sdk, CallsOptions { pace, ..CallsOptions::new(metrics) });
+    let clock = Clock::new(pace);
+    let mut world = World::default();
+    // The services, and then what is under way at some of them.
+    for _ in 0..2 {
+        let needed = services.iter().flat_map(|key| needs_for_hooks(&world, key));
+        let unseen: BTreeSet<Subject> = needed.filter(|s| world.seen(s).is_unknown()).collect();
+        let observed = observe(&calls, &unseen, &Known::default(), clock.now()).await;
+        if let Some(error) = observed.errors.into_iter().next() {
+            return Err(PlanError::Aws(error));
+        }
+        for (subject, seen) in observed.seen {
+            world.observe(subject, seen);
+        }
+    }
+    let of = |key: &ServiceKey| -> Vec<(ServiceKey, Hook)> {
+        hooks_of(&world, key).into_iter().map(|hook| (key.clone(), hook)).collect()
+    };
+    Ok(services.iter().flat_map(of).collect())
 }
 
 /// Memory, and what people asked for by hand.

@@ -14,10 +14,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::daemon::{Current, Shared, Slot};
+use crate::ledger::Ledger;
 use crate::metrics::Came;
 use crate::queue::Queue;
 use crate::runs::{self, Ended};
-use crate::status::{Fault, InForce, Lease, Status};
+use crate::status::{Event, Fault, InForce, Lease, Status};
 
 /// Runs at once: more would only wait for AWS's throttles.
 const RUNS_AT_ONCE: usize = 8;
@@ -49,6 +50,7 @@ struct Wheel {
     queue: Queue<Run>,
     paused: BTreeMap<UnitKey, Moment>,
     status: Status,
+    ledger: Ledger,
 }
 
 /// Passes until `shutdown`; then waits for the runs under way, which end after the step in hand.
@@ -70,6 +72,7 @@ pub(crate) async fn turn(
         queue: Queue::new(RUNS_AT_ONCE),
         paused: BTreeMap::new(),
         shared: shared.clone(),
+        ledger: Ledger::default(),
     };
     let mut runs: JoinSet<(UnitKey, Ended)> = JoinSet::new();
     loop {
@@ -82,7 +85,8 @@ pub(crate) async fn turn(
         };
         shared.metrics.passed(came, begun.elapsed());
         status.send_replace(Arc::new(wheel.status.clone()));
-        while let Some((key, run)) = wheel.queue.take() {
+        while let Some((key, run, since)) = wheel.queue.take() {
+            shared.metrics.waited(shared.clock.now().since(since));
             let (shared, stop) = (shared.clone(), shutdown.clone());
             runs.spawn(async move {
                 let ended = runs::run(&shared, &key, run, &stop).await;
@@ -149,6 +153,14 @@ impl InForceNow {
 fn owners(planned: &[Planned]) -> BTreeMap<UnitKey, usize> {
     let later = planned.iter().enumerate().skip(1);
     later.flat_map(|(i, p)| p.report.units.keys().map(move |key| (key.clone(), i))).collect()
+}
+
+/// Gives events that came before AWS had told the time theirs, once it has.
+fn date(events: &mut [Event], clock: i64, now: Moment) {
+    for event in events.iter_mut().filter(|event| event.at == 0 && clock > 0) {
+        let ago = now.since(event.moment).as_secs();
+        event.at = clock - i64::try_from(ago).unwrap_or_default();
+    }
 }
 
 impl Wheel {
@@ -225,7 +237,7 @@ impl Wheel {
             document.map(|(_, current)| current.clone())
         };
         self.enqueue(&owner, &planned, led, now);
-        self.show(&in_force, owners, planned, observed, ages);
+        self.show(&in_force, owners, planned, observed, ages, led);
     }
 
     /// Tells the observing loops what to look at.
@@ -294,7 +306,7 @@ impl Wheel {
                     document: current.document.name.clone(),
                     version: current.version.clone(),
                 };
-                self.queue.push(key.clone(), run);
+                self.queue.push(key.clone(), run, now);
             }
         }
     }
@@ -306,6 +318,7 @@ impl Wheel {
         planned: Planned,
         observed: bool,
         ages: BTreeMap<SubjectKind, f64>,
+        led: bool,
     ) {
         let one = |(source, current): &(String, Arc<Current>)| InForce {
             source: source.clone(),
@@ -323,6 +336,15 @@ impl Wheel {
         self.show_board();
         if self.status.is_settled() {
             self.status.settled_at = Some(self.status.clock);
+        }
+        self.status.differing = self.ledger.differing(&self.status);
+        let found = self.ledger.turn(&self.status, self.shared.clock.now());
+        // Of two copies both see it, and one counts it.
+        if led {
+            self.shared.metrics.found(&found);
+        }
+        for (unit, rollout) in found.rollouts {
+            self.shared.event(Some(unit.to_string()), rollout.to_string(), rollout.outcome.is_failure());
         }
     }
 
@@ -344,7 +366,9 @@ impl Wheel {
     fn show_board(&mut self) {
         self.status.clock = self.shared.aws_clock();
         self.status.queued = self.queue.len();
-        let board = self.shared.board();
+        let now = self.shared.clock.now();
+        let mut board = self.shared.board();
+        date(&mut board.events, self.status.clock, now);
         self.status.account.clone_from(&board.account);
         if let Some(fault) = board.unlisted.clone().filter(|f| !self.status.faults.contains(f)) {
             self.status.faults.push(fault);
@@ -353,5 +377,28 @@ impl Wheel {
         self.status.events.clone_from(&board.events);
         self.status.trouble.clone_from(&board.trouble);
         self.status.steps.clone_from(&board.steps);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_happened_before_aws_told_the_time_is_dated_once_it_does() {
+        let event = |at, moment| Event {
+            seq: 1,
+            at,
+            moment: Moment(moment),
+            unit: None,
+            message: String::new(),
+            warning: false,
+        };
+        let mut events = [event(0, 1_000), event(900, 2_000), event(0, 61_000)];
+        let dated = |events: &[Event]| events.iter().map(|event| event.at).collect::<Vec<_>>();
+        date(&mut events, 0, Moment(61_000));
+        assert_eq!(dated(&events), [0, 900, 0]);
+        date(&mut events, 1_000, Moment(61_000));
+        assert_eq!(dated(&events), [940, 900, 1_000]);
     }
 }

@@ -4,14 +4,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use evenkeel_model::key::UnitKey;
+use evenkeel_model::world::Moment;
 
 /// Units that wait for a run, and units whose run is under way.
 #[derive(Debug)]
 pub struct Queue<T> {
-    waiting: BTreeMap<UnitKey, (u64, T)>,
+    waiting: BTreeMap<UnitKey, Slot<T>>,
     running: BTreeSet<UnitKey>,
     most: usize,
     next: u64,
+}
+
+/// What waits.
+#[derive(Debug)]
+struct Slot<T> {
+    place: u64,
+    since: Moment,
+    run: T,
 }
 
 impl<T> Queue<T> {
@@ -21,15 +30,15 @@ impl<T> Queue<T> {
     }
 
     /// Puts a unit in its slot. Where one waits there already, the newer plan takes its place in line.
-    pub fn push(&mut self, key: UnitKey, run: T) {
-        let place = match self.waiting.get(&key) {
-            Some((place, _)) => *place,
+    pub fn push(&mut self, key: UnitKey, run: T, now: Moment) {
+        let (place, since) = match self.waiting.get(&key) {
+            Some(slot) => (slot.place, slot.since),
             None => {
                 self.next += 1;
-                self.next
+                (self.next, now)
             }
         };
-        self.waiting.insert(key, (place, run));
+        self.waiting.insert(key, Slot { place, since, run });
     }
 
     /// Keeps only the waiting units for which `keep` holds: what the newest plan no longer has is stale.
@@ -37,8 +46,9 @@ impl<T> Queue<T> {
         self.waiting.retain(|key, _| keep(key));
     }
 
-    /// Takes the next unit that may run; it counts as running until [`Queue::done`].
-    pub fn take(&mut self) -> Option<(UnitKey, T)> {
+    /// Takes the next unit that may run, with since when it has waited; it counts as running until
+    /// [`Queue::done`].
+    pub fn take(&mut self) -> Option<(UnitKey, T, Moment)> {
         if self.running.len() >= self.most {
             return None;
         }
@@ -46,11 +56,11 @@ impl<T> Queue<T> {
             .waiting
             .iter()
             .filter(|(key, _)| !self.running.contains(*key))
-            .map(|(key, (place, _))| (*place, key.clone()))
+            .map(|(key, slot)| (slot.place, key.clone()))
             .min()?;
-        let (_, run) = self.waiting.remove(&key)?;
+        let Slot { run, since, .. } = self.waiting.remove(&key)?;
         self.running.insert(key.clone());
-        Some((key, run))
+        Some((key, run, since))
     }
 
     /// A run has ended.
@@ -85,30 +95,30 @@ mod tests {
     #[test]
     fn what_came_first_goes_first_and_a_newer_plan_keeps_the_place() {
         let mut queue = Queue::new(9);
-        queue.push(unit("b"), 1);
-        queue.push(unit("a"), 2);
-        queue.push(unit("b"), 3);
-        assert_eq!(queue.take(), Some((unit("b"), 3)));
-        assert_eq!(queue.take(), Some((unit("a"), 2)));
+        queue.push(unit("b"), 1, Moment(1));
+        queue.push(unit("a"), 2, Moment(2));
+        queue.push(unit("b"), 3, Moment(3));
+        assert_eq!(queue.take(), Some((unit("b"), 3, Moment(1))), "it has waited since it first came");
+        assert_eq!(queue.take(), Some((unit("a"), 2, Moment(2))));
         assert_eq!(queue.take(), None);
     }
 
     #[test]
     fn two_runs_of_one_unit_never_overlap() {
         let mut queue = Queue::new(9);
-        queue.push(unit("a"), 1);
+        queue.push(unit("a"), 1, Moment(1));
         queue.take();
-        queue.push(unit("a"), 2);
+        queue.push(unit("a"), 2, Moment(2));
         assert_eq!(queue.take(), None);
         queue.done(&unit("a"));
-        assert_eq!(queue.take(), Some((unit("a"), 2)));
+        assert_eq!(queue.take(), Some((unit("a"), 2, Moment(2))));
     }
 
     #[test]
     fn no_more_run_than_allowed() {
         let mut queue = Queue::new(1);
-        queue.push(unit("a"), 1);
-        queue.push(unit("b"), 1);
+        queue.push(unit("a"), 1, Moment(1));
+        queue.push(unit("b"), 1, Moment(1));
         assert!(queue.take().is_some());
         assert!(queue.take().is_none());
         assert_eq!(queue.running().len(), 1);
@@ -117,7 +127,7 @@ mod tests {
     #[test]
     fn what_the_newest_plan_lacks_is_dropped() {
         let mut queue = Queue::new(1);
-        queue.push(unit("a"), 1);
+        queue.push(unit("a"), 1, Moment(1));
         queue.retain(|_| false);
         assert!(queue.is_empty());
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use evenkeel_model::Diagnostic;
 use evenkeel_model::key::{SubjectKind, UnitKey};
+use evenkeel_model::world::Moment;
 use evenkeel_plan::{Planned, State};
 
 /// The daemon at one moment.
@@ -39,6 +40,8 @@ pub struct Status {
     pub observed: bool,
     /// Units waiting for a run.
     pub queued: usize,
+    /// Since when units differ that do, the document's changes and humans' counted, in Unix seconds.
+    pub differing: BTreeMap<UnitKey, i64>,
     /// Steps so far by operation and outcome (`done`, `failed`, `mismatch`).
     pub steps: BTreeMap<(String, &'static str), u64>,
     /// The newest things that happened, oldest first, at most [`MAX_EVENTS`].
@@ -99,8 +102,10 @@ pub enum Lease {
 pub struct Event {
     /// Counts up, never repeats.
     pub seq: u64,
-    /// Unix seconds by AWS's clock.
+    /// Unix seconds by AWS's clock; 0 until AWS has told the time.
     pub at: i64,
+    /// When it was on the process's clock.
+    pub moment: Moment,
     /// The unit, where it is about one (`service:cluster/name`).
     pub unit: Option<String>,
     /// What happened, in one sentence.
@@ -118,6 +123,17 @@ impl Status {
             && self.observed
             && self.planned.plan.units.is_empty()
             && self.planned.report.units.values().all(|u| u.state.is_settled())
+    }
+
+    /// The same of one of the documents.
+    pub fn is_document_settled(&self, place: usize) -> bool {
+        let of = |key: &UnitKey| self.owners.get(key).copied().unwrap_or_default() == place;
+        let reports = &self.planned.report.units;
+        let faulty = |document: &InForce| self.faults.iter().any(|fault| fault.source == document.source);
+        self.observed
+            && self.documents.get(place).is_some_and(|document| !faulty(document))
+            && !self.planned.plan.units.keys().any(of)
+            && reports.iter().filter(|(key, _)| of(key)).all(|(_, unit)| unit.state.is_settled())
     }
 
     /// Ready to be relied on: AWS answers, a document is in force, and everything has been seen.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
+use evenkeel_controller::{PlanError, StartError};
 use evenkeel_model::orders::Order;
 
 use crate::arguments::{Arguments, Command, LogFormat};
@@ -15,6 +16,11 @@ use crate::{demo, health, orders, plan, run, schema, sim, validate};
 const FAILED: u8 = 1;
 /// The command line is wrong: `EX_USAGE`, because 2 says that a plan has changes.
 const USAGE: u8 = 64;
+
+/// What is written on the command line fits each argument, and cannot be meant.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
 
 /// Reads the command line, does what it says, and prints why it could not.
 pub fn main() -> ExitCode {
@@ -65,5 +71,15 @@ async fn perform(command: Command) -> anyhow::Result<ExitCode> {
 /// Prints the whole chain of an error, once.
 fn failed(error: &anyhow::Error) -> ExitCode {
     eprintln!("error: {error:#}");
-    ExitCode::from(FAILED)
+    ExitCode::from(if is_usage(error) { USAGE } else { FAILED })
+}
+
+/// True where another command line would do, whatever AWS says.
+fn is_usage(error: &anyhow::Error) -> bool {
+    let place = |error: &StartError| {
+        matches!(error, StartError::State(_) | StartError::Document(_) | StartError::Overlap { .. })
+    };
+    error.is::<Usage>()
+        || error.downcast_ref::<StartError>().is_some_and(place)
+        || matches!(error.downcast_ref::<PlanError>(), Some(PlanError::Location(_)))
 }

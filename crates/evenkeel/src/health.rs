@@ -12,6 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use crate::arguments::Health;
+use crate::command::Usage;
 
 const PATIENCE: Duration = Duration::from_secs(4);
 
@@ -42,7 +43,7 @@ fn url_of(listen: Option<&str>) -> String {
 async fn get(url: &str) -> anyhow::Result<http::StatusCode> {
     let uri: Uri = url.parse().with_context(|| format!("`{url}` is no URL"))?;
     let (Some("http"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-        bail!("`{url}` is no http:// URL");
+        return Err(Usage(format!("`{url}` is no http:// URL")).into());
     };
     let host = authority.host().trim_start_matches('[').trim_end_matches(']');
     let stream = TcpStream::connect((host, authority.port_u16().unwrap_or(80)))

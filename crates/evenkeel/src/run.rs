@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::{Allow, Run};
+use crate::command::Usage;
 use crate::{http, source};
 
 /// How long the steps in hand have from the signal on.
@@ -85,9 +86,10 @@ pub async fn run(arguments: Run) -> anyhow::Result<ExitCode> {
 fn require_s3(flag: &str, location: &Location) -> anyhow::Result<()> {
     match location {
         Location::S3 { .. } => Ok(()),
-        _ => bail!(
+        _ => Err(Usage(format!(
             "{flag} must be in S3 (s3://BUCKET/KEY), and `{location}` is not; `evenkeel demo`, `plan` and `validate` take files"
-        ),
+        ))
+        .into()),
     }
 }
 

@@ -25,6 +25,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::{Demo, file, pace};
+use crate::command::Usage;
 use crate::output::say;
 use crate::run::{listen, signals};
 use crate::source::Written;
@@ -141,7 +142,7 @@ async fn document(arguments: &Demo) -> anyhow::Result<Written> {
             Ok(Written::of("farsight.json".into(), Bytes::from_static(EXAMPLE.as_bytes()), String::new()))
         }
         Some(location) if file(location).is_some() => source::read(location, None).await,
-        Some(location) => bail!("--document takes a file, and `{location}` is none"),
+        Some(location) => Err(Usage(format!("--document takes a file, and `{location}` is none")).into()),
     }
 }
 

@@ -106,6 +106,21 @@ fn drift(moment: &Moment, status: &Status) -> Result<(), Error> {
         "Fields that differ between the document and AWS, where there are any, by what they belong to and who made the difference.",
         &["cluster", "service", "kind", "owner"],
     )?;
+    let since = moment.gauges(
+        "evenkeel_drift_since_timestamp_seconds",
+        "Since when something of a service, or of what stands beside services, differs by the document or a human, by AWS's clock, where anything does.",
+        &["cluster", "service"],
+    )?;
+    let mut oldest: BTreeMap<(&str, &str), i64> = BTreeMap::new();
+    let there = |key: &UnitKey| status.planned.report.units.contains_key(key);
+    for (key, at) in status.differing.iter().filter(|(key, _)| there(key)) {
+        let of = key.service().map_or(("", ""), |service| (&*service.cluster, &*service.name));
+        let known = oldest.entry(of).or_insert(*at);
+        *known = (*known).min(*at);
+    }
+    for ((cluster, service), at) in oldest {
+        since.with_label_values(&[cluster, service]).set(at as f64);
+    }
     for (key, report) in &status.planned.report.units {
         let mut counts: BTreeMap<(&'static str, Owner), u32> = BTreeMap::new();
         for drift in &report.drift {

@@ -10,13 +10,14 @@ use axum::{Json, Router, middleware};
 use evenkeel_controller::{Control, ControlError};
 use evenkeel_model::key::{ServiceKey, UnitKey};
 use evenkeel_model::orders::{LONGEST_PAUSE_SECONDS, Order, Verdict};
-use evenkeel_plan::{UnitReport, WaitingOn};
+use evenkeel_plan::{Hook, WaitingOn};
 use serde::Deserialize;
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
 use super::{Source, refuse};
 use crate::arguments::pause_length;
+use crate::orders::no_hook;
 
 /// The way to the daemon, and what opens it.
 #[derive(Clone)]
@@ -130,9 +131,12 @@ async fn hook(State(source): State<Source>, Path((id, verdict)): Path<(String, S
     if id.is_empty() || id.len() > 256 {
         return refuse(StatusCode::BAD_REQUEST, "this is no id of a hook; the status lists them");
     }
-    let waits = |unit: &UnitReport| unit.hooks.iter().any(|hook| hook.id == id);
-    if !source.now().status.planned.report.units.values().any(waits) {
-        return refuse(StatusCode::NOT_FOUND, &format!("no deployment waits at a hook {id}"));
+    let shown = source.now();
+    let units = shown.status.planned.report.units.iter();
+    let waiting: Vec<(String, &Hook)> =
+        units.flat_map(|(key, unit)| unit.hooks.iter().map(|hook| (key.name(), hook))).collect();
+    if !waiting.iter().any(|(_, hook)| hook.id == id) {
+        return refuse(StatusCode::NOT_FOUND, &no_hook(&id, &waiting));
     }
     give(&source, Order::Answer { hook: id, verdict }).await
 }

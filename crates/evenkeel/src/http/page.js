@@ -12,11 +12,24 @@ const OWNERS = {
   document: "the document", human: "a human", autoscaler: "the autoscaler", rollout: "the rollout", aws: "AWS",
 };
 
+const OUTCOMES = {
+  completed: "completed", circuit_breaker: "failed: circuit breaker", alarm: "failed: alarm", deadline: "failed: deadline",
+  rolled_back: "rolled back", superseded: "superseded", stopped: "stopped",
+};
+
 const at = (id) => document.getElementById(id);
 const show = (id, shown) => { at(id).hidden = !shown; };
 // Nothing is touched that has not changed: screen readers, selections and open details stay as they are.
 const say = (node, text) => { if (node.textContent !== text) node.textContent = text; };
 const time = (when) => new Date(when).toLocaleTimeString([], { hourCycle: "h23" });
+const day = (when) => new Date(when).toLocaleString([], { dateStyle: "medium", timeStyle: "short", hourCycle: "h23" });
+const span = (seconds) => {
+  const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  // Not broken over lines.
+  const join = (...parts) => parts.filter(([count]) => count).map((it) => it.join("\u00a0")).join("\u00a0");
+  if (hours) return join([hours, "h"], [minutes, "min"]);
+  return minutes ? join([minutes, "min"], [rest, "s"]) : `${rest}\u00a0s`;
+};
 const number = (count, one, many) => `${count} ${count === 1 ? one : many || one + "s"}`;
 
 function make(name, style, ...children) {
@@ -82,7 +95,7 @@ function differences(list) {
   const owners = [...new Set(list.map((it) => it.owner))]
     .map((owner) => `${list.filter((it) => it.owner === owner).length} by ${OWNERS[owner] || owner}`);
   const rows = list.slice(0, 50).map((it) => {
-    const fate = it.actedOn ? "being put right" : "left alone";
+    const fate = it.actedOn ? "being put right" : it.later ? "put right later" : "left alone";
     return make("li", "",
       make("span", "path", it.path === "" || it.path === "/" ? it.part : it.part + it.path),
       make("span", "values", it.actedOn ? `${value(it.live)} → ${value(it.want)}` : `${value(it.live)}, where the document has ${value(it.want)}`),
@@ -108,12 +121,41 @@ function tasks(unit) {
   return cell;
 }
 
+// The rollout under way and the last one that is over: how it goes or went, and for how long; when, and its id, where
+// one points at it.
+function rollouts(unit) {
+  const { rollout, lastRollout: last } = unit;
+  const titled = (node, it) => {
+    const times = [it.began ? `began ${day(it.began * 1000)}` : "", it.ended ? `ended ${day(it.ended * 1000)}` : ""];
+    node.title = [it.deployment, ...times, it.reason].filter(Boolean).join("\n");
+    return node;
+  };
+  const lines = [];
+  if (rollout) {
+    const taken = rollout.seconds === null ? "under way" : `${span(rollout.seconds)} so far`;
+    lines.push(titled(make("div", "", taken), rollout));
+    if (rollout.stage) lines.push(make("div", "under", rollout.stage));
+  }
+  if (last) {
+    const failed = ["circuit_breaker", "alarm", "deadline"].includes(last.outcome);
+    const word = make("span", failed ? "is-held" : "", OUTCOMES[last.outcome] || last.outcome);
+    const took = last.seconds === null ? "" : ` ${last.outcome === "completed" ? "in" : "after"} ${span(last.seconds)}`;
+    lines.push(titled(make("div", rollout ? "under" : "", rollout ? "before: " : null, word, took), last));
+    if (last.ended && !rollout) lines.push(make("div", "under", day(last.ended * 1000)));
+  }
+  return lines;
+}
+
 function now(unit) {
   const advice = unit.state === "refused" && unit.refused[0] && unit.refused[0].wayOut;
+  const hook = (it) => `${it.id} in ${it.stage} waits for a person: evenkeel hook continue ${it.id}, or rollback${it.expires ? `; at ${day(it.expires * 1000)} ECS itself says ${it.then}` : ""}`;
   const more = [...unit.refused.slice(1).map((it) => it.why), ...unit.waiting.slice(1).map((it) => "waits " + it), ...unit.notes];
+  const because = unit.diagnosis.flatMap((it) => [make("span", "because", it.said), it.check ? make("span", "advice", it.check) : null]);
   return [
     make("span", "", unit.message),
     advice ? make("span", "advice", advice) : null,
+    ...unit.hooks.map((it) => make("span", "because", hook(it))),
+    ...because.slice(0, 10),
     ...more.slice(0, 5).map((it) => make("span", "advice", it)),
   ];
 }
@@ -124,13 +166,14 @@ function services(units) {
   show("services", true);
   show("services-none", list.length === 0);
   at("services-rows").parentNode.hidden = list.length === 0;
-  const create = () => roles(make("tr", "", make("td"), make("td"), make("td"), make("td", "now"), make("td")));
+  const create = () => roles(make("tr", "", make("td"), make("td"), make("td"), make("td"), make("td", "now"), make("td")));
   keyed(at("services-rows"), list, (unit) => unit.key, create, (row, unit) => {
-    const [name, word, count, message, drift] = row.children;
+    const [name, word, count, rollout, message, drift] = row.children;
     fill(name, [unit.name, unit.cluster], () => [make("div", "title", unit.name), make("div", "under", unit.cluster)]);
     fill(word, unit.state, () => [state(unit.state)]);
     fill(count, [unit.desiredCount, unit.runningCount, unit.rollout], () => tasks(unit));
-    fill(message, [unit.message, unit.refused, unit.waiting, unit.notes], () => now(unit));
+    fill(rollout, [unit.rollout, unit.lastRollout], () => rollouts(unit));
+    fill(message, [unit.message, unit.refused, unit.waiting, unit.notes, unit.hooks, unit.diagnosis], () => now(unit));
     fill(drift, unit.drift, () => differences(unit.drift));
   });
 }
@@ -153,7 +196,7 @@ function others(units) {
       const [name, word, message, drift] = line.children;
       say(name, unit.name);
       fill(word, unit.state, () => [state(unit.state)]);
-      fill(message, [unit.message, unit.refused, unit.waiting, unit.notes], () => now(unit));
+      fill(message, [unit.message, unit.refused, unit.waiting, unit.notes, unit.hooks, unit.diagnosis], () => now(unit));
       fill(drift, unit.drift, () => differences(unit.drift));
     });
   });

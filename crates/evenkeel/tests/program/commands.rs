@@ -149,6 +149,19 @@ fn a_wrong_command_line_is_told_from_a_plan_with_changes() {
     assert_eq!(run(&["frobnicate"]).0, Some(64));
     assert_eq!(run(&["validate"]).0, Some(64));
     assert_eq!(run(&["sim", "--listen", "0.0.0.0:0"]).0, Some(64));
+    // So it is where each argument is right by itself.
+    let region = ["AWS_REGION", "us-east-1"];
+    for wrong in [
+        &["run", "--document", "services.json", "--state", "s3://b/state/"][..],
+        &["run", "--document", "s3://b/x/", "--state", "s3://b/x/state/", "--listen", "127.0.0.1:0"],
+        &["pause", "main/api", "--state", "state/"],
+        &["demo", "--document", "s3://b/x.json"],
+        &["health", "--url", "https://127.0.0.1/"],
+    ] {
+        let done = said(evenkeel().args(wrong).env(region[0], region[1]).output().unwrap());
+        assert_eq!(done.0, Some(64), "{wrong:?}: {}", done.2);
+        assert!(done.2.lines().any(|line| line.starts_with("error: ")), "{wrong:?}: {}", done.2);
+    }
     let (code, out, _) = run(&["--help"]);
     assert_eq!(code, Some(0));
     assert!(out.contains("Exit codes:"), "{out}");
@@ -158,7 +171,7 @@ fn a_wrong_command_line_is_told_from_a_plan_with_changes() {
 #[test]
 fn the_daemon_takes_documents_in_s3_only() {
     let (code, _, error) = run(&["run", "--document", "x.json", "--state", "s3://bucket/state/"]);
-    assert_eq!(code, Some(1));
+    assert_eq!(code, Some(64));
     assert!(error.contains("--document must be in S3"), "{error}");
 }
 
@@ -268,21 +281,58 @@ async fn orders_are_kept_where_the_daemon_reads_them() {
     assert_eq!(kept["pauses"]["service:main/api"]["reason"], "incident 42");
     assert!(kept["approvals"]["7c1e09a4"].is_i64(), "{kept}");
     assert_eq!(run(&["resume", "main/api"]).0, Some(0));
+    let (code, _, error) = run(&["hook", "continue", "hook-7"]);
+    assert_eq!(code, Some(1));
+    assert!(error.contains("no deployment waits at a hook hook-7, and none at any other"), "{error}");
     for wrong in [&["pause", "api"][..], &["pause", "main/api", "--for", "2d"], &["hook", "maybe", "h"]] {
         assert_eq!(run(wrong).0, Some(64), "{wrong:?}");
+    }
+}
+
+/// A process that does not outlive its test.
+struct Ends(std::process::Child);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+    }
+}
+
+/// What a running daemon shows, and no more, stands in the table of docs/operate.md, with its labels.
+fn every_metric_is_documented(listen: &str) {
+    let mut stream = std::net::TcpStream::connect(listen).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let text = std::io::read_to_string(stream).unwrap();
+    let names = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    let shown: std::collections::BTreeSet<&str> =
+        names.filter(|name| name.starts_with("evenkeel_")).collect();
+    let page = include_str!("../../../../docs/operate.md").split_once("## Metrics").unwrap().1;
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `evenkeel_")?.split(['`', '{']).next());
+    // Only where something differs are there series of these.
+    let sometimes = ["evenkeel_drift_fields", "evenkeel_drift_since_timestamp_seconds"];
+    let rows: Vec<String> = rows.map(|name| format!("evenkeel_{name}")).collect();
+    for name in &shown {
+        assert!(rows.iter().any(|row| row == name), "{name} is not in docs/operate.md");
+    }
+    for row in &rows {
+        assert!(shown.contains(&**row) || sometimes.contains(&&**row), "{row} is only in docs/operate.md");
+    }
+    for line in text.lines().filter(|line| line.starts_with("# HELP evenkeel_")) {
+        assert!(line.split(' ').count() > 4, "{line}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_daemon_applies_serves_and_ends_when_told() {
     let (sim, endpoint) = aws(GOOD).await;
-    let mut daemon = evenkeel_in(&endpoint)
+    let daemon = evenkeel_in(&endpoint)
         .args(["run", "--document", "s3://bucket/web.yaml", "--state", "s3://bucket/state/"])
         .args(["--listen", "127.0.0.1:0", "--log-format", "json"])
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(daemon.stderr.take().unwrap()).lines();
+    let mut daemon = Ends(daemon);
+    let mut lines = BufReader::new(daemon.0.stderr.take().unwrap()).lines();
     let mut until = |message: &str| {
         let line = lines.find(|line| line.as_ref().unwrap().contains(message));
         let line = line.unwrap_or_else(|| panic!("it ended without: {message}")).unwrap();
@@ -292,10 +342,11 @@ async fn the_daemon_applies_serves_and_ends_when_told() {
     until("create-cluster main done");
     let (code, _, error) = run(&["health", "--url", &format!("http://{listen}/healthz")]);
     assert_eq!(code, Some(0), "{error}");
-    let told = Command::new("kill").args(["-TERM", &daemon.id().to_string()]).status().unwrap();
+    every_metric_is_documented(&listen);
+    let told = Command::new("kill").args(["-TERM", &daemon.0.id().to_string()]).status().unwrap();
     assert!(told.success());
     until("\"stopped\"");
-    assert_eq!(daemon.wait().unwrap().code(), Some(0));
+    assert_eq!(daemon.0.wait().unwrap().code(), Some(0));
     assert_eq!(
         sim.call("x", "ecs", "ListClusters", serde_json::json!({})).unwrap()["clusterArns"]
             .as_array()

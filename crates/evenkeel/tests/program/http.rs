@@ -117,6 +117,7 @@ async fn metrics_have_zeros_for_the_fleet_and_series_for_what_is_there() {
         evenkeel_document_info{document="web",version="3HL4kqtJ"} 1
         evenkeel_drift_fields{cluster="main",kind="service",owner="human",service="legacy"} 1
         evenkeel_drift_fields{cluster="main",kind="task_definition",owner="human",service="legacy"} 1
+        evenkeel_drift_since_timestamp_seconds{cluster="main",service="legacy"} 1795250000
         evenkeel_held 0
         evenkeel_last_success_timestamp_seconds 0
         evenkeel_leader 1
@@ -220,6 +221,7 @@ async fn orders_need_the_token_and_something_to_be_about() {
         ("/v1/services/main/api/stop", 404, "pause, resume or release"),
         ("/v1/plans/%2e%2e/approve", 400, "no id of a plan"),
         ("/v1/hooks/h/maybe", 404, "continue or rollback"),
+        ("/v1/hooks/hook-2/continue", 404, "waits at a hook hook-2; these wait: hook-1 of main/api"),
     ];
     for (path, code, says) in answers {
         let answer = server.send(&post(path, &bearer)).await;

@@ -9,7 +9,7 @@ use evenkeel_controller::status::{InForce, Lease};
 use evenkeel_controller::{Asks, Status, control};
 use evenkeel_model::key::{SubjectKind, UnitKey};
 use evenkeel_model::{Path, Tree};
-use evenkeel_plan::{Drift, Owner, Planned, Refusal, Rollout, State, UnitReport};
+use evenkeel_plan::{Drift, Finished, Hook, Outcome, Owner, Planned, Refusal, Rollout, State, UnitReport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -31,9 +31,24 @@ pub fn status() -> Status {
             desired: 2,
             running: 1,
             failed: 0,
-            began: None,
+            began: Some(1_795_255_000),
+            took: Some(200),
+            stage: None,
+        }),
+        last_rollout: Some(Finished {
+            deployment: "ecs-svc/0".into(),
+            outcome: Outcome::CircuitBreaker,
+            began: Some(1_795_254_000),
+            ended: Some(1_795_254_400),
+            reason: Some("tasks failed to start.".into()),
         }),
         tasks: Some((2, 1)),
+        hooks: vec![Hook {
+            id: "hook-1".into(),
+            stage: "POST_TEST_TRAFFIC_SHIFT".into(),
+            expires: None,
+            then: "ROLLBACK".into(),
+        }],
         ..UnitReport::default()
     };
     let legacy = UnitReport {
@@ -77,6 +92,7 @@ pub fn status() -> Status {
         observed: true,
         steps: BTreeMap::from([(("CreateService".to_owned(), "done"), 2)]),
         mode: "enforce",
+        differing: BTreeMap::from([(UnitKey::parse("service:main/legacy").unwrap(), 1_795_250_000)]),
         ..Status::default()
     }
 }
