@@ -309,9 +309,19 @@ fn of_service(live: &Tree) -> Option<Finished> {
 
 /// When an event of the service said this of a deployment.
 fn said(live: &Tree, deployment: &Tree, what: &str) -> Option<i64> {
-    let subject = format!("(deployment {}) {what}", deployment.str("id")?);
-    let events = live.list_of("events").iter();
-    events.filter(|e| e.str("message").is_some_and(|m| m.contains(&subject))).find_map(|e| at(e, "createdAt"))
+    let id = deployment.str("id")?;
+    let told = |e: &&Tree| about(e).is_some_and(|(of, said)| of == id && said.starts_with(what));
+    live.list_of("events").iter().find(told).and_then(|e| at(e, "createdAt"))
+}
+
+/// What an event says of its service. There are a hundred of them for each: nothing is searched for.
+fn spoken(event: &Tree) -> Option<&str> {
+    event.str("message")?.split_once(") ").map(|(_, said)| said)
+}
+
+/// What an event says of a deployment, and of which.
+fn about(event: &Tree) -> Option<(&str, &str)> {
+    spoken(event)?.strip_prefix("(deployment ")?.split_once(") ")
 }
 
 /// What the newest deployment takes back, by the service's events.
@@ -328,7 +338,7 @@ fn went_back(live: &Tree) -> Option<Back<'_>> {
     let primary = live.list_of("deployments").iter().find(|d| d.str("status") == Some("PRIMARY"))?;
     let events = live.list_of("events");
     let (place, event, target) = events.iter().enumerate().find_map(|(place, e)| {
-        let (_, target) = e.str("message")?.split_once(WORDS)?;
+        let target = spoken(e)?.strip_prefix(WORDS)?;
         Some((place, e, target.trim_end_matches('.')))
     })?;
     let begun_then = together(at(event, "createdAt"), at(primary, "createdAt"));
@@ -341,8 +351,8 @@ fn went_back(live: &Tree) -> Option<Back<'_>> {
         .iter()
         .filter(|e| together(at(e, "createdAt"), at(event, "createdAt")));
     let told = older.filter_map(|e| {
-        let (before, reason) = e.str("message")?.split_once(") deployment failed")?;
-        Some((before.rsplit_once("(deployment ")?.1, reason.trim_start_matches([':', ' '])))
+        let (of, said) = about(e)?;
+        Some((of, said.strip_prefix("deployment failed")?.trim_start_matches([':', ' '])))
     });
     let (failed, reason) = told.into_iter().next().unzip();
     Some(Back { failed, reason })
