@@ -18,6 +18,7 @@ mod hooks;
 mod interest;
 #[cfg(test)]
 mod miniature;
+mod moves;
 mod ownership;
 mod print;
 mod priorities;
