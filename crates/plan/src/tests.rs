@@ -16,6 +16,7 @@ mod adoption;
 mod balancing;
 mod checker;
 mod diagnosis;
+mod floor;
 mod healing;
 mod holds;
 mod kept_back;
