@@ -61,9 +61,7 @@ async fn containers_that_change_their_port_with_their_group_do_so_first() {
     tokio::time::sleep(Duration::from_secs(HOUR)).await;
     scene.rest(SOON).await;
     scene.saw(&["farsight-api-tg", "refused", "cannot be in both", "have no port 8000"]);
-    let groups = scene.aws("elbv2", "DescribeTargetGroups", json!({}))["TargetGroups"].clone();
-    let ports: Vec<&Value> = groups.as_array().unwrap().iter().map(|g| &g["Port"]).collect();
-    scene.check(ports == ["9000"], &format!("one target group on the new port: {groups}"));
+    only_group(&scene, "farsight-api-tg-", 9000);
     let writes = scene.writes();
     let count = |verb: &str| writes.iter().filter(|w| w.starts_with(verb)).count();
     let seen = [count("RegisterTaskDefinition"), count("UpdateService"), count("CreateTargetGroup")];
@@ -94,9 +92,58 @@ fn network(port: i64) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_network_load_balancer_has_no_weights_to_move_traffic_by() {
-    let words = ["farsight-api-tg", "refused", "listeners do not weigh target groups of the protocol TCP"];
-    refused(&network(8000), &network(8001), &words).await;
+async fn a_group_behind_a_network_load_balancer_is_replaced_by_one_of_its_protocol_alone() {
+    let mut scene = Scene::settled(&network(8000)).await;
+    scene.stage.push(&network(8001));
+    tokio::time::sleep(Duration::from_secs(HOUR)).await;
+    scene.rest(SOON).await;
+    only_group(&scene, "farsight-api-tg-", 8001);
+    let weights = scene.listener("farsight-alb")["DefaultActions"].to_string();
+    scene.check(!weights.contains("Weight"), &format!("one group needs no weight: {weights}"));
+    let rollouts = scene.writes().iter().filter(|w| w.starts_with("UpdateService")).count();
+    scene.check(rollouts == 2, "two rollouts");
+    scene.end().await;
+    let mut other = network(8000);
+    other["targetGroups"]["farsight-api-tg"]["protocol"] = "TCP_UDP".into();
+    let words =
+        ["farsight-api-tg", "refused", "no listener leads to target groups of the protocols TCP and TCP_UDP"];
+    refused(&network(8000), &other, &words).await;
+}
+
+/// What is asked for is the name, and the old one is no less replaced: it is not pruned besides, nor kept where
+/// pruning is off.
+#[tokio::test(start_paused = true)]
+async fn a_group_that_gets_another_name_has_that_name() {
+    for prune in ["off", "on"] {
+        let mut document = farsight();
+        document["settings"]["prune"] = prune.into();
+        let mut scene = Scene::settled(&document).await;
+        document["targetGroups"]["farsight-api-tg"]["name"] = "farsight-web".into();
+        scene.stage.push(&document);
+        tokio::time::sleep(Duration::from_secs(HOUR)).await;
+        scene.rest(SOON).await;
+        only_group(&scene, "farsight-web", 8000);
+        scene.never_saw(&["prune is off"]);
+        scene.never_saw(&["is not as it was planned with"]);
+        let deleted = scene.writes().iter().filter(|w| w.starts_with("DeleteTargetGroup")).count();
+        scene.check(deleted == 1, "deleted once");
+        // The next one of that name has to stand beside it.
+        document["targetGroups"]["farsight-api-tg"]["port"] = 8001.into();
+        scene.stage.push(&document);
+        tokio::time::sleep(Duration::from_secs(HOUR)).await;
+        scene.rest(SOON).await;
+        only_group(&scene, "farsight-web-", 8001);
+        scene.end().await;
+    }
+}
+
+/// Fails unless there is one target group, whose name begins so, on this port.
+#[track_caller]
+fn only_group(scene: &Scene, name: &str, port: i64) {
+    let groups = scene.aws("elbv2", "DescribeTargetGroups", json!({}))["TargetGroups"].clone();
+    let named = groups[0]["TargetGroupName"].as_str().is_some_and(|n| n.starts_with(name));
+    let alone = groups.as_array().is_some_and(|g| g.len() == 1);
+    scene.check(alone && named && groups[0]["Port"] == port.to_string(), &groups.to_string());
 }
 
 #[tokio::test(start_paused = true)]
@@ -113,9 +160,7 @@ async fn a_group_is_replaced_while_the_autoscaler_is_at_work() {
     scene.check(scene.stage.service(API)["desiredCount"].as_i64() > Some(4), "it has grown meanwhile");
     tokio::time::sleep(Duration::from_secs(HOUR)).await;
     scene.rest(SOON).await;
-    let groups = scene.aws("elbv2", "DescribeTargetGroups", json!({}))["TargetGroups"].clone();
-    let ports: Vec<&Value> = groups.as_array().unwrap().iter().map(|g| &g["Port"]).collect();
-    scene.check(ports == ["8001"], &format!("one target group on the new port: {groups}"));
+    only_group(&scene, "farsight-api-tg-", 8001);
     let rollouts = scene.writes().iter().filter(|w| w.starts_with("UpdateService")).count();
     scene.check(rollouts == 2, "two rollouts");
     let rows = scene.stage.sim.audit(0);

@@ -1,7 +1,7 @@
 //! Target groups that stand beside each other while one replaces another.
 //!
 //! What cannot be changed on a target group (port, protocol, VPC and the like) is changed by making another
-//! one, whose name is that of the document with a hash of its content. Both carry the same tag, so which
+//! one, whose name is that of the document, with a hash of its content where that is taken. Both carry the same tag, so which
 //! generations there are, and how far the replacement has come, is told by looking at AWS: nothing else is
 //! kept. Everything that names the group in the document means the newest one as soon as it exists; the
 //! forwards and services that lead to older ones get there step by step (see [`crate::replacement`]).
@@ -14,7 +14,7 @@ use evenkeel_model::Tree;
 use evenkeel_model::document::{Document, TargetGroup};
 use evenkeel_model::key::{Subject, UnitKey};
 use evenkeel_model::memory::Memory;
-use evenkeel_model::world::World;
+use evenkeel_model::world::{Seen, World};
 
 use crate::hash;
 use crate::ownership::{TAG_DOCUMENT, TAG_KEY, tag};
@@ -86,7 +86,7 @@ impl Generations {
             }
             let mut found = Generation {
                 target: None,
-                successor: successor(name, group),
+                successor: free(world, name).unwrap_or_else(|| successor(name, group)),
                 old: Vec::new(),
                 unseen: Vec::new(),
             };
@@ -95,7 +95,9 @@ impl Generations {
                     found.unseen.push(candidate.clone());
                 }
                 match tree(candidate).filter(|t| is_ours(document, group, t)) {
-                    Some(t) if found.target.is_none() && has_content(group, t) => {
+                    Some(t)
+                        if found.target.is_none() && has_content(group, t) && is_named(candidate, name) =>
+                    {
                         found.target = Some(candidate.clone());
                     }
                     Some(_) => found.old.push(candidate.clone()),
@@ -145,6 +147,11 @@ impl Generations {
         self.get(name).and_then(Generation::meant).unwrap_or(name)
     }
 
+    /// True where it is an older one of a target group that the document has under another name.
+    pub fn has_old(&self, name: &str) -> bool {
+        self.all.values().any(|g| g.old.iter().any(|old| old == name))
+    }
+
     /// Those of which several are there.
     pub fn several(&self) -> impl Iterator<Item = (&str, &Generation)> {
         let several = |g: &Generation| g.old.len() + usize::from(g.target.is_some()) > 1;
@@ -178,13 +185,24 @@ fn fixed_members() -> impl Iterator<Item = &'static str> {
     rules::immutable(Kind::TargetGroup).filter(|m| *m != "name")
 }
 
+/// True for a name under which AWS may have what the document calls `name`: that, or that with a hash.
+pub(crate) fn is_named(found: &str, name: &str) -> bool {
+    found == name || is_hashed(found) && found[..found.len() - HASH - 1] == *cut(name)
+}
+
 /// True for a name that ends as [`successor`] ends.
 fn is_hashed(name: &str) -> bool {
     let hash = name.rsplit_once('-').map(|(_, hash)| hash);
     hash.is_some_and(|h| h.len() == HASH && h.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
-/// The name of the generation with this content: the document's, cut, with a hash.
+/// The document's own name, where AWS has no target group of it: it was given another name.
+fn free(world: &World, name: &str) -> Option<String> {
+    let absent = matches!(world.seen(&Subject::TargetGroup(name.to_owned())), Seen::Absent { .. });
+    absent.then(|| name.to_owned())
+}
+
+/// The name of the generation with this content where the document's is taken: that, cut, with a hash.
 fn successor(name: &str, group: &TargetGroup) -> String {
     let mut content = Tree::map();
     for member in fixed_members() {
@@ -193,6 +211,11 @@ fn successor(name: &str, group: &TargetGroup) -> String {
         }
     }
     let hash = hash::hex(content.to_json().as_bytes(), HASH);
-    let cut: String = name.chars().take(LONGEST - 1 - HASH).collect();
-    format!("{}-{hash}", cut.trim_end_matches('-'))
+    format!("{}-{hash}", cut(name))
+}
+
+/// As much of a name as leaves room for a hash.
+fn cut(name: &str) -> &str {
+    let end = name.char_indices().nth(LONGEST - 1 - HASH).map_or(name.len(), |(end, _)| end);
+    name[..end].trim_end_matches('-')
 }

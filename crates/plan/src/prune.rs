@@ -30,7 +30,10 @@ impl Planner<'_> {
             let ours = memory.document.as_ref() == Some(&input.document.name);
             // What moved to another document is that one's to say and do something about.
             let moved = || input.others.iter().any(|other| other.declares(unit));
-            if ours && *memory != Remembered::default() && !input.document.declares(unit) && !moved() {
+            // A target group with another name in the document goes at the end of its replacement.
+            let renamed = || matches!(unit, UnitKey::TargetGroup(name) if self.generations.has_old(name));
+            let gone = !input.document.declares(unit) && !moved() && !renamed();
+            if ours && *memory != Remembered::default() && gone {
                 self.gone_unit(unit, memory);
             }
         }

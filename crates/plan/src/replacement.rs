@@ -246,8 +246,8 @@ impl Replacement<'_> {
         still.map(|(key, _)| key.to_string()).collect()
     }
 
-    /// The element of a forward for this group, with its older ones beside it. All have a weight: what is only
-    /// on its way is no state to be left as it was found.
+    /// The element of a forward for this group, with its older ones beside it. Where there are several, all have
+    /// a weight: what is only on its way is no state to be left as it was found.
     fn weigh(&self, declared: &Tree, there: &[Tree]) -> Vec<Tree> {
         let element = |arn: &str, weight: i64| Tree::map().with("targetGroupArn", arn).with("weight", weight);
         let new = |weight: i64| element(&self.new, weight);
@@ -257,8 +257,10 @@ impl Replacement<'_> {
             return if old.is_empty() { vec![new(weight(declared))] } else { kept.collect() };
         }
         if self.moved(there) || self.blocked.is_none() {
-            let keeps = !self.in_old().is_empty();
-            let old = old.iter().filter(|_| keeps).map(|(arn, _)| element(arn, 0));
+            if self.in_old().is_empty() {
+                return vec![declared.clone()];
+            }
+            let old = old.iter().map(|(arn, _)| element(arn, 0));
             return std::iter::once(new(weight(declared))).chain(old).collect();
         }
         let first = self.old.first().filter(|_| old.is_empty()).map(|arn| element(arn, weight(declared)));

@@ -16,8 +16,10 @@ use crate::{Because, Planner, dotted};
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>
 const MOST_GROUPS: usize = 5;
 
-/// Protocols of target groups whose listeners weigh them.
-const WEIGHED: [&str; 2] = ["HTTP", "HTTPS"];
+/// Protocols of target groups that one forward can weigh against each other: those of application load
+/// balancers in any mixture, those of network load balancers each with its like.
+/// <https://aws.amazon.com/about-aws/whats-new/2025/11/network-load-balancer-weighted-target-groups/>
+const WEIGHED: [&[&str]; 5] = [&["HTTP", "HTTPS"], &["TCP"], &["TLS"], &["UDP"], &["TCP_UDP"]];
 
 impl Planner<'_> {
     /// Makes the group that is to replace `live`, which differs from the document in what cannot be changed;
@@ -133,11 +135,15 @@ impl Planner<'_> {
                 elsewhere,
             );
         }
-        for protocol in [live.str("protocol"), group.input.str("protocol")].into_iter().flatten() {
-            if !WEIGHED.contains(&protocol) {
-                cannot(format!("listeners do not weigh target groups of the protocol {protocol}"), elsewhere);
-                break;
-            }
+        let [old, new] = [live, &group.input].map(|g| g.str("protocol").unwrap_or("none"));
+        if !WEIGHED.iter().any(|family| family.contains(&old) && family.contains(&new)) {
+            let why = match old == new {
+                true => format!("listeners do not weigh target groups of the protocol {old}"),
+                false => {
+                    format!("no listener leads to target groups of the protocols {old} and {new} at once")
+                }
+            };
+            cannot(why, elsewhere);
         }
         let differs = |member: &str| drifts.iter().any(|d| d.path.segments().next() == Some(member));
         if differs("vpcId") {

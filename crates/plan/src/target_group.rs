@@ -139,9 +139,9 @@ impl Planner<'_> {
             tags: &live_tags,
         };
         let Some(claimed) = draft.claim(&resource) else { return };
-        // Under whatever name, it is the one that the document means.
+        // Under a name of the document's, it is the one that the document means.
         let declared = match subject {
-            Subject::TargetGroup(found) if found != name => {
+            Subject::TargetGroup(found) if found != name && generations::is_named(found, name) => {
                 Cow::Owned(group.input.clone().with("name", found.as_str()))
             }
             _ => Cow::Borrowed(&group.input),
@@ -149,11 +149,16 @@ impl Planner<'_> {
         let base = Path::of(["targetGroups", &group.item]);
         let full = draft.with_baseline("targetGroup", Kind::TargetGroup, &declared, tree);
         let want = draft.carry(&base, Kind::TargetGroup, &full, tree);
-        let fixed = |member: &str| rules::immutable(Kind::TargetGroup).any(|fixed| fixed == member);
-        let (immutable, mutable): (Vec<Drift>, Vec<Drift>) = draft
-            .drifts("targetGroup", Kind::TargetGroup, &want, tree)
-            .into_iter()
-            .partition(|d| d.path.segments().next().is_some_and(fixed));
+        let fixed = |drift: &Drift| {
+            let member = drift.path.segments().next();
+            rules::immutable(Kind::TargetGroup).any(|fixed| Some(fixed) == member)
+        };
+        let mut immutable = draft.drifts("targetGroup", Kind::TargetGroup, &want, tree);
+        immutable.retain(fixed);
+        // Whatever becomes of that, this group has the defaults that go with what it is.
+        let kept = with_fixed_of(tree, &want);
+        let mut mutable = draft.drifts_beside("targetGroup", Kind::TargetGroup, &want, &kept, tree);
+        mutable.retain(|drift| !fixed(drift));
         if draft.judging.is_none() && self.generations.get(name).is_some() && !immutable.is_empty() {
             self.succeed(draft, name, group, &want, immutable, tree);
         } else {
@@ -164,7 +169,7 @@ impl Planner<'_> {
         }
         let acted = draft.accept(mutable);
         if !acted.is_empty() {
-            let want = draft.carry_left("targetGroup", Kind::TargetGroup, want);
+            let want = draft.carry_left("targetGroup", Kind::TargetGroup, Cow::Owned(kept));
             let input = modification(&want, &acted, &arn);
             draft
                 .step(
@@ -197,6 +202,18 @@ impl Planner<'_> {
         Tagging::Elbv2.steps(draft, subject, &arn, "", &tags, &live_tags);
         draft.take_over(&resource, claimed);
     }
+}
+
+/// What is wanted of a live group as long as it is the one that serves: what cannot be changed is as it is.
+fn with_fixed_of(live: &Tree, want: &Tree) -> Tree {
+    let mut kept = want.clone();
+    for member in rules::immutable(Kind::TargetGroup) {
+        kept.take(member);
+        if let Some(value) = live.get(member) {
+            kept.set(member, value.clone());
+        }
+    }
+    kept
 }
 
 /// What ModifyTargetGroup is sent: the members that differ, with their defaults where they are not
@@ -240,8 +257,8 @@ fn attribute_drifts(draft: &mut Draft<'_>, group: &TargetGroup, live: &Tree) -> 
     };
     let declared = |name: &str| group.attributes.contains_key(name);
     let undeclared = |path: &Path| path.last().is_some_and(|name| !declared(name));
+    let default = |name: &str| attribute_default(live, name);
     let base = draft.baseline_of("attributes", undeclared, || {
-        let default = |name: &str| attribute_default(&group.input, name);
         let set = |(n, v): &(&Name, &Tree)| default(n).is_some_and(|d| v.as_str() != Some(d));
         have.iter().filter(set).map(|(n, v)| (Path::of([&**n]), v.clone())).collect()
     });
@@ -256,7 +273,7 @@ fn attribute_drifts(draft: &mut Draft<'_>, group: &TargetGroup, live: &Tree) -> 
             Some(declared) => declared.as_str(),
             None => {
                 let found = base.get(&Path::of([name])).and_then(Tree::as_str);
-                match found.or_else(|| attribute_default(&group.input, name)) {
+                match found.or_else(|| default(name)) {
                     Some(right) => right,
                     None => continue,
                 }

@@ -376,11 +376,11 @@ fn what_cannot_be_done_without_harm_is_refused_with_the_plan_shown() {
 }
 
 #[test]
-fn where_listeners_do_not_weigh_it_is_refused() {
+fn what_listeners_do_not_weigh_is_refused() {
     refuses(
         |s| s.change(|d| d["targetGroups"]["tg"]["protocol"] = json!("TCP")),
         expect![
-            "`port`, `protocol` of target group tg cannot be changed, nor the group replaced: listeners do not weigh target groups of the protocol TCP"
+            "`port`, `protocol` of target group tg cannot be changed, nor the group replaced: no listener leads to target groups of the protocols HTTP and TCP at once"
         ],
     );
 }
