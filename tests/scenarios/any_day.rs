@@ -186,6 +186,8 @@ async fn day(seed: u64) {
         tokio::time::sleep(Duration::from_secs(5 + chance.next(400))).await;
     }
     calm(&scene);
+    // What hardly ever changes is read every five minutes: a deployment before that fails without its log group.
+    tokio::time::sleep(Duration::from_secs(400)).await;
     for service in [WORKER, API] {
         set_image(&mut document, service, "final");
     }
