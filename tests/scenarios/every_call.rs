@@ -68,11 +68,14 @@ impl Phases {
     }
 }
 
+/// What is wrong with a stage, where this was written.
+type Judge = dyn Fn(&Stage, &[String]) -> Vec<String>;
+
 /// From a brink, kept as the snapshot `before`, to where nothing is left to be done.
 struct Way {
     stage: Stage,
     /// What is wrong at its end, with all that was written on it.
-    wrong: Box<dyn Fn(&Stage, &[String]) -> Vec<String>>,
+    wrong: Box<Judge>,
 }
 
 /// A moment of the undisturbed run, kept as a snapshot of its number.
