@@ -1,8 +1,9 @@
 //! The stage of every scenario: the real daemon on the real SDK, in process against the simulated AWS, under
 //! a paused clock. Virtual time is tokio's: where everybody waits, it jumps.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -44,6 +45,12 @@ pub enum Fate {
     /// It is done, and its answer is lost on the way.
     AnswerLost,
 }
+
+/// The longest lag of AWS's readings in seconds, as it is in every scenario that does not ask for another. AWS
+/// promises none: ECS and Application Auto Scaling say "eventual consistency", and a new deployment has been
+/// missing from several readings three seconds apart.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html>
+pub const USUAL_LAG: f64 = 5.0;
 
 type Oracle = dyn Fn(usize, &http::Request<Bytes>) -> Fate + Send + Sync;
 
@@ -169,7 +176,22 @@ impl Stage {
             sim.put_secret(&reference);
         }
         let time = Time { sim: sim.clone(), epoch: Instant::now(), passed: Arc::default() };
-        Stage { sim, time, key: key.to_owned(), daemons: AtomicUsize::new(0) }
+        let stage = Stage { sim, time, key: key.to_owned(), daemons: AtomicUsize::new(0) };
+        stage.lag(USUAL_LAG);
+        stage
+    }
+
+    /// From here on what daemons read of AWS is up to so many seconds old, by lot, from replicas that do not agree. S3
+    /// is consistent, and an operator sees what is so.
+    pub fn lag(&self, seconds: f64) {
+        let services = ["ecs", "elbv2", "application-autoscaling", "logs", "ecr"];
+        let lags: BTreeMap<&str, f64> = services.map(|service| (service, seconds)).into_iter().collect();
+        self.control("staleness", json!({"seconds": lags, "replicas": 3, "except": ["operator"]}));
+    }
+
+    /// Waits until every reading shows what somebody did until now, where readings lag as usual.
+    pub async fn is_seen(&self) {
+        tokio::time::sleep(Duration::from_secs_f64(USUAL_LAG)).await;
     }
 
     /// Puts another version of the document.
@@ -277,7 +299,13 @@ impl Stage {
 
     /// The writes to AWS from a row of the audit on, each with what it is about; state and lease left out.
     pub fn writes(&self, from: usize) -> Vec<String> {
-        self.sim.audit(from).iter().filter(|r| is_write(r)).map(title).collect()
+        self.writes_in(from..usize::MAX)
+    }
+
+    /// The same, of these rows.
+    pub fn writes_in(&self, rows: Range<usize>) -> Vec<String> {
+        let all = self.sim.audit(rows.start);
+        all.iter().filter(|r| r.seq < rows.end && is_write(r)).map(title).collect()
     }
 
     /// What somebody did that no good controller does, as the simulator sees it.

@@ -76,6 +76,8 @@ async fn made_by_others(document: &Value) -> Stage {
     for object in listed["Contents"].as_array().unwrap() {
         stage.operator("s3", "DeleteObject", json!({"Bucket": BUCKET, "Key": object["Key"]}));
     }
+    // Whoever saw our tags on it would say that somebody took them off.
+    stage.is_seen().await;
     stage
 }
 
@@ -136,6 +138,7 @@ async fn what_differs_is_refused_with_the_difference_and_adopted_once_it_is_equa
     set("logs", "PutRetentionPolicy", kept(7));
     let mutability = |it: &str| json!({"repositoryName": "farsight-server", "imageTagMutability": it});
     set("ecr", "PutImageTagMutability", mutability("IMMUTABLE"));
+    stage.is_seen().await;
     let mut scene = comes_to(stage, &declared(Some(json!("ifEqual"))));
     tokio::time::sleep(Duration::from_secs(LATER)).await;
     scene.saw(&[WORKER, "refused", "is not adopted, because it differs", "enableExecuteCommand"]);
@@ -172,6 +175,7 @@ async fn what_nobody_declared_is_the_baseline_and_a_later_edit_of_it_is_undone()
         json!({"TargetGroupArn": group, "Attributes": attributes})
     };
     stage.operator("elbv2", "ModifyTargetGroupAttributes", delay("5"));
+    stage.is_seen().await;
     let mut scene = comes_to(stage, &document(Some(json!(true))));
     scene.rest(LATER).await;
     scene.check(scene.writes().iter().all(|w| is_tagging(w)), "tags and nothing else");
@@ -201,6 +205,7 @@ async fn what_the_document_declares_otherwise_is_changed_once_it_is_ours() {
     let stage = made_by_others(&document(None)).await;
     let change = json!({"cluster": CLUSTER, "service": API, "healthCheckGracePeriodSeconds": 600});
     stage.operator("ecs", "UpdateService", change);
+    stage.is_seen().await;
     let mut scene = comes_to(stage, &document(Some(json!(true))));
     scene.rest(LATER).await;
     let writes = scene.writes();
@@ -321,6 +326,7 @@ async fn a_rule_that_somebody_made_is_adopted_by_its_own_word() {
         "Conditions": [{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/api/*"]}}],
         "Actions": [{"Type": "forward", "TargetGroupArn": group}]});
     scene.aws("elbv2", "CreateRule", made);
+    scene.stage.is_seen().await;
     let mut wanted = document(None);
     scene.stage.push(&wanted);
     tokio::time::sleep(Duration::from_secs(SOON)).await;

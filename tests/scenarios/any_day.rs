@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::scene::Scene;
 use super::{API, CLUSTER, WORKER, all_guarded, set_image};
+use crate::stage::{Fate, USUAL_LAG};
 
 /// Chance that is the same for the same seed.
 struct Chance(u64);
@@ -113,23 +114,51 @@ fn edit(scene: &Scene, chance: &mut Chance) -> String {
 /// AWS is at its worst for a while, or at its best again.
 fn disturb(scene: &Scene, chance: &mut Chance) -> String {
     calm(scene);
-    let what = chance.one_of(&["nothing", "lost", "throttled", "500-after", "stale"]);
+    let what = chance.one_of(&[
+        "nothing",
+        "lost",
+        "lost-before",
+        "truncated",
+        "late",
+        "throttled",
+        "500",
+        "500-after",
+        "503",
+        "stale",
+        "used up",
+    ]);
     match what {
         "nothing" => {}
-        "stale" => {
-            let lags = json!({"ecs": 8.0, "elbv2": 8.0, "application-autoscaling": 8.0, "logs": 8.0});
-            scene.stage.control("staleness", json!({"seconds": lags, "replicas": 2}));
+        "stale" => scene.stage.lag(15.0),
+        "used up" => {
+            let load = json!({"ecs service modify": 4.0, "elb": 8.0});
+            scene.stage.control("throttle", json!({"on": true, "load": load}));
         }
         fault => {
-            scene.stage.control("fault", json!({"fault": fault, "probability": 0.1, "caller": "daemon-1"}))
+            // Whichever daemon it is by then.
+            let of = |n: usize| json!({"fault": fault, "probability": 0.1, "caller": format!("daemon-{n}")});
+            scene.stage.control("faults", (1..=50).map(of).collect());
         }
     }
     format!("trouble: {what}")
 }
 
+/// A daemon dies at one of its calls, and another comes.
+async fn dies(scene: &mut Scene, chance: &mut Chance) -> String {
+    scene.daemon.end().await;
+    let at = chance.next(150) as usize;
+    let fate = if chance.next(2) == 0 { Fate::DiesBefore } else { Fate::DiesAfter };
+    scene.daemon = scene.stage.daemon_with(move |n, _| if n == at { fate } else { Fate::Answered });
+    let died = scene.daemon.dies(Duration::from_secs(3600)).await;
+    scene.check(died, "a daemon makes that many calls in an hour");
+    scene.daemon = scene.stage.daemon();
+    format!("a death at call {at}: {fate:?}")
+}
+
 fn calm(scene: &Scene) {
     scene.stage.control("faults", json!([]));
-    scene.stage.control("staleness", json!({"seconds": {}}));
+    scene.stage.control("throttle", json!({"on": false}));
+    scene.stage.lag(USUAL_LAG);
 }
 
 async fn day(seed: u64) {
@@ -138,14 +167,15 @@ async fn day(seed: u64) {
     let mut scene = Scene::settled(&document).await;
     let mut diary = Vec::new();
     for _ in 0..12 {
-        let event = match chance.next(10) {
+        let event = match chance.next(12) {
             0..4 => {
                 let event = rewrite(&mut document, &mut chance);
                 scene.stage.push(&document);
                 event
             }
             4..8 => edit(&scene, &mut chance),
-            8 => disturb(&scene, &mut chance),
+            8 | 9 => disturb(&scene, &mut chance),
+            10 => dies(&mut scene, &mut chance).await,
             _ => {
                 scene.daemon.end().await;
                 scene.daemon = scene.stage.daemon();
@@ -156,6 +186,8 @@ async fn day(seed: u64) {
         tokio::time::sleep(Duration::from_secs(5 + chance.next(400))).await;
     }
     calm(&scene);
+    // What hardly ever changes is read every five minutes: a deployment before that fails without its log group.
+    tokio::time::sleep(Duration::from_secs(400)).await;
     for service in [WORKER, API] {
         set_image(&mut document, service, "final");
     }
@@ -177,7 +209,7 @@ async fn day(seed: u64) {
 
 #[tokio::test(start_paused = true)]
 async fn whatever_happens_nobody_is_harmed_and_all_comes_to_rest() {
-    for seed in 1..=3 {
+    for seed in 1..=4 {
         day(seed).await;
     }
 }

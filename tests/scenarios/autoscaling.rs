@@ -105,6 +105,8 @@ async fn the_count_is_sent_at_creation_within_the_bounds_and_never_again() {
 async fn a_target_made_by_hand_takes_the_count_from_the_document() {
     let mut scene = Scene::settled(&worker(None)).await;
     scene.scaling("RegisterScalableTarget", WORKER, json!({"MinCapacity": 1, "MaxCapacity": 8}));
+    // A target is looked for every half a minute; until then the count is the document's.
+    tokio::time::sleep(Duration::from_secs(40)).await;
     scene.update(WORKER, json!({"desiredCount": 6}));
     scene.rest(SOON).await;
     scene.saw(&[WORKER, "note", "scalable target that the document does not declare"]);

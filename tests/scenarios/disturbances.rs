@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::scene::Scene;
 use super::{API, WORKER, crash_matrix, farsight, set_image};
+use crate::stage::USUAL_LAG;
 
 const SOON: u64 = 120;
 
@@ -18,14 +19,15 @@ fn changed() -> Value {
     document
 }
 
-/// A first run under a disturbance, and a rollout of both services.
-async fn comes_through(disturb: &[(&str, Value)]) {
+/// A first run under a disturbance, with readings up to so many seconds old, and a rollout of both services.
+async fn comes_through(lag: f64, disturb: &[(&str, Value)]) {
     let mut scene = Scene::start(&farsight());
+    scene.stage.lag(lag);
     for (command, input) in disturb {
         scene.stage.control(command, input.clone());
     }
     scene.daemon.settled().await;
-    let wrong = crash_matrix::faults(&scene.stage);
+    let wrong = crash_matrix::faults(&scene.stage, &scene.stage.writes(0));
     scene.check(wrong.is_empty(), &format!("{wrong:#?}"));
     scene.mark_here();
     scene.stage.push(&changed());
@@ -38,57 +40,49 @@ async fn comes_through(disturb: &[(&str, Value)]) {
     let violations = scene.stage.violations();
     scene.check(violations.is_empty(), &format!("{violations:#?}"));
     scene.stage.control("faults", json!([]));
-    scene.stage.control("staleness", json!({"seconds": {}}));
     scene.stage.control("throttle", json!({"on": false}));
+    scene.stage.lag(USUAL_LAG);
     scene.rest(SOON).await;
     scene.end().await;
 }
 
-/// Every service's readings up to that many seconds old, from several replicas.
-fn stale(seconds: f64) -> (&'static str, Value) {
-    let services = ["ecs", "elbv2", "application-autoscaling", "logs", "ecr"];
-    let lags: serde_json::Map<String, Value> =
-        services.iter().map(|s| ((*s).to_owned(), seconds.into())).collect();
-    ("staleness", json!({"seconds": lags, "replicas": 3}))
-}
-
-#[tokio::test(start_paused = true)]
-async fn readings_that_are_seconds_old_make_nothing_twice() {
-    comes_through(&[stale(5.0)]).await;
-}
-
 #[tokio::test(start_paused = true)]
 async fn readings_that_are_half_a_minute_old_make_nothing_twice() {
-    comes_through(&[stale(30.0)]).await;
+    comes_through(30.0, &[]).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_account_that_others_use_up_is_waited_for() {
     let load = json!({"ecs service modify": 4.0, "elb": 8.0, "elb heavy": 0.1});
-    comes_through(&[("throttle", json!({"on": true, "load": load}))]).await;
+    comes_through(USUAL_LAG, &[("throttle", json!({"on": true, "load": load}))]).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_call_in_ten_that_fails_costs_time_and_nothing_else() {
     for fault in ["throttled", "500", "503", "lost-before"] {
-        comes_through(&[("fault", json!({"fault": fault, "probability": 0.1, "caller": "daemon-1"}))]).await;
+        comes_through(
+            USUAL_LAG,
+            &[("fault", json!({"fault": fault, "probability": 0.1, "caller": "daemon-1"}))],
+        )
+        .await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_answer_in_ten_that_is_lost_makes_nothing_twice() {
     for fault in ["lost", "truncated", "500-after", "late"] {
-        comes_through(&[("fault", json!({"fault": fault, "probability": 0.1, "caller": "daemon-1"}))]).await;
+        comes_through(
+            USUAL_LAG,
+            &[("fault", json!({"fault": fault, "probability": 0.1, "caller": "daemon-1"}))],
+        )
+        .await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn lost_answers_and_stale_readings_together_make_nothing_twice() {
-    comes_through(&[
-        stale(8.0),
-        ("fault", json!({"fault": "lost", "probability": 0.15, "caller": "daemon-1"})),
-    ])
-    .await;
+async fn lost_answers_and_very_old_readings_together_make_nothing_twice() {
+    let lost = json!({"fault": "lost", "probability": 0.15, "caller": "daemon-1"});
+    comes_through(15.0, &[("fault", lost)]).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -16,7 +16,7 @@ async fn a_deployment_that_ecs_rolled_back_is_tried_once_and_held_until_the_docu
     scene.stage.push(&guarded("crash"));
     scene.until("held", is_held).await;
     tokio::time::sleep(HOUR * 3).await;
-    scene.saw(&[WORKER, "held", "circuit breaker"]);
+    scene.saw(&[WORKER, "held", "tasks failed to start"]);
     scene.saw(&[WORKER, "is held"]);
     scene.wrote(&["RegisterTaskDefinition farsight-worker", "UpdateService farsight-worker"]);
     let service = scene.stage.service(WORKER);

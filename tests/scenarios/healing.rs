@@ -117,6 +117,7 @@ async fn a_service_says_for_itself_what_becomes_of_changes_by_hand() {
     scene.wrote(&["UpdateService farsight-api-server"]);
     scene.mark_here();
     scene.stage.push(&healing("off".into(), json!({"after": "10m"})));
+    minutes(1).await;
     scene.update(API, json!({"enableExecuteCommand": true}));
     minutes(30).await;
     scene.wrote(&["UpdateService farsight-worker"]);

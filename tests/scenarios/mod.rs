@@ -11,6 +11,7 @@ mod disturbances;
 mod document_changes;
 mod document_faults;
 mod document_forms;
+mod every_call;
 mod every_member;
 mod failures;
 mod first_run;

@@ -75,6 +75,8 @@ async fn everything_is_looked_at_at_once_where_somebody_asks() {
         "ModifyTargetGroup",
         json!({"TargetGroupArn": group, "HealthCheckIntervalSeconds": 77}),
     );
+    scene.stage.is_seen().await;
+    scene.wrote(&[]);
     scene.daemon.control.reconcile().unwrap();
     tokio::time::sleep(Duration::from_secs(4)).await;
     scene.wrote(&["ModifyTargetGroup farsight-api-tg"]);

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::scene::Scene;
 use super::{API, CLUSTER, WORKER, farsight};
+use crate::stage::Stage;
 
 const SOON: u64 = 120;
 
@@ -59,21 +60,23 @@ async fn a_tag_of_the_document_changed_by_hand_is_put_right_without_a_rollout() 
 }
 
 /// A service of that name, made by hand before Evenkeel came.
-fn made_by_hand(scene: &Scene) -> Value {
+fn made_by_hand(stage: &Stage) -> Value {
     let part = &farsight()["services"][WORKER];
-    scene.aws("ecs", "CreateCluster", json!({"clusterName": CLUSTER}));
-    scene.aws("ecs", "RegisterTaskDefinition", part["taskDefinition"].clone());
+    stage.operator("ecs", "CreateCluster", json!({"clusterName": CLUSTER}));
+    stage.operator("ecs", "RegisterTaskDefinition", part["taskDefinition"].clone());
     let mut input = part["service"].clone();
     input["cluster"] = CLUSTER.into();
     input["serviceName"] = WORKER.into();
     input["taskDefinition"] = WORKER.into();
-    scene.aws("ecs", "CreateService", input)["service"].clone()
+    stage.operator("ecs", "CreateService", input)["service"].clone()
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_is_not_ours_is_refused_and_adopted_by_the_command_that_is_told() {
-    let mut scene = Scene::start(&farsight());
-    let made = made_by_hand(&scene);
+    let stage = Stage::new(&farsight());
+    let made = made_by_hand(&stage);
+    stage.is_seen().await;
+    let mut scene = Scene::on(stage);
     let arn = made["serviceArn"].as_str().unwrap().to_owned();
     let command = format!(
         "aws ecs tag-resource --resource-arn {arn} --tags key=evenkeel:document,value=farsight key=evenkeel:key,value={WORKER}"
@@ -131,14 +134,16 @@ async fn what_belongs_to_another_document_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn a_target_group_that_is_not_ours_keeps_the_service_waiting_and_nothing_else() {
-    let mut scene = Scene::start(&farsight());
+    let stage = Stage::new(&farsight());
     let mut input = json!({"Name": "farsight-api-tg"});
     for (name, value) in farsight()["targetGroups"]["farsight-api-tg"].as_object().unwrap() {
         let mut chars = name.chars();
         let first = chars.next().unwrap().to_ascii_uppercase();
         input[format!("{first}{}", chars.as_str())] = value.clone();
     }
-    scene.aws("elbv2", "CreateTargetGroup", input);
+    stage.operator("elbv2", "CreateTargetGroup", input);
+    stage.is_seen().await;
+    let mut scene = Scene::on(stage);
     let done = |s: &evenkeel_controller::Status| {
         let state = |name: &str| {
             let found = s.planned.report.units.iter().find(|(k, _)| k.name().ends_with(name));

@@ -15,7 +15,7 @@ use crate::stage::Fate;
 const LONG: u64 = 1200;
 
 /// The example with a worker on EC2, which no call can change.
-fn moved(replace: Value) -> Value {
+pub fn moved(replace: Value) -> Value {
     let mut document = farsight();
     let worker = &mut document["services"][WORKER];
     worker["replace"] = replace;
@@ -91,7 +91,9 @@ async fn a_person_who_makes_it_anew_by_hand_is_not_undone() {
     let one = json!({"cluster": CLUSTER, "service": WORKER, "force": true});
     scene.aws("ecs", "DeleteService", one);
     scene.rest(LONG).await;
-    scene.wrote(&MADE_ANEW[2..]);
+    // Its target is seen to be gone before it is, and AWS refuses to make that alone.
+    let done: Vec<String> = scene.writes().into_iter().filter(|w| !w.contains('!')).collect();
+    assert_eq!(done, MADE_ANEW[2..], "{}", scene.story());
     scene.check(scene.stage.service(WORKER)["launchType"] == "EC2", "as the document says");
     scene.end().await;
 }

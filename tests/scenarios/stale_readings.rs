@@ -12,28 +12,21 @@ use evenkeel_model::orders::Order;
 use super::scene::Scene;
 use super::shifts::shifted;
 use super::{API, CLUSTER, WORKER, farsight, guarded, is_held};
+use crate::stage::USUAL_LAG;
 
 const SOON: u64 = 300;
 const HOUR: u64 = 3600;
 
-/// From here on readings are old, or are not any longer.
-fn stale(scene: &Scene, seconds: f64) {
-    let services = ["ecs", "elbv2", "application-autoscaling", "logs", "ecr"];
-    let lags: serde_json::Map<String, Value> =
-        services.iter().filter(|_| seconds > 0.0).map(|s| ((*s).to_owned(), seconds.into())).collect();
-    scene.stage.control("staleness", json!({"seconds": lags, "replicas": 3}));
-}
-
 /// A daemon at rest, whose readings are old from here on.
 async fn settled(document: &Value) -> Scene {
     let scene = Scene::settled(document).await;
-    stale(&scene, 30.0);
+    scene.stage.lag(30.0);
     scene
 }
 
-/// With fresh readings all is as it was.
+/// With fresher readings all is as it was.
 async fn end(mut scene: Scene) {
-    stale(&scene, 0.0);
+    scene.stage.lag(USUAL_LAG);
     scene.mark_here();
     scene.rest(SOON).await;
     scene.wrote(&[]);
@@ -168,6 +161,31 @@ async fn bounds_and_policies_that_change_are_put_once() {
         ],
     );
     scene.check(scene.stage.service(WORKER)["desiredCount"] == 3, "the new lower bound");
+    end(scene).await;
+}
+
+/// Several steps of one run about one thing: each leaves what the readings after it are measured by.
+#[tokio::test(start_paused = true)]
+async fn what_a_run_changes_in_several_steps_is_changed_once() {
+    let mut scene = settled(&farsight()).await;
+    let mut document = farsight();
+    let group = &mut document["logGroups"]["/ecs/farsight-worker"];
+    group["retentionInDays"] = 90.into();
+    group["tags"] = json!({"Team": "rockets"});
+    document["targetGroups"]["farsight-api-tg"]["tags"] = json!([{"key": "Team", "value": "rockets"}]);
+    document["targetGroups"]["farsight-api-tg"]["healthCheckPath"] = "/alive".into();
+    scene.stage.push(&document);
+    tokio::time::sleep(Duration::from_secs(HOUR / 4)).await;
+    scene.rest(SOON).await;
+    wrote_once(
+        &scene,
+        &[
+            "PutRetentionPolicy /ecs/farsight-worker",
+            "TagResource /ecs/farsight-worker",
+            "ModifyTargetGroup farsight-api-tg",
+            "AddTags farsight-api-tg",
+        ],
+    );
     end(scene).await;
 }
 

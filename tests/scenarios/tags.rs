@@ -114,6 +114,7 @@ async fn what_is_disowned_is_left_and_never_tagged_again() {
     let other = json!([{"key": "evenkeel:document", "value": "other"}]);
     scene.aws("ecs", "TagResource", json!({"resourceArn": cluster, "tags": other}));
     // Somebody also edits each.
+    scene.stage.is_seen().await;
     scene.aws("elbv2", "ModifyTargetGroup", json!({"TargetGroupArn": group, "HealthCheckPath": "/"}));
     let kept = json!({"logGroupName": "/ecs/farsight-worker", "retentionInDays": 7});
     scene.aws("logs", "PutRetentionPolicy", kept);

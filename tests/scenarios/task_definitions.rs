@@ -99,6 +99,7 @@ async fn what_somebody_deregisters_is_registered_again_and_what_leaves_the_docum
     let listed = scene.aws("ecs", "ListTaskDefinitions", json!({"familyPrefix": FAMILY}));
     let arn = listed["taskDefinitionArns"][0].clone();
     scene.aws("ecs", "DeregisterTaskDefinition", json!({"taskDefinition": arn}));
+    scene.stage.is_seen().await;
     scene.daemon.control.reconcile().unwrap();
     scene.rest(300).await;
     scene.wrote(&["RegisterTaskDefinition farsight-migrate"]);

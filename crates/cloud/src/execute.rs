@@ -140,13 +140,18 @@ impl Executor {
             };
             let op = step.action.op;
             tracing::info!(step = %step.id, operation = %op, "writing");
-            let before = self.world.lock().tree(&step.subject).cloned();
+            let (before, beside) = {
+                let world = self.world.lock();
+                (world.tree(&step.subject).cloned(), expectation::beside(step, &world))
+            };
             // From here on nobody knows what is there, whatever becomes of the call.
             self.wrote(step, Expect::Anything);
             match self.calls.write(&permit, op, input).await {
                 Ok(output) => {
                     self.wrote(step, expectation(step, before.as_ref(), &output));
-                    self.wrote_beside(step);
+                    if let Some((touched, expect)) = beside {
+                        self.world.lock().wrote(touched.clone(), self.clock.now(), expect);
+                    }
                     self.learn(op, &output);
                     outputs.insert(step.id.clone(), output.clone());
                     done.push((step.id.clone(), op, output));
@@ -239,15 +244,6 @@ impl Executor {
             world.wrote(touched.clone(), now, Expect::Anything);
         }
         world.wrote(step.subject.clone(), now, expect);
-    }
-
-    /// What else the step changed is not as it was, where that is known.
-    fn wrote_beside(&self, step: &Step) {
-        let now = self.clock.now();
-        let mut world = self.world.lock();
-        for (touched, expect) in expectation::beside(step) {
-            world.wrote(touched.clone(), now, expect);
-        }
     }
 
     /// Takes what an answer shows whole into the world, so that it need not be read again, and what it shows

@@ -33,6 +33,17 @@ pub(crate) async fn hold(shared: Arc<Shared>, mut lease: Lease, end: Cancellatio
             () = shared.sleep(lease::RENEW_EVERY) => {}
         }
     }
+    if leads {
+        let seen = shared.world.lock().last_written().map(|at| at + lease::HANDOVER);
+        let left = seen.unwrap_or_default().since(shared.clock.now());
+        if !left.is_zero() {
+            tracing::info!(
+                seconds = left.as_secs(),
+                "what was written last is left to show before the lease is given back"
+            );
+            shared.sleep(left).await;
+        }
+    }
     if leads && let Err(error) = lease.release().await {
         tracing::warn!(%error, "the lease was not given back and runs out by itself");
     }

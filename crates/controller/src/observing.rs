@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use evenkeel_cloud::calls::{CallError, Class};
 use evenkeel_cloud::observe::{Known, observe};
 use evenkeel_model::key::{Subject, SubjectKind};
 use evenkeel_model::world::{Moment, World};
@@ -39,6 +40,9 @@ const SETTLE: Duration = Duration::from_secs(1);
 /// How long after a look that told nothing the next one comes; doubled with each further call that fails,
 /// up to sixteen times.
 const AGAIN: Duration = Duration::from_secs(3);
+/// After how many looks in a row it is told that what AWS has just listed is said not to exist when more is asked
+/// about it: while readings lag, that is nothing to tell.
+const UNFOUND: u32 = 3;
 /// What a service is said to run and cannot be found is looked for again soon: the reading was stale.
 const MISSING: Duration = Duration::from_secs(10);
 
@@ -122,7 +126,9 @@ pub(crate) async fn watch(shared: Arc<Shared>, kind: SubjectKind, end: Cancellat
             tokio::select! {
                 biased;
                 () = end.cancelled() => return,
-                fine = look(&shared, kind, &now_due, &mut unread) => failures = if fine { 0 } else { failures + 1 },
+                fine = look(&shared, kind, &now_due, failures, &mut unread) => {
+                    failures = if fine { 0 } else { failures + 1 };
+                }
             }
             continue;
         }
@@ -162,8 +168,20 @@ impl Unread {
     }
 }
 
-/// Looks at some subjects of a kind; false where a call failed.
-async fn look(shared: &Shared, kind: SubjectKind, subjects: &BTreeSet<Subject>, unread: &mut Unread) -> bool {
+/// The error to tell of a look, after so many in a row that failed.
+fn told(errors: &[CallError], failures: u32) -> Option<String> {
+    let lags = |e: &&CallError| e.class == Class::NotFound && failures < UNFOUND;
+    errors.iter().find(|e| !lags(e)).map(ToString::to_string)
+}
+
+/// Looks at some subjects of a kind, after so many looks in a row that failed; false where a call failed.
+async fn look(
+    shared: &Shared,
+    kind: SubjectKind,
+    subjects: &BTreeSet<Subject>,
+    failures: u32,
+    unread: &mut Unread,
+) -> bool {
     let known = Known::of(&shared.world.lock(), subjects);
     let begun = shared.clock.now();
     let observed = observe(&shared.calls, subjects, &known, begun).await;
@@ -179,9 +197,8 @@ async fn look(shared: &Shared, kind: SubjectKind, subjects: &BTreeSet<Subject>, 
             news |= world.observe(subject, seen) && moved;
         }
     }
-    let error = observed.errors.first().map(ToString::to_string);
-    let fine = error.is_none();
-    unread.looked(subjects, unseen, error);
+    let fine = observed.errors.is_empty();
+    unread.looked(subjects, unseen, told(&observed.errors, failures));
     let trouble = unread.trouble();
     let before = {
         let mut board = shared.board();
@@ -223,6 +240,24 @@ mod tests {
         assert_eq!(unread.trouble(), None);
         unread.looked(&good, BTreeSet::new(), Some("in part".into()));
         assert_eq!(unread.trouble().as_deref(), Some("in part"));
+    }
+
+    #[test]
+    fn what_is_listed_and_not_found_is_told_when_it_stays_so() {
+        let error = |class| CallError {
+            op: evenkeel_model::shapes::Op::Elbv2DescribeTags,
+            class,
+            code: None,
+            message: "no".into(),
+            status: None,
+            request_id: None,
+        };
+        assert_eq!(told(&[], 0), None);
+        let unfound = [error(Class::NotFound)];
+        let when: Vec<u32> = (0..6).filter(|failures| told(&unfound, *failures).is_some()).collect();
+        assert_eq!(when, [3, 4, 5]);
+        let other = [error(Class::NotFound), error(Class::Denied)];
+        assert!(told(&other, 0).is_some(), "what else fails is told at once");
     }
 
     fn is_due(world: &World, tried: &[(Subject, Moment)], now: u64) -> bool {

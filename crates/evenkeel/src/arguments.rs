@@ -113,7 +113,7 @@ impl From<Mode> for document::Mode {
 ///
 /// Credentials, region and endpoints are found as every AWS tool finds them. The document is looked at every
 /// --poll; one with a fault leaves the last good version in force. On SIGTERM or SIGINT the step in hand is
-/// finished and recorded within 30 s; a second signal stops at once.
+/// finished and recorded, and all is over within 50 s; a second signal stops at once.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use evenkeel_cloud::calls::Pace;
-use evenkeel_cloud::store::Location;
+use evenkeel_cloud::store::{Location, lease};
 use evenkeel_controller::{Settings, Status};
 use evenkeel_plan::Ceilings;
 use tokio::net::TcpListener;
@@ -18,8 +18,8 @@ use crate::arguments::{Allow, Run};
 use crate::command::Usage;
 use crate::{http, source};
 
-/// How long the steps in hand have from the signal on.
-const LAST_STEPS: Duration = Duration::from_secs(28);
+/// How long the steps in hand have from the signal on, with what has to pass before the lease is given back.
+const LAST_STEPS: Duration = Duration::from_secs(28 + lease::HANDOVER.as_secs());
 /// How long answers that are being sent have after that.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// Stopped at once.

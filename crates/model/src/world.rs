@@ -158,6 +158,7 @@ pub struct World {
     written: BTreeMap<Subject, Written>,
     /// Since when the numbers of what an autoscaler moves are what they are.
     steady: BTreeMap<Subject, Moment>,
+    last_written: Option<Moment>,
 }
 
 impl World {
@@ -217,6 +218,7 @@ impl World {
     /// must have left is still expected where this one says nothing about it.
     pub fn wrote(&mut self, subject: Subject, at: Moment, expect: Expect) {
         self.subjects.insert(subject.clone(), Seen::Unknown);
+        self.last_written = self.last_written.max(Some(at));
         let written = self.written.entry(subject).or_insert(Written { at, expects: Vec::new() });
         written.at = at;
         written.expects.retain(|(since, e)| !e.is_over(*since, at) && expect.stands_beside(e));
@@ -228,6 +230,11 @@ impl World {
     /// When we last wrote a subject that has not been seen since.
     pub fn written_at(&self, subject: &Subject) -> Option<Moment> {
         self.seen(subject).is_unknown().then(|| self.written.get(subject).map(|w| w.at))?
+    }
+
+    /// When we last wrote anything.
+    pub fn last_written(&self) -> Option<Moment> {
+        self.last_written
     }
 
     /// Forgets subjects nobody asks about any longer.
@@ -295,7 +302,9 @@ mod tests {
     fn a_reading_begun_before_our_write_is_dropped() {
         let mut world = World::default();
         assert!(world.observe(subject(), Seen::Absent { seen_at: Moment(1) }));
+        assert_eq!(world.last_written(), None);
         world.wrote(subject(), Moment(5), Expect::Anything);
+        assert_eq!(world.last_written(), Some(Moment(5)));
         assert!(world.seen(&subject()).is_unknown());
         assert!(!world.observe(subject(), Seen::Absent { seen_at: Moment(5) }));
         assert!(world.seen(&subject()).is_unknown());

@@ -17,6 +17,7 @@ mod balancing;
 mod checker;
 mod diagnosis;
 mod finished;
+mod floor;
 mod healing;
 mod holds;
 mod kept_back;

@@ -44,7 +44,7 @@ pub fn handle(endpoint: &mut Endpoint, request: &Request<Bytes>) -> Response<Byt
 /// - `call {caller, service, operation, input}`: a call by another actor, such as a person at the console.
 /// - `script [{after | at, do, …}]`: commands on a timeline.
 /// - `fault {…}` (see [`Fault::parse`]), `faults []` to drop all; `throttle {on, load}`;
-///   `staleness {seconds by service, replicas}`.
+///   `staleness {seconds by service, replicas, except [callers]}`.
 /// - `load {resourceId, points [[seconds, load], …]}`: what target tracking sees: a service of `n` running
 ///   tasks has a metric of `load / n`, by the last point before now.
 /// - `events {queue, drop, duplicate, late}`: where ECS's events go; how probable it is that what a service
@@ -125,7 +125,8 @@ pub fn run(endpoint: &mut Endpoint, command: &str, input: &Value) -> Result<Valu
                 (service.clone(), (it.as_f64().unwrap_or(0.0).max(0.0) * 1000.0) as i64)
             });
             let replicas = int(input, "replicas").and_then(|it| usize::try_from(it).ok()).unwrap_or(3);
-            endpoint.disturbances.staleness = Staleness::new(&endpoint.sim, lags.collect(), replicas);
+            let except = list(input, "except").iter().filter_map(Value::as_str).map(str::to_owned).collect();
+            endpoint.disturbances.staleness = Staleness::new(&endpoint.sim, lags.collect(), replicas, except);
         }
         "load" => {
             let id = of("resourceId");

@@ -31,6 +31,10 @@ pub const RENEW_EVERY: Duration = Duration::from_secs(10);
 /// How long after the beginning of a renewal writes may leave.
 pub const HOLD: Duration = Duration::from_secs(LEASE.as_secs() - LONGEST_REQUEST.as_secs());
 
+/// How long after a holder's last write the next one begins at the earliest: it may read from before that write
+/// otherwise, and do it again. So it is where the lease runs out, and so it is to be where it is given back.
+pub const HANDOVER: Duration = Duration::from_secs(LEASE.as_secs() - HOLD.as_secs());
+
 const NAME: &str = "lease.json";
 
 /// Whose the lease is.

@@ -41,7 +41,7 @@ fn port(scene: &mut Scene, port: u32) {
 }
 
 /// The document in force, and then another port.
-fn changed() -> Scene {
+pub(super) fn changed() -> Scene {
     let mut scene = Scene::settled(document());
     port(&mut scene, 81);
     scene.look_for_the_rest();
