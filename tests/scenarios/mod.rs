@@ -14,6 +14,7 @@ mod document_forms;
 mod every_member;
 mod failures;
 mod first_run;
+mod hand_deletions;
 mod hand_edits;
 mod healing;
 mod hooks;
