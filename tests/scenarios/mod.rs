@@ -22,6 +22,7 @@ mod ignored_paths;
 mod listener_rules;
 mod maintenance_windows;
 mod memory;
+mod moves;
 mod old_revisions;
 mod orders;
 mod ownership;

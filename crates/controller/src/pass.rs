@@ -284,7 +284,9 @@ impl Wheel {
                 && let Some(current) = owner(key)
             {
                 let whole = planned.report.units.get(key).is_some_and(|report| {
-                    let moving = |w: &WaitingOn| matches!(w, WaitingOn::Rollout(_) | WaitingOn::Executing);
+                    let moving = |w: &WaitingOn| {
+                        matches!(w, WaitingOn::Rollout(_) | WaitingOn::Traffic { .. } | WaitingOn::Executing)
+                    };
                     report.refused.is_empty() && report.held.is_none() && report.waiting.iter().all(moving)
                 });
                 let run = Run {

@@ -254,6 +254,9 @@ impl Planner<'_> {
             rules::wait_all(draft, waits);
             return;
         }
+        if let Some(wait) = self.rules.replacements.moving(input.list_of("defaultActions")) {
+            draft.wait(wait);
+        }
         let input = self.staged(input, live.list_of("defaultActions"));
         let lifted = lift::declared(Kind::Listener, input.clone());
         draft.applies(part, &lifted);

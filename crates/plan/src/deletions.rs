@@ -17,6 +17,7 @@ use evenkeel_model::world::EXPECTATION;
 use crate::ownership::{self, TAG_DOCUMENT, TAG_KEY};
 use crate::refs::find_rule;
 use crate::report::{Refusal, WaitingOn};
+use crate::rules::all_inherited;
 use crate::{Input, Planned, Step, Unit, generations, hash, restraint};
 
 /// Deletions count for this long against the share of a kind that may go.
@@ -323,10 +324,17 @@ fn rules(input: &Input<'_>, memory: &Remembered, unit: &UnitKey, items: &mut Vec
             continue;
         }
         let rules = input.world.tree(&Subject::Rules(listener.to_owned()));
-        if rules.is_some_and(|rules| find_rule(input.document, rules, key).is_some()) {
+        if rules.is_some_and(|rules| find_rule(input.document, rules, key).is_some())
+            && !is_inherited(input, listener, key)
+        {
             items.push(format!("rule {key}"));
         }
     }
+}
+
+/// True where another rule of the document takes this one over.
+pub(crate) fn is_inherited(input: &Input<'_>, listener: &str, key: &str) -> bool {
+    all_inherited(input.document, input.world).contains(&(listener.to_owned(), key.to_owned()))
 }
 
 fn declares_rule(input: &Input<'_>, unit: &UnitKey, key: &str) -> bool {

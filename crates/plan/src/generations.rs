@@ -147,9 +147,9 @@ impl Generations {
         self.get(name).and_then(Generation::meant).unwrap_or(name)
     }
 
-    /// True where it is an older one of a target group that the document has under another name.
+    /// True where older ones of a target group of the document were made for one called `name`.
     pub fn has_old(&self, name: &str) -> bool {
-        self.all.values().any(|g| g.old.iter().any(|old| old == name))
+        self.all.values().any(|g| g.old.iter().any(|old| is_named(old, name)))
     }
 
     /// Those of which several are there.

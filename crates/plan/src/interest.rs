@@ -18,7 +18,7 @@ use crate::{diagnosis, hold, hooks, prune, replacement, revisions as collected, 
 pub fn interest(document: &Document, world: &World, memory: &Memory) -> BTreeSet<Subject> {
     let generations = &Generations::of(document, world, memory);
     let mut all: BTreeSet<Subject> = generations.names.iter().cloned().map(Subject::TargetGroup).collect();
-    all.extend(replacement::interest(world, generations));
+    all.extend(replacement::interest(document, world, generations));
     all.extend(document.clusters.keys().cloned().map(Subject::Cluster));
     all.extend(document.repositories.keys().cloned().map(Subject::Repository));
     all.extend(document.log_groups.keys().cloned().map(Subject::LogGroup));

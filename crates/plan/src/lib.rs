@@ -17,6 +17,7 @@ mod hooks;
 mod interest;
 #[cfg(test)]
 mod miniature;
+mod moves;
 mod ownership;
 mod print;
 mod priorities;

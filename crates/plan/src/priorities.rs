@@ -19,7 +19,7 @@ use crate::ownership::{TAG_DOCUMENT, TAG_KEY, tag};
 use crate::refs::{Lookup, ours};
 use crate::report::{Drift, Owner, Refusal};
 use crate::unit::Draft;
-use crate::{Input, Planner};
+use crate::{Input, Planner, rules};
 
 /// How many free priorities a refusal names.
 const PROPOSED: usize = 3;
@@ -154,10 +154,11 @@ impl Planner<'_> {
             }
         });
         let promised = promised(input);
+        let keys = rules::keys(input.document);
         for (listener, wanted) in wanted {
             let Some(rules) = input.world.tree(&Subject::Rules(listener.clone())) else { continue };
             let promised = promised.get(&listener).cloned().unwrap_or_default();
-            let spots = Listener::of(input, &listener, wanted, rules, promised).spots();
+            let spots = Listener::of(input, &listener, wanted, rules, promised, &keys).spots();
             self.rules.priorities.0.insert(listener, spots);
         }
     }
@@ -211,13 +212,14 @@ impl<'a> Listener<'a> {
         wanted: Vec<(UnitKey, String, &Rule)>,
         rules: &'a Tree,
         promised: BTreeMap<i64, (String, String)>,
+        keys: &BTreeSet<String>,
     ) -> Self {
         let by_key = ours(input.document, rules);
         let claim = |(unit, key, rule): (UnitKey, String, &Rule)| {
             let placed = |r: &'a Tree| Some((r.str("ruleArn")?, number(r)?));
             let ours = by_key.get(key.as_str()).copied();
             // What is taken over stays where it is until it is ours.
-            let found = || crate::rules::elsewhere(input.document, rules, &unit, &key, rule);
+            let found = || rules::there(input.document, rules, &unit, &key, rule, keys);
             let taken = if ours.is_none() { found() } else { None };
             let wanted = taken.and_then(number).map_or(rule.priority, Priority::At);
             let there = ours.or(taken);

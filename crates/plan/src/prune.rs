@@ -13,11 +13,13 @@ use evenkeel_model::shapes::Op;
 use evenkeel_model::world::{Seen, World};
 
 use crate::deletions::{self, DAY, Verdict};
+use crate::generations::name_in;
 use crate::ownership::{TAG_DOCUMENT, TAG_KEY, tag};
 use crate::refs::{find_rule, is_ours};
+use crate::replacement::{groups_in, groups_of, services_in};
 use crate::report::{Refusal, State, WaitingOn};
 use crate::unit::Draft;
-use crate::{Because, Input, Need, Planner, StepId, scaling};
+use crate::{Because, Input, Need, Planner, StepId, moves, rollout, scaling};
 
 /// Of what is not deleted.
 const GONE: &str = "the document no longer has it";
@@ -71,9 +73,54 @@ impl Planner<'_> {
             Verdict::Refused(refusal) => draft.refuse(refusal),
             Verdict::Waits(wait) => draft.wait(wait),
             Verdict::May if !draft.is_open() => {}
+            Verdict::May if unit.service().is_some() && !self.may_end(&mut draft, tree) => {}
             Verdict::May => there.iter().for_each(|(subject, tree)| delete(&mut draft, subject, tree)),
         }
         self.put_gone(draft);
+    }
+
+    /// True where nobody is left unserved by the end of a service: where traffic is led to it, another one of the
+    /// document has to serve first, or the traffic has to be elsewhere. Says what is missing.
+    fn may_end(&self, draft: &mut Draft<'_>, live: &Tree) -> bool {
+        let (document, world, generations) = (self.document(), self.world(), &*self.generations);
+        for group in groups_of(live) {
+            let (mut stays, mut leaves) = (false, false);
+            let leads = |actions: &[Tree]| groups_in(actions).any(|(arn, weight)| arn == group && weight > 0);
+            let besides =
+                |actions: &[Tree]| groups_in(actions).any(|(arn, weight)| arn != group && weight > 0);
+            moves::each_forward(document, world, generations, |declared, there| match declared {
+                _ if !leads(there) || besides(there) => {}
+                Some(declared) if leads(declared) => stays = true,
+                _ => leaves = true,
+            });
+            let name = name_in(group).unwrap_or(group);
+            if leaves {
+                let by = || WaitingOn::Released {
+                    what: format!("target group {name}"),
+                    by: "the rules and listeners that are to lead elsewhere".into(),
+                };
+                draft.wait(self.rules.replacements.leaving(group).unwrap_or_else(by));
+                return false;
+            }
+            let others = services_in(document, world, generations, group);
+            let serves = |live: &Tree| {
+                let (wanted, running) = (live.int("desiredCount"), live.int("runningCount"));
+                rollout::under_way(live).is_none() && running >= wanted && groups_of(live).any(|g| g == group)
+            };
+            if let Some((key, _)) = others.iter().find(|(_, live)| !live.is_some_and(serves)) {
+                draft.wait(WaitingOn::DependsOn(vec![key.to_string()]));
+                return false;
+            }
+            if stays && others.is_empty() {
+                let why = format!(
+                    "delete: rules or listeners of the document lead to its target group {name} alone, in which \
+                     no other service of the document is"
+                );
+                draft.refuse(Refusal::new(why).or("take them out of the document, or lead them elsewhere"));
+                return false;
+            }
+        }
+        true
     }
 
     fn put_gone(&mut self, draft: Draft<'_>) {
@@ -186,8 +233,11 @@ fn delete_service(draft: &mut Draft<'_>, key: &ServiceKey) {
         Seen::Present { .. } => before.push(deregister(draft, key)),
         Seen::Absent { .. } => {}
     }
-    let rules: Vec<(String, String)> =
-        deletions::remembered_rules(draft.memory()).map(|(k, l)| (k.to_owned(), l.to_owned())).collect();
+    let rules: Vec<(String, String)> = {
+        let stays = |(key, listener): &(&str, &str)| deletions::is_inherited(draft.input, listener, key);
+        let own = deletions::remembered_rules(draft.memory()).filter(|rule| !stays(rule));
+        own.map(|(k, l)| (k.to_owned(), l.to_owned())).collect()
+    };
     for (rule, listener) in rules {
         let Some(seen) = draft.seen(&Subject::Rules(listener.clone())) else {
             draft.unit.steps.clear();

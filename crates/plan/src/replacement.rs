@@ -17,7 +17,7 @@ use evenkeel_model::world::{Seen, World};
 use crate::generations::{Generations, name_in};
 use crate::refs::{Lookup, find_listener, find_rule};
 use crate::report::WaitingOn;
-use crate::{Input, rollout};
+use crate::{Input, moves, rollout, shifts, succession};
 
 /// How old a reading of health may be for traffic to be moved on its word.
 const HEALTH: Duration = Duration::from_secs(30);
@@ -32,8 +32,10 @@ pub(crate) struct Replacement<'a> {
     pub name: String,
     /// The ARN of the one that the document means: the new one, or while that is not there, one of the old.
     new: String,
-    /// The new one is not there: until it is, everything stays as it is.
+    /// The new one is not there, or cannot be beside the old one yet: until it is, everything stays as it is.
     frozen: bool,
+    /// It is another group of the document that forwards are to lead to, and no generation of the old one.
+    moves: bool,
     /// The ARNs of the old ones.
     old: Vec<String>,
     /// The services that the document puts into it.
@@ -123,9 +125,10 @@ fn arn_of<'w>(world: &'w World, name: &str) -> Option<&'w str> {
 }
 
 /// What has to be looked at while target groups are replaced: the health of the new ones.
-pub(crate) fn interest(world: &World, generations: &Generations) -> BTreeSet<Subject> {
-    let new = generations.several().filter_map(|(_, g)| arn_of(world, g.target.as_ref()?));
-    new.map(|arn| Subject::TargetHealth(arn.to_owned())).collect()
+pub(crate) fn interest(document: &Document, world: &World, generations: &Generations) -> BTreeSet<Subject> {
+    let new = generations.several().filter_map(|(_, g)| arn_of(world, g.target.as_ref()?)).map(str::to_owned);
+    let other = moves::of(document, world, generations).into_iter().map(|moving| moving.new);
+    new.chain(other).map(Subject::TargetHealth).collect()
 }
 
 impl<'a> Replacements<'a> {
@@ -141,6 +144,7 @@ impl<'a> Replacements<'a> {
                 name: name.to_owned(),
                 new: new.to_owned(),
                 frozen: generation.target.is_none(),
+                moves: false,
                 old,
                 services,
                 forwards,
@@ -149,7 +153,46 @@ impl<'a> Replacements<'a> {
             one.blocked = one.blocked(input);
             all.push(one);
         }
+        all.extend(moves::of(input.document, input.world, generations).into_iter().filter_map(|moving| {
+            let services = services_in(input.document, input.world, generations, &moving.new);
+            // What ECS moves is ECS's; and whoever is in it besides, no service is waited for.
+            let by_ecs = services.iter().any(|(key, live)| {
+                let wanted = input.document.services.get(*key).map(|s| &s.input);
+                live.iter().chain(&wanted).any(|s| shifts::is_shifted(s))
+            });
+            if services.is_empty() || by_ecs {
+                return None;
+            }
+            let apart = |(key, live): &(&ServiceKey, Option<&Tree>)| {
+                let (wanted, live) = (input.document.services.get(*key)?, (*live)?);
+                let old = groups_of(live).find(|g| moving.old.contains(*g))?;
+                succession::cannot_be_in_both(&wanted.task_definition, live, old)
+            };
+            let mut one = Replacement {
+                name: name_in(&moving.new).unwrap_or_default().to_owned(),
+                frozen: services.iter().any(|service| apart(service).is_some()),
+                moves: true,
+                new: moving.new,
+                old: moving.old.into_iter().collect(),
+                services,
+                forwards: moving.forwards,
+                blocked: None,
+            };
+            one.blocked = one.blocked(input);
+            Some(one)
+        }));
         Replacements(all)
+    }
+
+    /// What the traffic of a forward waits for that is to lead to other groups of the document.
+    pub fn moving(&self, declared: &[Tree]) -> Option<WaitingOn> {
+        let concerned = |r: &&Replacement<'_>| r.moves && groups_in(declared).any(|(arn, _)| arn == r.new);
+        self.0.iter().filter(concerned).find_map(Replacement::moving)
+    }
+
+    /// What has to be so before nothing leads to the target group of this ARN any more, where others take its place.
+    pub fn leaving(&self, arn: &str) -> Option<WaitingOn> {
+        self.0.iter().filter(|r| r.moves && r.is_old(arn)).find_map(Replacement::moving)
     }
 
     /// The replacement of the target group that the document calls `name`.
@@ -194,10 +237,19 @@ impl<'a> Replacements<'a> {
             if kept.is_empty() || may_leave || !entries.iter().any(|e| group(e) == replacement.new) {
                 continue;
             }
-            if replacement.frozen {
-                entries.retain(|e| group(e) != replacement.new);
+            match kept.first().and_then(|e| e.get("targetGroupArn")) {
+                // The containers change first, within the old group.
+                Some(old) if replacement.frozen && replacement.moves => {
+                    let new = entries.iter_mut().filter(|e| group(e) == replacement.new);
+                    new.for_each(|e| e.set("targetGroupArn", old.clone()));
+                }
+                _ => {
+                    if replacement.frozen {
+                        entries.retain(|e| group(e) != replacement.new);
+                    }
+                    entries.extend(kept);
+                }
             }
-            entries.extend(kept);
             changed = true;
         }
         if !changed {
@@ -270,7 +322,8 @@ impl Replacement<'_> {
     /// What has to be so before traffic moves to the new group.
     fn blocked(&self, input: &Input<'_>) -> Option<WaitingOn> {
         if self.frozen {
-            return Some(waits("the new one to be there"));
+            let what = if self.moves { "tasks that can be in both" } else { "the new one to be there" };
+            return Some(waits(what));
         }
         let on_all = |actions: &&[Tree]| groups_in(actions).any(|(arn, _)| arn == self.new);
         if !self.forwards.iter().all(on_all) {
@@ -297,6 +350,20 @@ impl Replacement<'_> {
             }
             _ => Some(WaitingOn::Seen(subject)),
         }
+    }
+
+    /// What the traffic waits for on its way to the new one; `None` where it has got there.
+    fn moving(&self) -> Option<WaitingOn> {
+        let group = name_in(&self.new).unwrap_or_default().to_owned();
+        let said = |wait: &WaitingOn| match wait {
+            WaitingOn::Replacement(what) => WaitingOn::Traffic { group: group.clone(), what: what.clone() },
+            other => other.clone(),
+        };
+        if !self.has_moved() {
+            return self.blocked.as_ref().map(said);
+        }
+        let still = self.in_old();
+        still.first().map(|key| said(&waits(format!("{key} to leave the old one"))))
     }
 
     /// What is next; `None` where nothing leads to the old ones any more.

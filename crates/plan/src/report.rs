@@ -191,6 +191,13 @@ pub enum WaitingOn {
     },
     /// A target group is being replaced by another: what has to be so for the next step.
     Replacement(String),
+    /// Traffic is on its way to another target group: what has to be so for the next step.
+    Traffic {
+        /// The name of the group.
+        group: String,
+        /// What has to be so.
+        what: String,
+    },
     /// A run of the unit is under way.
     Executing,
     /// The last try failed; the next one may begin then (Unix seconds by AWS's clock).
@@ -242,6 +249,7 @@ impl fmt::Display for WaitingOn {
             }
             WaitingOn::Unit { unit, what } => write!(f, "for {} to {what}", crate::print::title(unit)),
             WaitingOn::Replacement(what) => write!(f, "for {what} (it is being replaced)"),
+            WaitingOn::Traffic { group, what } => write!(f, "for {what} (its traffic moves to {group})"),
             WaitingOn::Executing => f.write_str("executing"),
             WaitingOn::BackOff { failure, seconds } => {
                 write!(f, "next try in {seconds} s, after: {failure}")

@@ -1,7 +1,7 @@
 //! Listener rules: ours are told apart by tag, everybody else's are left alone.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use evenkeel_diff::{Kind, compare, lift};
 use evenkeel_model::Tree;
@@ -9,13 +9,15 @@ use evenkeel_model::document::{Adopt, Document, Priority, Rule};
 use evenkeel_model::key::{Subject, UnitKey};
 use evenkeel_model::path::Path;
 use evenkeel_model::shapes::Op;
+use evenkeel_model::world::World;
 
 use crate::adoption::Resource;
+use crate::generations::Generations;
 use crate::ownership::{TAG_DOCUMENT, TAG_KEY};
 use crate::priorities::{Move, Place, Priorities, Spot};
-use crate::refs::Lookup;
+use crate::refs::{Lookup, find_rule};
 use crate::replacement::Replacements;
-use crate::report::{Drift, Refusal, WaitingOn};
+use crate::report::{Drift, Owner, Refusal, WaitingOn};
 use crate::shifts::{Hands, Shifts};
 use crate::tagging::Tagging;
 use crate::unit::Draft;
@@ -189,6 +191,12 @@ fn rule(
         tags: &ownership::tags(live),
     };
     let claimed = draft.claim(&resource)?;
+    if !claimed.adopting() {
+        rename(draft, &resource);
+    }
+    if let Some(wait) = book.replacements.moving(input.list_of("actions")) {
+        draft.wait(wait);
+    }
     let changed = if waits.is_empty() {
         keep(draft, lookup, &resource, live, (input, priority, &hands), groups)
     } else {
@@ -200,13 +208,94 @@ fn rule(
     changed
 }
 
+/// Puts the key of a rule on the one that it inherits from a rule that the document no longer has.
+fn rename(draft: &mut Draft<'_>, resource: &Resource<'_>) {
+    let Some(before) = resource.tags.get(TAG_KEY).filter(|key| *key != resource.item) else { return };
+    let drift = Drift {
+        part: resource.part.to_owned(),
+        path: Path::of(["tags", TAG_KEY]),
+        want: Some(Tree::from(resource.item)),
+        live: Some(Tree::from(before.as_str())),
+        owner: Owner::Document,
+        acted_on: true,
+    };
+    let acted = draft.accept(vec![drift]);
+    if !acted.is_empty() {
+        let tags = BTreeMap::from([(TAG_KEY.to_owned(), resource.item.to_owned())]);
+        let step = resource.tagging.add(draft, resource.subject, resource.arn, resource.label, &tags);
+        step.because_of(acted);
+    }
+}
+
 fn adopts<'d>(document: &'d Document, unit: &UnitKey, rule: &'d Rule) -> &'d Adopt {
     rule.adopt.as_ref().unwrap_or_else(|| document.adopt(unit))
 }
 
+/// The keys of all rules of a document.
+pub(crate) fn keys(document: &Document) -> BTreeSet<String> {
+    let mut keys = BTreeSet::new();
+    priorities::rules_of(document, &mut |_, _, key, _| {
+        keys.insert(key);
+    });
+    keys
+}
+
+/// What a rule of the document is in AWS: ours of its key, or else the one that it takes over. `keys` are those of
+/// all rules of the document.
+pub(crate) fn there<'r>(
+    document: &Document,
+    rules: &'r Tree,
+    unit: &UnitKey,
+    key: &str,
+    wanted: &Rule,
+    keys: &BTreeSet<String>,
+) -> Option<&'r Tree> {
+    let heir = || inherited(document, rules, wanted, keys);
+    find_rule(document, rules, key).or_else(heir).or_else(|| elsewhere(document, rules, unit, key, wanted))
+}
+
+/// The rule of ours whose place another takes: it has the same conditions, and the document no longer has a rule
+/// of its key. A second one would have to wait for the end of the first, and nobody would be served meanwhile.
+fn inherited<'r>(
+    document: &Document,
+    rules: &'r Tree,
+    wanted: &Rule,
+    keys: &BTreeSet<String>,
+) -> Option<&'r Tree> {
+    let ours = |r: &&Tree| ownership::tag(r, TAG_DOCUMENT) == Some(&document.name);
+    let left = |r: &&Tree| ownership::tag(r, TAG_KEY).is_some_and(|key| !keys.contains(key));
+    let mut left = rules.items().iter().filter(ours).filter(left).peekable();
+    left.peek()?;
+    let want = lift::declared(Kind::Rule, wanted.input.clone());
+    left.find(|rule| has_conditions(&want, rule))
+}
+
+/// The rules of ours that others of the document take over: their listeners and the keys they have had.
+pub(crate) fn all_inherited(document: &Document, world: &World) -> BTreeSet<(String, String)> {
+    let keys = keys(document);
+    let generations = Generations::default();
+    let mut found = BTreeSet::new();
+    priorities::rules_of(document, &mut |unit, service, key, rule| {
+        let lookup = Lookup { document, world, generations: &generations, service };
+        let Ok(listener) = lookup.listener_of(rule) else { return };
+        let Some(rules) = world.tree(&Subject::Rules(listener.clone())) else { return };
+        let ours = |r: &&Tree| ownership::tag(r, TAG_DOCUMENT) == Some(&document.name);
+        let live = there(document, rules, &unit, &key, rule, &keys).filter(ours);
+        let before = live.and_then(|r| ownership::tag(r, TAG_KEY)).filter(|before| *before != key);
+        found.extend(before.map(|before| (listener, before.to_owned())));
+    });
+    found
+}
+
+/// True where a rule that is there has the conditions of the wanted one.
+fn has_conditions(want: &Tree, live: &Tree) -> bool {
+    let differs = compare(Kind::Rule, want, &lift::described(Kind::Rule, live.clone()));
+    differs.iter().all(|d| d.path.segments().next() != Some("conditions"))
+}
+
 /// The rule that we did not make and that is the wanted one: with the same conditions where it may stand, or of
 /// the document that it is moved from.
-pub(crate) fn elsewhere<'r>(
+fn elsewhere<'r>(
     document: &Document,
     rules: &'r Tree,
     unit: &UnitKey,
@@ -227,10 +316,7 @@ pub(crate) fn elsewhere<'r>(
     }
     let want = lift::declared(Kind::Rule, wanted.input.clone());
     let untagged = |r: &&Tree| ownership::tag(r, TAG_DOCUMENT).is_none();
-    rules.items().iter().filter(placed).filter(untagged).find(|rule| {
-        let differs = compare(Kind::Rule, &want, &lift::described(Kind::Rule, (*rule).clone()));
-        differs.iter().all(|d| d.path.segments().next() != Some("conditions"))
-    })
+    rules.items().iter().filter(placed).filter(untagged).find(|rule| has_conditions(&want, rule))
 }
 
 /// Steps for a rule that is there, with what it is to be, its place and whose its traffic is.

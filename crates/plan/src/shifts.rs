@@ -51,6 +51,11 @@ fn entries(tree: &Tree) -> impl Iterator<Item = (&Tree, &Tree)> {
     tree.list_of("loadBalancers").iter().filter_map(|e| Some((e, e.get("advancedConfiguration")?)))
 }
 
+/// True for a service whose traffic ECS moves.
+pub(crate) fn is_shifted(service: &Tree) -> bool {
+    entries(service).next().is_some()
+}
+
 /// The revision that a service runs, where it runs one only.
 pub(crate) fn revision(service: &Tree) -> Option<&str> {
     match service.list_of("currentServiceRevisions") {

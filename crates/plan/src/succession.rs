@@ -180,7 +180,7 @@ fn not_allowed(why: &str) -> Refusal {
 }
 
 /// Why the tasks of a service cannot be in a target group and its successor at once.
-fn cannot_be_in_both(task: &Tree, service: &Tree, arn: &str) -> Option<String> {
+pub(crate) fn cannot_be_in_both(task: &Tree, service: &Tree, arn: &str) -> Option<String> {
     let entries = service.list_of("loadBalancers");
     if entries.iter().any(|e| e.get("advancedConfiguration").is_some()) {
         return Some("ECS moves its traffic between two groups of its own".into());

@@ -9,9 +9,11 @@ use evenkeel_model::path::Path;
 use evenkeel_model::shapes::Op;
 use evenkeel_model::world::{EXPECTATION, Seen};
 
+use crate::generations::name_in;
 use crate::hold::Differences;
 use crate::recreation::is_fixed;
 use crate::refs::Lookup;
+use crate::replacement::groups_of;
 use crate::report::{Drift, Owner, Refusal, WaitingOn};
 use crate::service::{Chosen, Wanted, attached, deploys};
 use crate::unit::Draft;
@@ -19,6 +21,11 @@ use crate::{Because, Planner, dotted, rollout, rules as listener_rules, task_def
 
 fn member(drift: &Drift) -> &str {
     drift.path.segments().next().unwrap_or_default()
+}
+
+/// True where a service is to be in the target group of that name.
+fn is_in(input: &Tree, name: &str) -> bool {
+    groups_of(input).any(|arn| name_in(arn) == Some(name))
 }
 
 /// Why what differs cannot be put right: the document has it no longer, and no call takes it away.
@@ -124,6 +131,11 @@ impl Planner<'_> {
         }
         let mut needs =
             if balanced { attached(draft, lookup, &wanted.service.input, &rules) } else { Vec::new() };
+        // Where its containers change first, it is in the old group for now.
+        needs.retain(|need| match need {
+            crate::Need::Observed(WaitingOn::Attached(name)) => is_in(&wanted.input, name),
+            _ => true,
+        });
         // A service without a task waits for nobody's rollout, and everybody else for its. So does one that goes
         // back to what still runs.
         let is_urgent = goes_back || live.int("runningCount") == Some(0);

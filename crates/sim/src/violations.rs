@@ -225,11 +225,17 @@ fn rules(sim: &Sim, call: &Call) -> Vec<(String, bool)> {
     let mut rules = BTreeMap::new();
     if let Some(service) = concerned(sim, call).and_then(|arn| service(sim, &arn)) {
         let own = service.groups();
+        // Who is in the same group serves it as well.
+        let beside = |arn: &str| {
+            let others =
+                sim.ecs.services.values().filter(|it| it.arn != service.arn && it.status == "ACTIVE");
+            others.into_iter().any(|it| it.healthy() > 0 && it.groups().contains(arn))
+        };
         for rule in service.groups().into_iter().flat_map(|arn| sim.elb.rules_of(arn)) {
             let weighted = sim.elb.weighted_groups(rule);
-            let elsewhere = weighted
-                .iter()
-                .any(|arn| sim.elb.healthy_targets(arn, sim.now) > 0 && !own.contains(arn.as_str()));
+            let elsewhere = weighted.iter().any(|arn| {
+                sim.elb.healthy_targets(arn, sim.now) > 0 && (!own.contains(arn.as_str()) || beside(arn))
+            });
             let stays = service.status == "ACTIVE" && weighted.iter().any(|arn| own.contains(arn.as_str()));
             rules.insert(rule.to_owned(), stays || elsewhere || weighted.is_empty());
         }
