@@ -3,6 +3,7 @@
 mod adoption;
 mod any_day;
 mod autoscaling;
+mod by_hand;
 mod crash_matrix;
 mod cut_off;
 mod dependencies;
@@ -11,6 +12,7 @@ mod disturbances;
 mod document_changes;
 mod document_faults;
 mod document_forms;
+mod every_edit;
 mod every_member;
 mod failures;
 mod first_run;
