@@ -1,7 +1,7 @@
 //! Trees that between them have every member of a shape, each with what must stand beside it: what a test
 //! feeds on that wants to see every member make its way.
 
-use evenkeel_model::shapes::{Kind, ShapeId};
+use evenkeel_model::shapes::{self, Kind, ShapeId};
 use serde_json::{Value, json};
 
 /// The members that a shape has, as paths: `*` for an element of a list, and for a value of a map.
@@ -196,4 +196,100 @@ fn number(owner: &str, name: &str, min: Option<i64>, max: Option<i64>) -> Value 
         _ => 7,
     };
     json!(wanted.clamp(min.unwrap_or(0), max.unwrap_or(i64::MAX)))
+}
+
+/// Other values that a member may take instead of this one, the likeliest first.
+pub fn others(shape: ShapeId, name: &str, value: &Value) -> Vec<Value> {
+    match (shape.kind(), value) {
+        (Kind::Structure { members, .. }, Value::Object(map)) => {
+            let below = |member: &shapes::Member| {
+                let old = map.get(member.name)?;
+                let with = |new| {
+                    let mut map = map.clone();
+                    map.insert(member.name.to_owned(), new);
+                    Value::Object(map)
+                };
+                Some(others(member.shape, member.name, old).into_iter().map(with).collect::<Vec<_>>())
+            };
+            members.iter().filter_map(below).flatten().collect()
+        }
+        (Kind::List { item, .. }, Value::Array(items)) => {
+            let more = items.first().map_or(Vec::new(), |first| others(item, name, first));
+            let with = |new: Value| items.iter().cloned().chain([new]).collect();
+            let fewer = (items.len() > 1).then(|| items[1..].iter().cloned().collect());
+            more.into_iter().map(with).chain(fewer).collect()
+        }
+        (Kind::Map { value: shape, .. }, Value::Object(map)) => {
+            let first = map.values().next();
+            let with = |new: Value| {
+                let mut map = map.clone();
+                map.insert("by-hand".to_owned(), new);
+                Value::Object(map)
+            };
+            first.map_or(Vec::new(), |first| others(shape, name, first)).into_iter().map(with).collect()
+        }
+        (Kind::String { enums, .. }, Value::String(text)) if !enums.is_empty() => {
+            enums.iter().filter(|it| *it != text).map(|it| json!(it)).collect()
+        }
+        (Kind::String { .. }, Value::String(text)) => other_texts(name, text),
+        (Kind::Boolean, Value::Bool(on)) => vec![json!(!on)],
+        (_, Value::Number(number)) => match number.as_i64() {
+            Some(number) => [number + 1, number - 1, number * 2, 0].map(|n| json!(n)).to_vec(),
+            None => vec![json!(number.as_f64().unwrap_or_default() + 1.5)],
+        },
+        (Kind::Timestamp, _) => vec![json!("2032-05-06T07:08:09Z")],
+        (Kind::Blob, _) => vec![json!("Ynll")],
+        (Kind::Document, _) => vec![json!({"another": ["form", 2]})],
+        _ => Vec::new(),
+    }
+}
+
+fn other_texts(name: &str, text: &str) -> Vec<Value> {
+    let known: &[&str] = match name {
+        "targetGroupArn" | "alternateTargetGroupArn" => &["${targetGroup:other}", "${targetGroup:group}"],
+        "schedule" => &["cron(0 23 1 6 ? *)"],
+        "timezone" => &["Europe/Paris"],
+        "cpu" | "memory" => &["512", "1024", "2048"],
+        "httpCode" => &["202"],
+        "statusCode" => &["HTTP_302", "503"],
+        "capacityProvider" | "capacityProviders" => &["FARGATE_SPOT"],
+        _ => &[],
+    };
+    let number = text.parse::<u32>().ok().map(|n| (n + 1).to_string());
+    let made = [format!("{text}-by-hand"), format!("{text}x")];
+    known
+        .iter()
+        .map(|it| (*it).to_owned())
+        .chain(number)
+        .chain(made)
+        .filter(|it| it != text)
+        .map(Value::from)
+        .collect()
+}
+
+/// The first thing to which these steps lead, with the tree around it: put there what `new` makes of it, or take
+/// it away.
+pub fn put_at(tree: &mut Value, steps: &[String], new: Option<Value>) -> bool {
+    let Some((step, rest)) = steps.split_first() else {
+        return new.is_some_and(|new| {
+            *tree = new;
+            true
+        });
+    };
+    match tree {
+        Value::Array(items) => items.iter_mut().any(|item| put_at(item, rest, new.clone())),
+        Value::Object(map) if rest.is_empty() && new.is_none() => map.remove(step).is_some(),
+        Value::Object(map) => map.get_mut(step).is_some_and(|it| put_at(it, rest, new)),
+        _ => false,
+    }
+}
+
+/// What is at these steps, in the first elements that have it.
+pub fn value_at<'v>(tree: &'v Value, steps: &[String]) -> Option<&'v Value> {
+    let Some((step, rest)) = steps.split_first() else { return Some(tree) };
+    match tree {
+        Value::Array(items) => items.iter().find_map(|item| value_at(item, rest)),
+        Value::Object(map) => value_at(map.get(step)?, rest),
+        _ => None,
+    }
 }

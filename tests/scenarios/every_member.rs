@@ -20,15 +20,18 @@ const GROUP: &str = "${targetGroup:group}";
 const RULE: &str = "${listenerRule:own/main}";
 
 /// One thing of a document, which has some of its shape's members.
-struct Case {
-    name: String,
-    tree: Value,
+#[derive(Clone)]
+pub struct Case {
+    pub name: String,
+    pub tree: Value,
+    /// What it has beside the members that it is there for.
+    pub base: Value,
     /// Where AWS or the document does not want it: the first reason.
-    refused: Option<String>,
+    pub refused: Option<String>,
 }
 
 /// A document with what the cases speak of, and nothing else.
-fn empty() -> Value {
+pub fn empty() -> Value {
     let group = &bases(Kind::TargetGroup)[0];
     let front = with(
         &bases(Kind::LoadBalancer)[0],
@@ -178,7 +181,7 @@ fn bases(kind: Kind) -> Vec<Value> {
 }
 
 /// `more` put into `base`.
-fn with(base: &Value, more: Value) -> Value {
+pub fn with(base: &Value, more: Value) -> Value {
     let mut both = base.clone();
     if let (Value::Object(both), Value::Object(more)) = (&mut both, more) {
         both.extend(more);
@@ -221,7 +224,7 @@ fn actions() -> Vec<Value> {
 }
 
 /// Puts a thing of a kind into a document.
-fn put(document: &mut Value, kind: Kind, name: &str, tree: &Value) {
+pub fn put(document: &mut Value, kind: Kind, name: &str, tree: &Value) {
     let own_group = tree.to_string().replace(GROUP, &format!("${{targetGroup:{name}}}"));
     let tree: &Value = match kind {
         // A target group goes with one load balancer.
@@ -288,7 +291,7 @@ fn put(document: &mut Value, kind: Kind, name: &str, tree: &Value) {
 }
 
 /// Why a document with only that in it is not taken.
-fn fault(kind: Kind, name: &str, tree: &Value) -> Option<String> {
+pub fn fault(kind: Kind, name: &str, tree: &Value) -> Option<String> {
     let mut document = empty();
     put(&mut document, kind, name, tree);
     let parsed = text::parse(document.to_string().as_bytes(), None).unwrap();
@@ -309,8 +312,20 @@ const NAMES: [&str; 8] = [
     "scheduledActionName",
 ];
 
+/// A tree that says what its thing is called, and where it is, where it said so before.
+pub fn named(mut tree: Value, name: &str) -> Value {
+    for (member, value) in tree.as_object_mut().unwrap() {
+        match member.as_str() {
+            own if NAMES.contains(&own) => *value = name.into(),
+            "cluster" => *value = "members".into(),
+            _ => {}
+        }
+    }
+    tree
+}
+
 /// The cases of a kind: of those that are about the same, the first that the document takes.
-fn cases_of(kind: Kind) -> Vec<Case> {
+pub fn cases_of(kind: Kind) -> Vec<Case> {
     let mut found: BTreeMap<String, Case> = BTreeMap::new();
     for base in bases(kind) {
         for case in cases::of(kind.shape(), &base) {
@@ -318,20 +333,15 @@ fn cases_of(kind: Kind) -> Vec<Case> {
             let case_of = found.entry(case.about).or_insert_with(|| Case {
                 name: format!("case-{taken:03}"),
                 tree: Value::Null,
+                base: Value::Null,
                 refused: Some(String::new()),
             });
             if case_of.refused.is_none() {
                 continue;
             }
-            let mut tree = case.tree;
-            for (member, value) in tree.as_object_mut().unwrap() {
-                match member.as_str() {
-                    own if NAMES.contains(&own) => *value = case_of.name.as_str().into(),
-                    "cluster" => *value = "members".into(),
-                    _ => {}
-                }
-            }
+            let tree = named(case.tree, &case_of.name);
             case_of.refused = fault(kind, &case_of.name, &tree);
+            case_of.base = base.clone();
             case_of.tree = tree;
         }
     }
@@ -352,17 +362,10 @@ fn arrived(kind: Kind, all: &[Case], writes: &[Value]) -> BTreeSet<String> {
     arrived
 }
 
-/// Brings every case of a kind to rest. Returns the members that did not make their way, with the reason.
-async fn missing(kind: Kind) -> BTreeMap<String, String> {
-    let mut all = cases_of(kind);
-    let document = |all: &[Case]| {
-        let mut document = empty();
-        for case in all.iter().filter(|case| case.refused.is_none()) {
-            put(&mut document, kind, &case.name, &case.tree);
-        }
-        document
-    };
-    let mut scene = Scene::start(&document(&all));
+/// Brings to rest, in a document made of them, all of these that AWS takes; what it does not take is told why,
+/// and left out.
+pub async fn settled(all: &mut [Case], document: impl Fn(&[Case]) -> Value) -> Scene {
+    let mut scene = Scene::start(&document(all));
     let failed = |waiting: &[WaitingOn]| waiting.iter().any(|w| matches!(w, WaitingOn::BackOff { .. }));
     scene
         .until("everything is done or refused", |s| {
@@ -388,8 +391,22 @@ async fn missing(kind: Kind) -> BTreeMap<String, String> {
         case.refused = Some(why);
     }
     // What AWS does not take is left out, and the rest stays as it is.
-    scene.stage.push(&document(&all));
+    scene.stage.push(&document(all));
     scene.rest(60).await;
+    scene
+}
+
+/// Brings every case of a kind to rest. Returns the members that did not make their way, with the reason.
+async fn missing(kind: Kind) -> BTreeMap<String, String> {
+    let mut all = cases_of(kind);
+    let document = |all: &[Case]| {
+        let mut document = empty();
+        for case in all.iter().filter(|case| case.refused.is_none()) {
+            put(&mut document, kind, &case.name, &case.tree);
+        }
+        document
+    };
+    let mut scene = settled(&mut all, document).await;
     scene.mark_here();
     scene.rest(120).await;
     scene.wrote(&[]);

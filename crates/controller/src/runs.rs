@@ -9,7 +9,7 @@ use evenkeel_model::Tree;
 use evenkeel_model::key::UnitKey;
 use evenkeel_model::memory::{Intent, Remembered};
 use evenkeel_model::shapes::Op;
-use evenkeel_plan::StepId;
+use evenkeel_plan::{Step, StepId};
 use tokio_util::sync::CancellationToken;
 
 use crate::daemon::Shared;
@@ -51,7 +51,7 @@ pub(crate) async fn run(shared: &Arc<Shared>, key: &UnitKey, run: Run, stop: &Ca
         return Ended::Early;
     }
     let ran = shared.executor.run(steps, stop).await;
-    tell(shared, &name, &ran);
+    tell(shared, &name, &ran, steps);
     let complete = run.whole && ready == run.unit.steps.len();
     let after = outcome(intent, key, &run, &ran, complete, shared.aws_clock());
     if let Err(error) = shared.book.write(key, after).await {
@@ -63,13 +63,16 @@ pub(crate) async fn run(shared: &Arc<Shared>, key: &UnitKey, run: Run, stop: &Ca
 }
 
 /// Notes what was done and what was not.
-fn tell(shared: &Shared, name: &str, ran: &Ran) {
+fn tell(shared: &Shared, name: &str, ran: &Ran, steps: &[Step]) {
     let count = |op: Op, outcome: &'static str| {
         *shared.board().steps.entry((op.name().to_owned(), outcome)).or_default() += 1;
     };
     for (step, op, _) in &ran.done {
         count(*op, "done");
-        shared.event(Some(name.to_owned()), format!("{step} done"), false);
+        let taken = steps.iter().find(|it| it.id == *step);
+        let why = taken.map(evenkeel_plan::reasons).filter(|why| !why.is_empty());
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        shared.event(Some(name.to_owned()), format!("{step} done{why}"), false);
     }
     match &ran.outcome {
         Outcome::Done | Outcome::Stopped => {}

@@ -56,6 +56,20 @@ pub struct Remembered {
     /// What humans changed and nobody has undone yet: by a hash of the place and the value there, when it was
     /// seen first (Unix seconds by AWS's clock).
     pub drift_since: BTreeMap<String, i64>,
+    /// What was written last, where that may have had no effect.
+    pub repeated: Option<Repeated>,
+}
+
+/// A run that may have to be done over and over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Repeated {
+    /// The hash of its steps and of what they were to put right.
+    pub what: String,
+    /// How often it was done in a row.
+    pub times: u32,
+    /// When it was done last, in Unix seconds by AWS's clock.
+    pub at: i64,
 }
 
 /// A deployment that failed.
@@ -133,6 +147,7 @@ impl Memory {
             failure: None,
             failed_version: None,
             drift_since: BTreeMap::new(),
+            repeated: None,
         };
         self.0.get(key).unwrap_or(&NOTHING)
     }
@@ -190,6 +205,8 @@ struct Stored {
     failed_version: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     drift_since: BTreeMap<String, i64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    repeated: Option<Repeated>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -247,6 +264,7 @@ pub fn write_record(key: &UnitKey, unit: &Remembered) -> Vec<u8> {
         failure: unit.failure.clone(),
         failed_version: unit.failed_version.clone(),
         drift_since: unit.drift_since.clone(),
+        repeated: unit.repeated.clone(),
     };
     serde_json::to_vec(&stored).unwrap_or_default()
 }
@@ -300,6 +318,7 @@ pub fn read_record(bytes: &[u8]) -> Result<(UnitKey, Remembered), RecordError> {
         failure: stored.failure,
         failed_version: stored.failed_version,
         drift_since: stored.drift_since,
+        repeated: stored.repeated,
     };
     Ok((key, unit))
 }
@@ -345,6 +364,7 @@ mod tests {
             failures: 2,
             failed_at: Some(9),
             drift_since: [("h".to_owned(), 3)].into(),
+            repeated: Some(Repeated { what: "r".into(), times: 2, at: 8 }),
             ..Remembered::default()
         };
         let (read_key, read) = read_record(&write_record(&key, &unit)).unwrap();

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use evenkeel_diff::{Kind, fill, lift, rules as diff_rules};
+use evenkeel_diff::{Kind, clearing, default_at, fill, lift, rules as diff_rules};
 use evenkeel_model::Tree;
 use evenkeel_model::document::{Listener, LoadBalancer};
 use evenkeel_model::key::{Subject, UnitKey};
@@ -283,7 +283,12 @@ impl Planner<'_> {
                 if differs {
                     let settled = want.get(member).filter(|_| member == "defaultActions");
                     let value = settled.or_else(|| input.get(member)).or_else(|| filled.get(member)).cloned();
-                    change.set(member, value.unwrap_or_else(|| Tree::list([])));
+                    // What is not sent stays as it is, so off is said.
+                    let off = || clearing(Kind::Listener, member).value();
+                    let value = value.or_else(off).or_else(|| default_at(Kind::Listener, &input, member));
+                    if let Some(value) = value {
+                        change.set(member, value);
+                    }
                 }
             }
             let mut touched = rules::groups(lookup, &listener.input);

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use evenkeel_diff::{Kind, rules};
+use evenkeel_diff::{Kind, clearing, rules};
 use evenkeel_model::Tree;
 use evenkeel_model::key::{Subject, UnitKey};
 use evenkeel_model::path::Path;
@@ -195,8 +195,10 @@ fn change_cluster(
     if !rest.is_empty() {
         let mut input = Tree::map().with("cluster", name);
         for member in ["settings", "configuration", "serviceConnectDefaults"] {
-            if let Some(value) = want.get(member) {
-                input.set(member, value.clone());
+            let differs = rest.iter().any(|d| of(d, member));
+            let off = || clearing(Kind::Cluster, member).value().filter(|_| differs);
+            if let Some(value) = want.get(member).cloned().or_else(off) {
+                input.set(member, value);
             }
         }
         draft
@@ -263,7 +265,12 @@ fn keep_retention(draft: &mut Draft<'_>, name: &str, want: Option<&Tree>, subjec
     let have = live.get("retentionInDays");
     let last = draft.memory().applied.get("retention").cloned();
     let days = |tree: Option<&Tree>| tree.and_then(Tree::as_int);
-    if days(want) == days(have) || (want.is_none() && last.is_none()) {
+    if days(want) == days(have) {
+        return;
+    }
+    if let (None, None, Some(days)) = (want, &last, have) {
+        let days = days.to_json();
+        draft.note(format!("its logs are kept for {days} days, of which the document says nothing: left so"));
         return;
     }
     let drift = Drift {

@@ -25,6 +25,7 @@ mod priorities;
 mod prune;
 mod recreation;
 mod refs;
+mod repetition;
 mod replacement;
 mod report;
 mod restraint;
@@ -68,7 +69,7 @@ use rules::Rulebook;
 use shifts::Shifts;
 
 pub use ownership::{TAG_DOCUMENT, TAG_HASH, TAG_KEY};
-pub use print::{plan_json, print};
+pub use print::{plan_json, print, reasons};
 pub use report::{
     Drift, Held, Hook, Lingering, Note, Owner, Paused, Refusal, Report, Rollout, State, UnitReport, WaitingOn,
 };
@@ -302,6 +303,8 @@ impl Unit {
         after.document = Some(run.document.to_owned());
         after.baseline.clone_from(&self.baseline);
         after.deletes = self.deletable;
+        let done = self.steps.iter().filter(|step| run.done.contains(&step.id));
+        after.repeated = Some(repetition::noted(after.repeated.take(), done, run.clock));
         if run.complete {
             after.applied.clone_from(&self.applied);
             after.document_version = Some(run.version.to_owned());

@@ -110,6 +110,21 @@ fn steps(out: &mut String, unit: &Unit) {
     }
 }
 
+/// Why a step is taken, for the log: the first few differences, each with who made it.
+pub fn reasons(step: &Step) -> String {
+    const MOST: usize = 3;
+    let reason = |because: &Because| match because {
+        Because::Missing => "it was missing".to_owned(),
+        Because::Reason(text) => text.clone(),
+        Because::Field(drift) => format!("{} ({})", field(drift).replacen("   ", " ", 1), drift.owner.word()),
+    };
+    let mut all: Vec<String> = step.because.iter().take(MOST).map(reason).collect();
+    if step.because.len() > MOST {
+        all.push(format!("{} more", step.because.len() - MOST));
+    }
+    all.join(", ")
+}
+
 fn first_wait(step: &Step) -> Option<String> {
     step.needs.iter().find_map(|n| match n {
         Need::Observed(on) => Some(on.to_string().trim_start_matches("for ").to_owned()),

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use evenkeel_diff::{Kind, rules};
+use evenkeel_diff::{Kind, default_at, rules};
 use evenkeel_model::Tree;
 use evenkeel_model::document::{Document, Scaling, Service};
 use evenkeel_model::key::{ServiceKey, Subject};
@@ -344,7 +344,14 @@ impl Listed<'_> {
             let acted = draft.accept(drifts);
             if !acted.is_empty() {
                 let carried = draft.carry_left(&part, self.kind, carried);
-                let input = merged(ids(key), &carried).with(self.name, name.as_str());
+                let mut input = merged(ids(key), &carried).with(self.name, name.as_str());
+                // What is left out of an action that is there stays as it is.
+                for member in acted.iter().filter_map(|d| d.path.segments().next()) {
+                    let default = || default_at(self.kind, &carried, member);
+                    if let Some(value) = input.get(member).is_none().then(default).flatten() {
+                        input.set(member, value);
+                    }
+                }
                 draft
                     .step(id, self.subject.clone(), self.put, input)
                     .because_of(acted)

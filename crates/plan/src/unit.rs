@@ -19,6 +19,7 @@ use crate::report::{Drift, Lingering, Note, Owner, Refusal, State, UnitReport, W
 use crate::restraint::{self, Restraint};
 use crate::{
     Action, Because, Fill, Guard, Input, Need, Step, StepId, Unit, hash, hooks, ownership, priorities,
+    repetition,
 };
 
 /// A unit and its report in the making.
@@ -44,7 +45,7 @@ pub(crate) struct Draft<'a> {
 }
 
 /// Seconds until the next try after so many failures in a row: 10, 20, 40, … at most ten minutes.
-fn back_off(failures: u32) -> i64 {
+pub(crate) fn back_off(failures: u32) -> i64 {
     10_i64.saturating_mul(1 << failures.saturating_sub(1).min(6)).min(600)
 }
 
@@ -376,11 +377,12 @@ impl<'a> Draft<'a> {
     pub fn finish(mut self) -> (UnitKey, Unit, UnitReport) {
         self.leave_to_nobody();
         self.tell_first_sight();
-        if let Some(wait) = self.backs_off().filter(|_| !self.unit.steps.is_empty()) {
+        arrange(&mut self.unit.steps);
+        let repeats = || repetition::waits(&self.unit, self.memory, self.input.clock);
+        if let Some(wait) = self.backs_off().or_else(repeats).filter(|_| !self.unit.steps.is_empty()) {
             self.wait(wait);
             self.unit.steps.clear();
         }
-        arrange(&mut self.unit.steps);
         self.guard();
         self.restrain();
         self.linger();

@@ -179,6 +179,13 @@ impl Planner<'_> {
         self.input.clock as f64 - begun < EXPECTATION.as_secs_f64()
     }
 
+    /// True where a subject was looked at since the numbers of another have been what they are.
+    fn looked_after(&self, subject: &Subject, other: &Subject) -> bool {
+        let world = self.world();
+        let times = world.seen(subject).seen_at().zip(world.seen(other).seen_at());
+        times.is_some_and(|(looked, last)| last.since(looked) <= world.steady_for(other))
+    }
+
     /// What the task definition is to be, and its differences from the service's revision; `None` where that
     /// has not been seen.
     fn task_drift<'w>(
@@ -242,8 +249,9 @@ impl Planner<'_> {
         if scaled {
             return Some(drift(Owner::Autoscaler, false));
         }
-        if self.world().seen(&target).is_unknown() {
-            // Whose it is cannot be told before the scalable target has been looked for.
+        if !self.looked_after(&target, &Subject::Service(wanted.key.clone())) {
+            // Whose it is cannot be told before the scalable target has been looked for: one that was made a
+            // moment ago may have moved the count already.
             return None;
         }
         let last = draft.memory().applied.get("service").and_then(|t| t.int("desiredCount"));

@@ -217,6 +217,12 @@ fn delete(sim: &mut Sim, input: &Value) -> Answer {
 }
 
 fn put_mutability(sim: &mut Sim, input: &Value) -> Answer {
+    let filters = "imageTagMutabilityExclusionFilters";
+    let it = repository(sim, input)?;
+    match input.get(filters) {
+        Some(new) => set(&mut it.config, filters, new.clone()),
+        None => value::unset(&mut it.config, filters),
+    }
     put(sim, input, "imageTagMutability")
 }
 

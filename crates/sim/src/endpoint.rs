@@ -155,8 +155,7 @@ impl Endpoint {
     fn carry_out(&mut self, call: &Call, write: bool, fault: &mut Option<String>) -> Result<Reply, ApiError> {
         // Receiving is no write to its caller, and changes the queue nevertheless.
         if !write && call.service != "sqs" {
-            let Disturbances { staleness, random, .. } = &mut self.disturbances;
-            if let Some((answer, age)) = staleness.read(call, self.sim.now, || next(random)) {
+            if let Some((answer, age)) = self.disturbances.staleness.read(call, self.sim.now) {
                 if age > 0 {
                     fault.get_or_insert_with(|| format!("stale by {age} ms"));
                 }

@@ -1,11 +1,13 @@
 //! Staleness: reads served by replicas that lag behind. Off unless switched on.
 //!
 //! The account is a pure function of what was done to it and when, so a replica is a second account to
-//! which the same is done, later. Each read goes to a replica by lot and is as old as a draw says, within
-//! the longest lag of its service: lists and descriptions lag apart, and time may seem to go back.
+//! which the same is done, later. Each read goes to a replica by lot and is as old as that is at the moment, within
+//! the longest lag of its service: lists and descriptions lag apart, and time may seem to go back. The lots are
+//! drawn from the moment and the call alone, so that calls of one moment are answered alike in any order.
 
 use crate::sim::{ApiError, Call, Reply, Sim};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// Something done to the account.
@@ -70,18 +72,21 @@ impl Staleness {
     }
 
     /// Answers a read from a replica, if the service lags; with what it is and how old it is.
-    pub fn read(
-        &mut self,
-        call: &Call,
-        now: i64,
-        mut draw: impl FnMut() -> u64,
-    ) -> Option<(Result<Reply, ApiError>, i64)> {
+    pub fn read(&mut self, call: &Call, now: i64) -> Option<(Result<Reply, ApiError>, i64)> {
         let longest = *self.lags.get(&call.service).filter(|_| !self.except.contains(&call.caller))?;
-        let index = (draw() % self.replicas.len().max(1) as u64) as usize;
-        let lag = (draw() % (longest as u64 + 1)) as i64;
+        let asked = (&call.caller, &call.operation, call.input.to_string());
+        let index = (lot(now, &asked) % self.replicas.len().max(1) as u64) as usize;
+        let lag = (lot(now, &index) % (longest as u64 + 1)) as i64;
         self.catch_up(index, now - lag);
         let replica = self.replicas.get_mut(index)?;
         let answer = replica.sim.perform(call);
         Some((answer, now - replica.sim.now))
     }
+}
+
+/// A number that a moment and something else decide.
+fn lot(now: i64, about: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (now, about).hash(&mut hasher);
+    hasher.finish()
 }

@@ -2,7 +2,8 @@
 
 use super::fields::{Change, Clearing, Field, at, default, fixed, name};
 use super::{Place, Row, Rule, Value};
-use super::{derive, elsewhere, flag, free, int, no_empty, row, says, set, text};
+use super::{derive, elsewhere, flag, free, free_when, int, no_empty, row, says, set, text};
+use crate::whole::Whole;
 
 pub(super) const LOAD_BALANCER: &[Row] = &[
     elsewhere("tags", "B: go through AddTags"),
@@ -98,6 +99,7 @@ pub(super) const LISTENER: &[Row] = &[
     set("certificates", &["certificateArn"], "B: a set"),
     elsewhere("certificates/*/isDefault", "B: not to be set on a listener"),
     row("alpnPolicy", Rule::Set(&[]), "B: one policy"),
+    free_when("alpnPolicy", without_alpn, "where both sides have none or `None`", "D: None is no ALPN"),
     elsewhere(
         "defaultActions/*/targetGroupArn",
         "L: the same as a forward to this one group, which is how it is compared",
@@ -188,4 +190,12 @@ pub(super) const RULE: &[Row] = &[
 
 fn ssl_policy<'a>(place: &Place<'a>) -> Option<Value<'a>> {
     matches!(place.root.str("protocol"), Some("HTTPS" | "TLS")).then(|| says("ELBSecurityPolicy-2016-08"))?
+}
+
+/// True where ALPN is off on both sides, in whatever words.
+fn without_alpn(want: &Whole<'_>, live: &Whole<'_>) -> bool {
+    let off = |side: &Whole<'_>| {
+        side.get("alpnPolicy").is_none_or(|it| it.items().iter().all(|name| name.as_str() == Some("None")))
+    };
+    off(want) && off(live)
 }

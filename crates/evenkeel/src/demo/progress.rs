@@ -152,10 +152,10 @@ fn title(key: &UnitKey) -> String {
 
 /// What the daemon says of a step, without naming the unit twice.
 fn step(unit: &UnitKey, message: &str) -> String {
-    let Some(step) = message.strip_suffix(" done") else { return message.to_owned() };
+    let Some((step, why)) = message.split_once(" done") else { return message.to_owned() };
     let (verb, about) = step.split_once(' ').unwrap_or((step, ""));
     let own = about == unit.name() || unit.service().is_some_and(|service| service.name == about);
-    if own { format!("{verb} done") } else { message.to_owned() }
+    if own { format!("{verb} done{why}") } else { message.to_owned() }
 }
 
 /// A difference: where, what it is and is to be, who made it, and what is done about it.
@@ -276,6 +276,7 @@ mod tests {
         let key = UnitKey::parse("service:main/web").unwrap();
         assert_eq!(step(&key, "create-service web done"), "create-service done");
         assert_eq!(step(&key, "put-scaling-policy cpu done"), "put-scaling-policy cpu done");
+        assert_eq!(step(&key, "update-service web done: cpu 1 -> 2"), "update-service done: cpu 1 -> 2");
         assert_eq!(step(&key, "create-service web failed: no"), "create-service web failed: no");
     }
 

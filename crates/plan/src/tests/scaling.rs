@@ -307,6 +307,9 @@ fn a_scheduled_action_is_put_where_it_differs() {
 fn without_scaling_the_count_is_the_documents() {
     let mut scene = Scene::settled(small());
     scene.edit(service("api"), |s| s["desiredCount"] = json!(5));
+    // A scalable target that somebody has just made may have moved it.
+    assert!(scene.plan().plan.units.is_empty());
+    scene.gone(target());
     prints(
         &scene,
         expect![[r#"

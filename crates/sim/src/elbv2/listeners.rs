@@ -460,6 +460,9 @@ pub(super) fn modify_rule(sim: &mut Sim, input: &Value) -> Answer {
     if has(input, "Conditions") {
         set(&mut new, "Conditions", json!(conditions(list(input, "Conditions"))?));
     }
+    if text(input, "ResetTransforms") == Some("true") || input["ResetTransforms"] == true {
+        set(&mut new, "Transforms", json!([]));
+    }
     if has(input, "Transforms") {
         set(&mut new, "Transforms", json!(list(input, "Transforms")));
     }
