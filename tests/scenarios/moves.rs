@@ -1,12 +1,16 @@
 //! Traffic that is to go elsewhere: to another target group of the same service, or to a service that takes the
 //! place of another. At no time does a rule lead only to a group in which nobody is.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use evenkeel_controller::Status;
 use serde_json::{Value, json};
 
+use super::cut_off::{cut_off, on_the_brink};
 use super::scene::Scene;
 use super::{API, CLUSTER, farsight};
+use crate::stage::Fate;
 
 const HOUR: u64 = 3600;
 const SOON: u64 = 180;
@@ -124,6 +128,29 @@ async fn a_service_that_gets_another_name_serves_before_the_old_one_goes() {
         let left = if own { "front-tg" } else { GROUP };
         scene.check(groups(&scene) == [left], "one group");
         scene.end().await;
+    }
+}
+
+/// Each write of it in turn meets a fate; another daemon follows where one died.
+#[tokio::test(start_paused = true)]
+async fn a_new_name_that_is_cut_off_anywhere_comes_to_its_end_without_a_gap() {
+    let stage = on_the_brink(&named(API, true), &named("front", true)).await;
+    for fate in [Fate::DiesAfter, Fate::AnswerLost] {
+        for nth in 0.. {
+            let (mut daemon, met) = cut_off(&stage, nth, fate).await;
+            daemon.until(Duration::from_secs(2 * HOUR), "settled", Status::is_settled).await;
+            tokio::time::sleep(Duration::from_secs(HOUR / 2)).await;
+            daemon.settled().await;
+            let story = || format!("{fate:?} at write {nth}\n{}", daemon.story());
+            assert_eq!(stage.violations(), [""; 0], "{}", story());
+            assert_eq!(stage.service("front")["runningCount"], 2, "{}", story());
+            assert_ne!(stage.service(API)["status"], "ACTIVE", "{}", story());
+            daemon.stop().await;
+            if !met.load(Ordering::SeqCst) {
+                assert!(nth > 8, "{nth} writes");
+                break;
+            }
+        }
     }
 }
 
