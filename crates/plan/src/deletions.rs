@@ -5,6 +5,7 @@
 //! carries our tags in AWS to this day; and of scaling, which carries none, what a service of ours has beside
 //! what is declared.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use evenkeel_model::Tree;
@@ -52,11 +53,32 @@ struct Candidate {
 
 /// What may be deleted.
 #[derive(Default)]
-pub(crate) struct Deletions(BTreeMap<Candidate, Verdict>);
+pub(crate) struct Deletions {
+    verdicts: BTreeMap<Candidate, Verdict>,
+    /// Rules that others of the document take over, where anything is to be deleted.
+    inherited: BTreeSet<(String, String)>,
+}
+
+/// The rules of ours that others of the document take over, by listener and key; looked for where somebody asks.
+struct Inherited<'a> {
+    input: &'a Input<'a>,
+    all: OnceCell<BTreeSet<(String, String)>>,
+}
+
+impl<'a> Inherited<'a> {
+    fn of(input: &'a Input<'a>) -> Self {
+        Inherited { input, all: OnceCell::new() }
+    }
+
+    fn all(&self) -> &BTreeSet<(String, String)> {
+        self.all.get_or_init(|| all_inherited(self.input.document, self.input.world))
+    }
+}
 
 impl Deletions {
     pub fn of(input: &Input<'_>) -> Deletions {
-        let found = candidates(input);
+        let inherited = Inherited::of(input);
+        let found = candidates(input, &inherited);
         if found.is_empty() {
             return Deletions::default();
         }
@@ -69,18 +91,24 @@ impl Deletions {
             };
             (candidate, own)
         };
-        Deletions(found.into_iter().map(verdict).collect())
+        let verdicts = found.into_iter().map(verdict).collect();
+        Deletions { verdicts, inherited: inherited.all().clone() }
+    }
+
+    /// True where another rule of the document takes this one over.
+    pub fn inherits(&self, listener: &str, key: &str) -> bool {
+        self.inherited.contains(&(listener.to_owned(), key.to_owned()))
     }
 
     /// What is to become of the unit itself; `None` where it is no candidate.
     pub fn of_unit(&self, unit: &UnitKey) -> Option<&Verdict> {
-        self.0.get(&Candidate { unit: unit.clone(), item: unit.to_string() })
+        self.verdicts.get(&Candidate { unit: unit.clone(), item: unit.to_string() })
     }
 
     /// The parts of a unit that the document no longer has, with what is to become of them.
     pub fn of_parts<'d>(&'d self, unit: &'d UnitKey) -> impl Iterator<Item = (&'d str, &'d Verdict)> {
         let first = Candidate { unit: unit.clone(), item: String::new() };
-        let own = self.0.range(first..).take_while(move |(c, _)| c.unit == *unit);
+        let own = self.verdicts.range(first..).take_while(move |(c, _)| c.unit == *unit);
         own.filter(|(c, _)| is_part(&c.item)).map(|(c, verdict)| (&*c.item, verdict))
     }
 }
@@ -287,7 +315,7 @@ fn carries(input: &Input<'_>, tree: &Tree, key: Option<&str>) -> bool {
         && key.is_some_and(|key| ownership::tag(tree, TAG_KEY) == Some(key))
 }
 
-fn candidates(input: &Input<'_>) -> BTreeSet<Candidate> {
+fn candidates<'a>(input: &'a Input<'a>, inherited: &Inherited<'a>) -> BTreeSet<Candidate> {
     let mut found = BTreeSet::new();
     for (unit, memory) in &input.memory.0 {
         if memory.document.as_ref() != Some(&input.document.name) || memory.applied.is_empty() {
@@ -297,11 +325,11 @@ fn candidates(input: &Input<'_>) -> BTreeSet<Candidate> {
         match unit {
             _ if !input.document.declares(unit) => items.push(unit.to_string()),
             UnitKey::Service(key) => {
-                rules(input, memory, unit, &mut items);
+                rules(input, memory, unit, inherited, &mut items);
                 scaling(input, memory, key, &mut items);
             }
             UnitKey::LoadBalancer(name) => {
-                rules(input, memory, unit, &mut items);
+                rules(input, memory, unit, inherited, &mut items);
                 listeners(input, name, &mut items);
             }
             _ => {}
@@ -336,23 +364,24 @@ fn may_go(input: &Input<'_>, unit: &UnitKey, memory: &Remembered) -> bool {
 }
 
 /// Rules that a unit made and that it no longer declares. Those on a listener that goes go with it.
-fn rules(input: &Input<'_>, memory: &Remembered, unit: &UnitKey, items: &mut Vec<String>) {
+fn rules(
+    input: &Input<'_>,
+    memory: &Remembered,
+    unit: &UnitKey,
+    inherited: &Inherited<'_>,
+    items: &mut Vec<String>,
+) {
     for (key, listener) in remembered_rules(memory) {
         if declares_rule(input, unit, key) {
             continue;
         }
         let rules = input.world.tree(&Subject::Rules(listener.to_owned()));
         if rules.is_some_and(|rules| find_rule(input.document, rules, key).is_some())
-            && !is_inherited(input, listener, key)
+            && !inherited.all().contains(&(listener.to_owned(), key.to_owned()))
         {
             items.push(format!("rule {key}"));
         }
     }
-}
-
-/// True where another rule of the document takes this one over.
-pub(crate) fn is_inherited(input: &Input<'_>, listener: &str, key: &str) -> bool {
-    all_inherited(input.document, input.world).contains(&(listener.to_owned(), key.to_owned()))
 }
 
 fn declares_rule(input: &Input<'_>, unit: &UnitKey, key: &str) -> bool {
@@ -426,7 +455,7 @@ pub(crate) fn check(
         return;
     }
     let allowed = Deletions::of(input);
-    let mut quota = Quota::of(input, &candidates(input));
+    let mut quota = Quota::of(input, &candidates(input, &Inherited::of(input)));
     let mut counted: BTreeSet<Candidate> = BTreeSet::new();
     for (unit, planned) in units {
         for step in deleting(planned).filter(|step| !replaces(unit, step)) {
@@ -437,7 +466,7 @@ pub(crate) fn check(
             let with_its_unit = is_part(item) && !input.document.declares(unit);
             let item = if with_its_unit { unit.to_string() } else { item.clone() };
             let candidate = Candidate { unit: unit.clone(), item };
-            if allowed.0.get(&candidate) != Some(&Verdict::May) {
+            if allowed.verdicts.get(&candidate) != Some(&Verdict::May) {
                 find(unit, format!("step {} deletes what may not be deleted", step.id));
             } else if counted.insert(candidate.clone()) && quota.take(&candidate) != Verdict::May {
                 find(unit, format!("step {} deletes more of a kind than may go in a day", step.id));

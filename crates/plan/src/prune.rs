@@ -74,7 +74,9 @@ impl Planner<'_> {
             Verdict::Waits(wait) => draft.wait(wait),
             Verdict::May if !draft.is_open() => {}
             Verdict::May if unit.service().is_some() && !self.may_end(&mut draft, tree) => {}
-            Verdict::May => there.iter().for_each(|(subject, tree)| delete(&mut draft, subject, tree)),
+            Verdict::May => {
+                there.iter().for_each(|(subject, tree)| delete(&mut draft, subject, tree, &self.deletions))
+            }
         }
         self.put_gone(draft);
     }
@@ -179,11 +181,11 @@ fn step<'s>(
 }
 
 /// Adds the steps that delete a unit with all that belongs to it.
-fn delete(draft: &mut Draft<'_>, subject: &Subject, tree: &Tree) {
+fn delete(draft: &mut Draft<'_>, subject: &Subject, tree: &Tree, deletions: &deletions::Deletions) {
     let unit = draft.key.clone();
     let arn = |member: &str| tree.str(member).unwrap_or_default().to_owned();
     let (op, input) = match &unit {
-        UnitKey::Service(key) => return delete_service(draft, key),
+        UnitKey::Service(key) => return delete_service(draft, key, deletions),
         UnitKey::TaskDefinition(_) => return,
         UnitKey::TargetGroup(_) => {
             if let Some(wait) = holder(draft.input, subject, tree) {
@@ -225,7 +227,7 @@ fn delete(draft: &mut Draft<'_>, subject: &Subject, tree: &Tree) {
 /// What scales it, its rules, and then the service, whose tasks ECS drains. Deregistering the target takes its
 /// policies and scheduled actions along.
 /// <https://docs.aws.amazon.com/autoscaling/application/APIReference/API_DeregisterScalableTarget.html>
-fn delete_service(draft: &mut Draft<'_>, key: &ServiceKey) {
+fn delete_service(draft: &mut Draft<'_>, key: &ServiceKey, deletions: &deletions::Deletions) {
     let mut before = Vec::new();
     let target = Subject::ScalableTarget(key.clone());
     match draft.world().seen(&target) {
@@ -234,7 +236,7 @@ fn delete_service(draft: &mut Draft<'_>, key: &ServiceKey) {
         Seen::Absent { .. } => {}
     }
     let rules: Vec<(String, String)> = {
-        let stays = |(key, listener): &(&str, &str)| deletions::is_inherited(draft.input, listener, key);
+        let stays = |(key, listener): &(&str, &str)| deletions.inherits(listener, key);
         let own = deletions::remembered_rules(draft.memory()).filter(|rule| !stays(rule));
         own.map(|(k, l)| (k.to_owned(), l.to_owned())).collect()
     };
